@@ -1,0 +1,94 @@
+import { importX } from 'eslint-plugin-import-x';
+import tseslint from 'typescript-eslint';
+
+/**
+ * Imports point one way: services → cql → core ← strategies, policies, replay. A folder is entered
+ * through its index.ts, and only cql/driver knows cassandra-driver.
+ */
+const mayImport = {
+  core: [],
+  strategies: ['core'],
+  policies: ['core'],
+  replay: ['core'],
+  cql: ['core'],
+  health: ['core', '.'],
+};
+const rooms = Object.keys(mayImport);
+const zones = Object.entries(mayImport).map(([room, allowed]) => ({
+  target: `./lib/${room}`,
+  from: './lib',
+  except: [room, ...allowed.filter((name) => name !== '.')].map((name) => `./${name}`),
+  message: `lib/${room} may import only from: ${[room, ...allowed].join(', ')}. See CONTRIBUTING.md.`,
+}));
+
+export default tseslint.config(
+  { ignores: ['**/dist/**', '**/node_modules/**', 'coverage/**', 'test-results/**', 'docs/api/**'] },
+  {
+    files: ['**/*.ts', '**/*.mts'],
+    extends: [...tseslint.configs.strictTypeChecked, ...tseslint.configs.stylisticTypeChecked],
+    plugins: { 'import-x': importX },
+    languageOptions: {
+      parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname },
+    },
+    rules: {
+      '@typescript-eslint/consistent-type-imports': ['error', { fixStyle: 'inline-type-imports' }],
+      '@typescript-eslint/no-extraneous-class': ['error', { allowWithDecorator: true }],
+      '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true }],
+      '@typescript-eslint/prefer-nullish-coalescing': ['error', { ignorePrimitives: { boolean: true } }],
+      '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true }],
+      '@typescript-eslint/switch-exhaustiveness-check': [
+        'error',
+        { considerDefaultExhaustiveForUnions: true },
+      ],
+      'no-console': 'error',
+      eqeqeq: 'error',
+    },
+  },
+  {
+    files: ['lib/**/*.ts'],
+    ignores: ['lib/**/*.spec.ts'],
+    rules: {
+      'import-x/no-restricted-paths': [
+        'error',
+        { basePath: import.meta.dirname, zones: zones.filter(({ target }) => target !== './lib/health') },
+      ],
+      'no-restricted-imports': [
+        'error',
+        {
+          paths: ['cassandra-driver', 'pg', 'nats'].map((name) => ({
+            name,
+            message: 'Only the driver folders know a client library.',
+          })),
+          patterns: [
+            {
+              group: rooms.map((room) => `**/${room}/*`).concat(rooms.map((room) => `!**/${room}/index.js`)),
+              message: 'A folder is entered through its index.ts.',
+            },
+          ],
+        },
+      ],
+    },
+  },
+  {
+    files: ['lib/cql/driver/**/*.ts'],
+    rules: { 'no-restricted-imports': 'off' },
+  },
+  {
+    files: ['test/**/*.ts', 'sample/**/*.ts', '**/*.spec.ts'],
+    rules: {
+      '@typescript-eslint/no-non-null-assertion': 'off',
+      '@typescript-eslint/require-await': 'off',
+      '@typescript-eslint/unbound-method': 'off',
+    },
+  },
+  {
+    files: [
+      'test/servers/cli.ts',
+      'test/bench/**/*.ts',
+      'test/run.ts',
+      'sample/*/demo.ts',
+      'sample/*/src/main.ts',
+    ],
+    rules: { 'no-console': 'off' },
+  },
+);

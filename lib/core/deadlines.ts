@@ -1,0 +1,64 @@
+import { type Clock, type Timer } from './clock.js';
+
+/** Something that must end within a span of time. */
+export abstract class Deadline {
+  /** @internal Links of the list it waits in. */
+  dueMs = 0;
+  /** @internal */
+  previous: Deadline | undefined;
+  /** @internal */
+  next: Deadline | undefined;
+
+  abstract expire(): void;
+}
+
+/**
+ * Deadlines of one length. They fall due in the order in which they begin, so one timer serves them all:
+ * it fires for the oldest, and most have long left the list by then.
+ */
+export class DeadlineList {
+  #first: Deadline | undefined;
+  #last: Deadline | undefined;
+  #timer: Timer | undefined;
+
+  constructor(
+    private readonly clock: Clock,
+    readonly timeoutMs: number,
+  ) {}
+
+  add(deadline: Deadline): void {
+    deadline.dueMs = this.clock.monotonicMs() + this.timeoutMs;
+    deadline.previous = this.#last;
+    if (this.#last) this.#last.next = deadline;
+    else this.#first = deadline;
+    this.#last = deadline;
+    this.#timer ??= this.clock.setTimer(this.#onTimer, this.timeoutMs);
+  }
+
+  /** Call once, and only for a deadline that has not expired. */
+  remove(deadline: Deadline): void {
+    const { previous, next } = deadline;
+    if (previous) previous.next = next;
+    else this.#first = next;
+    if (next) next.previous = previous;
+    else this.#last = previous;
+    deadline.previous = deadline.next = undefined;
+  }
+
+  /** Ends everything that is still waiting, at once. */
+  expireAll(): void {
+    while (this.#first) this.#expireFirst(this.#first);
+  }
+
+  readonly #onTimer = (): void => {
+    this.#timer = undefined;
+    const nowMs = this.clock.monotonicMs();
+    while (this.#first && this.#first.dueMs <= nowMs) this.#expireFirst(this.#first);
+    if (this.#first) this.#timer ??= this.clock.setTimer(this.#onTimer, this.#first.dueMs - nowMs);
+  };
+
+  #expireFirst(first: Deadline): void {
+    this.remove(first);
+    first.expire();
+  }
+}

@@ -1,0 +1,110 @@
+import { type ClusterId } from './cluster.js';
+
+const HELIX_ERROR = Symbol.for('nestjs-helix:error');
+
+/** Whether a failed call can have changed anything: `notApplied` is safe to retry. */
+export type FailureOutcome = 'notApplied' | 'unknown';
+
+/** Base of every error that Helix itself raises. `code` is stable, `name` is the class's own. */
+export abstract class HelixError extends Error {
+  abstract readonly code: string;
+  /** @internal Recognised by {@link isHelixError} across copies of the package. */
+  readonly [HELIX_ERROR] = true;
+
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    Object.defineProperty(this, 'name', { value: new.target.name, configurable: true, writable: true });
+  }
+}
+
+/** True for errors of this package, also when another copy of it raised them. */
+export function isHelixError(error: unknown): error is HelixError {
+  return typeof error === 'object' && error !== null && HELIX_ERROR in error;
+}
+
+/** The configuration is wrong: names the option, what was received and what is allowed. */
+export class HelixConfigError extends HelixError {
+  readonly code = 'HELIX_CONFIG';
+}
+
+/** The API was used in a way that cannot work; the message names the right call. */
+export class HelixUsageError extends HelixError {
+  readonly code = 'HELIX_USAGE';
+}
+
+/** The instance is shutting down or closed. Nothing was sent. */
+export class SessionClosedError extends HelixError {
+  readonly code = 'HELIX_SESSION_CLOSED';
+}
+
+/** Neither cluster has ever been reachable since the application started. */
+export class NoAvailableClusterError extends HelixError {
+  readonly code = 'HELIX_NO_AVAILABLE_CLUSTER';
+}
+
+/** Both clusters are draining: the write was refused and nothing was sent. */
+export class BothClustersDrainingError extends HelixError {
+  readonly code = 'HELIX_BOTH_DRAINING';
+}
+
+/** Both sides are over their in-flight limit. Nothing was sent. */
+export class OverloadedError extends HelixError {
+  readonly code = 'HELIX_OVERLOADED';
+  readonly outcome: FailureOutcome = 'notApplied';
+}
+
+/** Neither cluster did what was asked. `outcome` says whether a retry is safe. */
+export class DualClusterError extends HelixError {
+  readonly code = 'HELIX_BOTH_FAILED';
+
+  constructor(
+    message: string,
+    readonly errors: { readonly A: Error; readonly B: Error },
+    readonly outcome: FailureOutcome,
+  ) {
+    super(message, { cause: errors.A });
+  }
+}
+
+/** One cluster refused the operation, or failed in single-cluster mode. `cause` is the driver's error. */
+export class ClusterError extends HelixError {
+  readonly code = 'HELIX_CLUSTER';
+
+  constructor(
+    message: string,
+    readonly cluster: ClusterId,
+    readonly operation: 'read' | 'write',
+    readonly outcome: FailureOutcome,
+    options: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}
+
+/** The replay queue has no room for what it was given. */
+export class ReplayQueueFullError extends HelixError {
+  readonly code = 'HELIX_REPLAY_QUEUE_FULL';
+  readonly outcome: FailureOutcome = 'notApplied';
+}
+
+/** The statement would not converge on two clusters by itself. `hazard` names the construct. */
+export class HazardousStatementError extends HelixError {
+  readonly code: string = 'HELIX_HAZARD';
+
+  constructor(
+    message: string,
+    readonly hazard: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}
+
+/** A parameter has another type on B than on A. Nothing was sent to the side that differs. */
+export class SchemaMismatchError extends HazardousStatementError {
+  override readonly code = 'HELIX_SCHEMA_MISMATCH';
+
+  constructor(message: string) {
+    super(message, 'schemaMismatch');
+  }
+}

@@ -1,0 +1,22 @@
+/** What one side answered to a write. */
+export type Outcome =
+  /** Acknowledged. */
+  | { readonly kind: 'applied' }
+  /** `unreached`: certainly not applied, worth retrying. `blocked`: certainly not applied, will work once
+   * somebody acts. `ambiguous`: may or may not have been applied. `rejected`: this side will always refuse it. */
+  | { readonly kind: 'unreached' | 'blocked' | 'ambiguous' | 'rejected'; readonly error: Error }
+  /** Not tried. */
+  | { readonly kind: 'skipped'; readonly reason: SkipReason }
+  /** Sent, but not awaited any longer. `settled` never rejects. */
+  | { readonly kind: 'pending'; readonly settled: Promise<Outcome> };
+
+export type SkipReason = 'draining' | 'breaker' | 'limit' | 'firstRejected';
+
+/** An outcome that will not change any more. */
+export type SettledOutcome = Exclude<Outcome, { kind: 'pending' }>;
+
+/** An outcome that carries the error it came from. */
+export type FailedOutcome = Extract<Outcome, { error: Error }>;
+
+/** Shared by every acknowledged write, so that success allocates nothing. */
+export const APPLIED: { readonly kind: 'applied' } = Object.freeze({ kind: 'applied' });

@@ -1,0 +1,6 @@
+export * from './envelope.js';
+export * from './failover-policy.js';
+export * from './read-strategy.js';
+export * from './replay-target.js';
+export * from './replayer.js';
+export * from './write-strategy.js';

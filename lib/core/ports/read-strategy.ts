@@ -1,0 +1,18 @@
+import { type ClusterId } from '../cluster.js';
+
+export interface ReadContext {
+  /** Routes equal keys to the same side, in every process. */
+  readonly key?: string;
+  readonly preferred?: ClusterId;
+  /** False while the side is known to be bad; it is then asked last, never left out. */
+  isUsable(cluster: ClusterId): boolean;
+}
+
+/** Chooses the side of a read. One instance belongs to one pair. */
+export abstract class ReadStrategy {
+  abstract select(context: ReadContext): ClusterId;
+  /** The side answered. */
+  abstract onSuccess(cluster: ClusterId): void;
+  /** The side failed: the side to ask now, or `undefined` to give up. */
+  abstract onFailure(cluster: ClusterId, error: Error): ClusterId | undefined;
+}

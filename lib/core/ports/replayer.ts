@@ -1,0 +1,134 @@
+import { type ClusterId } from '../cluster.js';
+import { type Clock } from '../clock.js';
+import { type Envelope } from './envelope.js';
+
+/** Why an envelope will not be retried by itself. */
+export type DeadLetterReason = 'rejected' | 'expired' | 'inDoubt' | 'undecodable' | 'conflict';
+
+/** An envelope that waits for an operator. */
+export interface DeadLetter {
+  readonly id: string;
+  readonly operationId: string;
+  readonly cluster: ClusterId;
+  readonly reason: DeadLetterReason;
+  /** Name and code of the error, never its message: messages may carry values. */
+  readonly error?: string;
+  readonly attempts: number;
+  readonly createdAt: Date;
+  readonly deadAt: Date;
+  /** Statement text with every literal masked; the whole text when read with `reveal`. */
+  readonly statement: string;
+  readonly table?: string;
+}
+
+export interface DeadLetterFilter {
+  readonly cluster?: ClusterId;
+  readonly reason?: DeadLetterReason;
+  /** At most so many, oldest first. Default 100. */
+  readonly limit?: number;
+  /** Continue behind the dead letter with this id. */
+  readonly after?: string;
+}
+
+export interface DeadLetterStore {
+  list(filter?: DeadLetterFilter): Promise<DeadLetter[]>;
+  /** `reveal: true` shows the statement's text unmasked. */
+  get(id: string, options?: { reveal?: boolean }): Promise<DeadLetter | undefined>;
+  /**
+   * Puts dead letters back into the queue as the next generation and answers how many.
+   * Those with reason `inDoubt` may have been applied: they are left alone unless `force` is set.
+   */
+  requeue(ids: readonly string[] | 'all', options?: { force?: boolean }): Promise<number>;
+  /** Removes dead letters for good and answers how many. */
+  purge(ids: readonly string[] | 'all'): Promise<number>;
+  count(): Promise<number>;
+}
+
+/**
+ * Figures of one side's lane, counted in envelopes. They always add up:
+ * `enqueued = applied + queued + inFlight + deadLettered + purged + superseded + dropped`.
+ */
+export interface LaneStats {
+  readonly queued: number;
+  readonly inFlight: number;
+  readonly deadLettered: number;
+  /** Age of the oldest envelope that is queued or in flight, 0 when there is none. */
+  readonly oldestAgeMs: number;
+  /** Whether envelopes are being delivered; closed while the target is down. */
+  readonly open: boolean;
+  readonly applied: number;
+  readonly enqueued: number;
+  readonly purged: number;
+  readonly superseded: number;
+  readonly dropped: number;
+}
+
+export type ReplayStats = Record<ClusterId, LaneStats>;
+
+/** One envelope on its way to its target. */
+export interface Delivery {
+  readonly envelope: Envelope;
+  /** How often it was delivered before and asked to be retried. */
+  readonly attempts: number;
+}
+
+/** What the queue is to do with an envelope after its handler has run. */
+export type DeliveryVerdict =
+  | { readonly kind: 'applied' }
+  /** Deliver it again after the delay; it does not hold up others. */
+  | { readonly kind: 'retry'; readonly delayMs: number }
+  /** Put it back where it was: the target was not well, the attempt does not count. */
+  | { readonly kind: 'release' }
+  | { readonly kind: 'dead'; readonly reason: DeadLetterReason; readonly error?: Error };
+
+/** Must not reject. */
+export type DeliveryHandler = (delivery: Delivery) => Promise<DeliveryVerdict>;
+
+/** The stream of envelopes for one side. Starts closed (`concurrency` 0). */
+export interface ReplayLane {
+  /** How many deliveries may run at once; 0 closes the lane, raising it delivers at once. */
+  concurrency: number;
+  /** Ends the lane: nothing more is delivered; resolves when the running handlers have finished. */
+  stop(): Promise<void>;
+}
+
+/** A moment in the queue that can be awaited. */
+export interface ReplayPosition {
+  /** Resolves when every envelope accepted before this position was applied or became a dead letter. */
+  settled(): Promise<{ readonly applied: number; readonly deadLettered: number }>;
+}
+
+/** What a replayer is told about the instance it belongs to. */
+export interface ReplayContext {
+  readonly namespace: string;
+  readonly clock: Clock;
+  /** Readable, masked description of an envelope, for dead letters. */
+  describe(envelope: Envelope): { readonly statement: string; readonly table?: string };
+}
+
+/**
+ * A queue of what each side has missed.
+ *
+ * An envelope leaves it only by being applied or by becoming a dead letter; there are no retry counts.
+ * `enqueue` and `bury` are all or nothing: what they refuse is counted as `dropped` and rejects with
+ * {@link ReplayQueueFullError} or the store's own error.
+ */
+export abstract class Replayer {
+  abstract readonly durability: 'volatile' | 'durable';
+  /** Largest envelope it accepts, in encoded bytes. */
+  abstract readonly maxEnvelopeBytes: number;
+  abstract readonly deadLetters: DeadLetterStore;
+
+  /** Called once, before anything else. */
+  abstract open(context: ReplayContext): Promise<void>;
+  abstract enqueue(envelopes: readonly Envelope[]): Promise<'queued' | 'spooled'>;
+  /** Puts an operation straight into the dead letters. */
+  abstract bury(envelope: Envelope, reason: DeadLetterReason, error?: Error): Promise<void>;
+  abstract consume(cluster: ClusterId, handler: DeliveryHandler): ReplayLane;
+  abstract position(): Promise<ReplayPosition>;
+  abstract stats(): Promise<ReplayStats>;
+  /** Resolves when everything spooled has reached the queue. */
+  abstract flush(signal?: AbortSignal): Promise<void>;
+  /** Ends the queue and answers with what it held and cannot keep: nothing if it is durable. */
+  abstract close(): Promise<readonly Envelope[]>;
+}

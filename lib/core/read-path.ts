@@ -1,0 +1,170 @@
+import { type Clock } from './clock.js';
+import { type ClusterId, otherCluster } from './cluster.js';
+import { Deadline, DeadlineList } from './deadlines.js';
+import { ClusterError, DualClusterError, NoAvailableClusterError } from './errors.js';
+import { type ReadOperation } from './operation.js';
+import { type FailedOutcome } from './outcome.js';
+import { type FailoverPolicy } from './ports/failover-policy.js';
+import { type ReadContext, type ReadStrategy } from './ports/read-strategy.js';
+import { errorLabel, sideLabel, type Sides } from './sides.js';
+import { closedError } from './write-path.js';
+
+export interface ReadPathOptions {
+  readonly sides: Sides;
+  readonly clock: Clock;
+  readonly strategy: ReadStrategy;
+  readonly policy: FailoverPolicy;
+  readonly readTimeoutMs: number;
+}
+
+/** One read: from the side the strategy names, and from the other one if that fails. */
+export class ReadPath implements ReadContext {
+  readonly deadlines: DeadlineList;
+  readonly sides: Sides;
+  readonly clock: Clock;
+  readonly strategy: ReadStrategy;
+  readonly policy: FailoverPolicy;
+  readonly isSingle: boolean;
+  #closed = false;
+
+  constructor(options: ReadPathOptions) {
+    this.sides = options.sides;
+    this.clock = options.clock;
+    this.strategy = options.strategy;
+    this.policy = options.policy;
+    this.isSingle = options.sides.B === undefined;
+    this.deadlines = new DeadlineList(options.clock, options.readTimeoutMs);
+  }
+
+  run<Result>(operation: ReadOperation<Result>): Promise<Result> {
+    if (this.#closed) return Promise.reject(closedError());
+    return new Promise((resolve, reject) => {
+      new Read(this, operation, resolve, reject).start(this.isSingle ? 'A' : this.#firstSide());
+    });
+  }
+
+  /** Refuses new reads from now on. */
+  close(): void {
+    this.#closed = true;
+  }
+
+  isUsable(cluster: ClusterId): boolean {
+    return (this.sides[cluster]?.hasConnected ?? false) && this.policy.isAvailable(cluster);
+  }
+
+  /** The strategy's choice, unless it is known to be bad and the other is not: it is then asked last. */
+  #firstSide(): ClusterId {
+    const chosen = this.strategy.select(this);
+    const other = otherCluster(chosen);
+    return !this.isUsable(chosen) && this.isUsable(other) ? other : chosen;
+  }
+}
+
+class Read<Result> extends Deadline {
+  #cluster: ClusterId = 'A';
+  #isOver = false;
+  #startedMs = 0;
+  readonly #errors: Partial<Record<ClusterId, Error>> = {};
+
+  constructor(
+    private readonly path: ReadPath,
+    private readonly operation: ReadOperation<Result>,
+    private readonly resolve: (result: Result) => void,
+    private readonly reject: (error: Error) => void,
+  ) {
+    super();
+  }
+
+  start(cluster: ClusterId): void {
+    const { path } = this;
+    this.#cluster = cluster;
+    path.deadlines.add(this);
+    this.#startedMs = this.dueMs - path.deadlines.timeoutMs;
+    this.operation.attempt(cluster).then(
+      (result) => {
+        if (this.#isAnswerOf(cluster)) this.#succeed(result);
+      },
+      (error: unknown) => {
+        if (this.#isAnswerOf(cluster)) this.#fail(this.operation.classify(error, cluster));
+      },
+    );
+  }
+
+  override expire(): void {
+    const { path } = this;
+    const error = new Error(
+      `No answer from ${sideLabel(path.sides, this.#cluster)} within readTimeoutMs = ${path.deadlines.timeoutMs} ms`,
+    );
+    error.name = 'TimeoutError';
+    this.#fail({ kind: 'ambiguous', error });
+  }
+
+  /** False for an answer that comes after its deadline: the read has moved on. */
+  #isAnswerOf(cluster: ClusterId): boolean {
+    if (this.#isOver || this.#cluster !== cluster || this.#errors[cluster]) return false;
+    this.path.deadlines.remove(this);
+    return true;
+  }
+
+  #succeed(result: Result): void {
+    const { policy, strategy, clock } = this.path;
+    this.#isOver = true;
+    if (policy.needsLatency) policy.recordSuccess(this.#cluster, clock.monotonicMs() - this.#startedMs);
+    else policy.recordSuccess(this.#cluster);
+    strategy.onSuccess(this.#cluster);
+    this.resolve(result);
+  }
+
+  #fail(outcome: FailedOutcome): void {
+    const { policy, isSingle } = this.path;
+    const cluster = this.#cluster;
+    this.#errors[cluster] = outcome.error;
+    if (outcome.kind === 'rejected') {
+      this.#end(this.#clusterError(cluster, outcome.error, 'refused'));
+      return;
+    }
+    policy.recordFailure(cluster, outcome.error);
+    const next = isSingle ? undefined : this.#nextSide(cluster, outcome.error);
+    if (next) this.start(next);
+    else this.#end(this.#bothFailed() ?? this.#clusterError(cluster, outcome.error, 'failed'));
+  }
+
+  #nextSide(failed: ClusterId, error: Error): ClusterId | undefined {
+    const { policy, strategy } = this.path;
+    if (!policy.shouldFailover(failed, error)) return undefined;
+    const next = strategy.onFailure(failed, error);
+    return next !== undefined && !this.#errors[next] ? next : undefined;
+  }
+
+  #bothFailed(): Error | undefined {
+    const { A, B } = this.#errors;
+    if (!A || !B) return undefined;
+    const { sides } = this.path;
+    if (!sides.A.hasConnected && !sides.B?.hasConnected) {
+      return new NoAvailableClusterError(
+        'Neither cluster has been reachable since the application started; check contact points and network',
+        { cause: A },
+      );
+    }
+    return new DualClusterError(
+      `Read failed on both clusters (A: ${errorLabel(A)}, B: ${errorLabel(B)}): ${this.operation.masked}`,
+      { A, B },
+      'notApplied',
+    );
+  }
+
+  #clusterError(cluster: ClusterId, cause: Error, verb: string): ClusterError {
+    return new ClusterError(
+      `${sideLabel(this.path.sides, cluster)} ${verb} the read (${errorLabel(cause)}): ${this.operation.masked}`,
+      cluster,
+      'read',
+      'notApplied',
+      { cause },
+    );
+  }
+
+  #end(error: Error): void {
+    this.#isOver = true;
+    this.reject(error);
+  }
+}

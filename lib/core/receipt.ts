@@ -1,0 +1,24 @@
+/**
+ * What became of a write on one side when the call answered.
+ *
+ * - `applied` acknowledged by the cluster
+ * - `queued` accepted by the replayer, at the replayer's durability
+ * - `spooled` held in this process until the queue is reachable
+ * - `pending` sent, not awaited any longer; queued should it fail
+ * - `inDoubt` may have been applied and must not be repeated: in the dead letters
+ * - `rejected` refused by this side while the other applied it (divergence): in the dead letters
+ * - `lost` could be neither written nor queued; reported through `onReplayDropped`
+ * - `absent` there is no such cluster (single-cluster mode)
+ */
+export type SideStatus =
+  'applied' | 'queued' | 'spooled' | 'pending' | 'inDoubt' | 'rejected' | 'lost' | 'absent';
+
+/** What a successful write tells its caller. */
+export interface WriteReceipt {
+  /** Operation id, the same in envelopes and dead letters. */
+  readonly id: string;
+  /** Write time of every cell, in µs since the epoch. */
+  readonly timestamp: number;
+  readonly A: SideStatus;
+  readonly B: SideStatus;
+}

@@ -1,0 +1,58 @@
+/** Answers with the write time of the next operation, in µs since the epoch. */
+export type TimestampProvider = () => number;
+
+export interface TimestampSource {
+  /** Wall clock, ms since the epoch. */
+  nowMs(): number;
+  /** Never goes back, ms with fractions. */
+  monotonicMs(): number;
+}
+
+const REANCHOR_MS = 1_000;
+const AHEAD_LIMIT_US = 1_000_000;
+
+/**
+ * Strictly increasing µs timestamps that follow the wall clock.
+ *
+ * The monotonic clock gives real microseconds but drifts from the wall clock, so it is anchored to it anew
+ * about every second. When the wall clock steps back, timestamps go on from where they are, 1 µs at a time:
+ * two operations of a process never share a write time.
+ */
+export class MonotonicTimestamps {
+  #anchorUs = 0;
+  #anchorMonotonicMs = Number.NEGATIVE_INFINITY;
+  #lastUs = 0;
+  #aheadCount = 0;
+
+  constructor(
+    private readonly source: TimestampSource,
+    /** Called at each new anchor at which timestamps run more than 1 s ahead of the wall clock. */
+    private readonly onAhead: (aheadMs: number) => void = () => undefined,
+  ) {}
+
+  /** At how many anchors timestamps were more than 1 s ahead of the wall clock. */
+  get aheadCount(): number {
+    return this.#aheadCount;
+  }
+
+  next(): number {
+    const monotonicMs = this.source.monotonicMs();
+    let elapsedMs = monotonicMs - this.#anchorMonotonicMs;
+    if (elapsedMs >= REANCHOR_MS) {
+      this.#anchor(monotonicMs);
+      elapsedMs = 0;
+    }
+    const nowUs = this.#anchorUs + Math.floor(elapsedMs * 1_000);
+    return (this.#lastUs = nowUs > this.#lastUs ? nowUs : this.#lastUs + 1);
+  }
+
+  #anchor(monotonicMs: number): void {
+    this.#anchorUs = this.source.nowMs() * 1_000;
+    this.#anchorMonotonicMs = monotonicMs;
+    const aheadUs = this.#lastUs - this.#anchorUs;
+    if (aheadUs > AHEAD_LIMIT_US) {
+      this.#aheadCount++;
+      this.onAhead(Math.round(aheadUs / 1_000));
+    }
+  }
+}

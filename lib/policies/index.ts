@@ -1,0 +1,1 @@
+export { ActiveFailover } from './active-failover.policy.js';

@@ -1,0 +1,20 @@
+import { type ClusterId, otherCluster, ReadStrategy } from '../core/index.js';
+
+/** Alternates between the sides: even load, colder caches. */
+export class RoundRobinReadStrategy extends ReadStrategy {
+  #next: ClusterId = 'A';
+
+  override select(): ClusterId {
+    const selected = this.#next;
+    this.#next = otherCluster(selected);
+    return selected;
+  }
+
+  override onSuccess(): void {
+    // Every read takes its turn, whatever became of the one before.
+  }
+
+  override onFailure(cluster: ClusterId): ClusterId {
+    return otherCluster(cluster);
+  }
+}

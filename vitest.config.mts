@@ -1,0 +1,51 @@
+import { defineConfig } from 'vitest/config';
+
+const shared = {
+  // Vite compiles with Oxc: Nest needs the decorator metadata that TypeScript would have emitted.
+  oxc: { decorator: { legacy: true, emitDecoratorMetadata: true } },
+};
+const setupFiles = ['reflect-metadata'];
+
+export default defineConfig({
+  ...shared,
+  test: {
+    projects: [
+      {
+        ...shared,
+        test: { name: 'unit', include: ['lib/**/*.spec.ts', 'test/matchers/**/*.spec.ts'], setupFiles },
+      },
+      {
+        ...shared,
+        test: {
+          name: 'e2e',
+          include: ['test/e2e/**/*.spec.ts', 'test/servers/**/*.spec.ts', 'test/bench/**/*.spec.ts'],
+          setupFiles,
+          fileParallelism: false,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+        },
+      },
+      {
+        ...shared,
+        test: {
+          name: 'packaging',
+          include: ['test/packaging/**/*.spec.ts'],
+          fileParallelism: false,
+          testTimeout: 300_000,
+          hookTimeout: 300_000,
+        },
+      },
+      {
+        ...shared,
+        test: {
+          name: 'soak',
+          include: ['test/soak/**/*.spec.ts'],
+          setupFiles,
+          fileParallelism: false,
+          testTimeout: 1_800_000,
+          hookTimeout: 300_000,
+        },
+      },
+    ],
+  },
+});
