@@ -22,6 +22,13 @@ export function isHelixError(error: unknown): error is HelixError {
   return typeof error === 'object' && error !== null && HELIX_ERROR in error;
 }
 
+/** What was thrown, as an error: anything can be thrown. */
+export function toError(thrown: unknown): Error {
+  return thrown instanceof Error
+    ? thrown
+    : new Error('Something that is not an error was thrown', { cause: thrown });
+}
+
 /** The configuration is wrong: names the option, what was received and what is allowed. */
 export class HelixConfigError extends HelixError {
   readonly code = 'HELIX_CONFIG';
@@ -51,6 +58,23 @@ export class BothClustersDrainingError extends HelixError {
 export class OverloadedError extends HelixError {
   readonly code = 'HELIX_OVERLOADED';
   readonly outcome: FailureOutcome = 'notApplied';
+}
+
+/**
+ * The caller's time was over or its signal aborted before there was an answer. `cause` is the reason, a
+ * `TimeoutError` for a time limit.
+ */
+export class OperationAbortedError extends HelixError {
+  readonly code = 'HELIX_ABORTED';
+
+  constructor(
+    message: string,
+    readonly outcome: FailureOutcome,
+    options: ErrorOptions,
+  ) {
+    super(message, options);
+    this.name = 'AbortError';
+  }
 }
 
 /** Neither cluster did what was asked. `outcome` says whether a retry is safe. */

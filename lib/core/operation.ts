@@ -21,7 +21,11 @@ export interface WriteOperation {
 
 export interface ReadOperation<Result> {
   readonly masked: string;
-  attempt(cluster: ClusterId): Promise<Result>;
+  /**
+   * `onProgress` begins the deadline anew for the next of several answers; false says that this attempt is
+   * not waited for any longer.
+   */
+  attempt(cluster: ClusterId, onProgress: () => boolean): Promise<Result>;
   classify(error: unknown, cluster: ClusterId): FailedOutcome;
 }
 

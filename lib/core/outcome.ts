@@ -20,3 +20,6 @@ export type FailedOutcome = Extract<Outcome, { error: Error }>;
 
 /** Shared by every acknowledged write, so that success allocates nothing. */
 export const APPLIED: { readonly kind: 'applied' } = Object.freeze({ kind: 'applied' });
+
+/** What a statement that is run on each cluster by itself did on one. */
+export type SideResult = { readonly ok: true } | { readonly ok: false; readonly error: Error };

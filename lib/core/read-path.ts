@@ -1,7 +1,8 @@
 import { type Clock } from './clock.js';
 import { type ClusterId, otherCluster } from './cluster.js';
 import { Deadline, DeadlineList } from './deadlines.js';
-import { ClusterError, DualClusterError, NoAvailableClusterError } from './errors.js';
+import { type Epoch, Epochs } from './epochs.js';
+import { ClusterError, DualClusterError, NoAvailableClusterError, toError } from './errors.js';
 import { type ReadOperation } from './operation.js';
 import { type FailedOutcome } from './outcome.js';
 import { type FailoverPolicy } from './ports/failover-policy.js';
@@ -15,6 +16,8 @@ export interface ReadPathOptions {
   readonly strategy: ReadStrategy;
   readonly policy: FailoverPolicy;
   readonly readTimeoutMs: number;
+  /** A strategy or policy threw; the read went on without it. */
+  readonly onStrategyError: (error: Error) => void;
 }
 
 /** One read: from the side the strategy names, and from the other one if that fails. */
@@ -25,6 +28,9 @@ export class ReadPath implements ReadContext {
   readonly strategy: ReadStrategy;
   readonly policy: FailoverPolicy;
   readonly isSingle: boolean;
+  readonly onStrategyError: (error: Error) => void;
+  readonly inFlight = { A: 0, B: 0 };
+  readonly reads = new Epochs();
   #closed = false;
 
   constructor(options: ReadPathOptions) {
@@ -32,20 +38,28 @@ export class ReadPath implements ReadContext {
     this.clock = options.clock;
     this.strategy = options.strategy;
     this.policy = options.policy;
+    this.onStrategyError = options.onStrategyError;
     this.isSingle = options.sides.B === undefined;
     this.deadlines = new DeadlineList(options.clock, options.readTimeoutMs);
   }
 
   run<Result>(operation: ReadOperation<Result>): Promise<Result> {
     if (this.#closed) return Promise.reject(closedError());
+    // A strategy that throws here fails the read it was asked about: the promise rejects with its error.
     return new Promise((resolve, reject) => {
-      new Read(this, operation, resolve, reject).start(this.isSingle ? 'A' : this.#firstSide());
+      const first = this.isSingle ? 'A' : this.#firstSide();
+      new Read(this, operation, resolve, reject).start(first);
     });
   }
 
   /** Refuses new reads from now on. */
   close(): void {
     this.#closed = true;
+  }
+
+  /** Resolves when every read that was accepted before this call has answered. */
+  settled(): Promise<void> {
+    return this.reads.barrier();
   }
 
   isUsable(cluster: ClusterId): boolean {
@@ -64,6 +78,7 @@ class Read<Result> extends Deadline {
   #cluster: ClusterId = 'A';
   #isOver = false;
   #startedMs = 0;
+  readonly #epoch: Epoch;
   readonly #errors: Partial<Record<ClusterId, Error>> = {};
 
   constructor(
@@ -73,14 +88,22 @@ class Read<Result> extends Deadline {
     private readonly reject: (error: Error) => void,
   ) {
     super();
+    this.#epoch = path.reads.enter();
   }
 
   start(cluster: ClusterId): void {
     const { path } = this;
     this.#cluster = cluster;
+    path.inFlight[cluster]++;
     path.deadlines.add(this);
     this.#startedMs = this.dueMs - path.deadlines.timeoutMs;
-    this.operation.attempt(cluster).then(
+    const onProgress = (): boolean => {
+      if (!this.#isWaitingFor(cluster)) return false;
+      path.deadlines.remove(this);
+      path.deadlines.add(this);
+      return true;
+    };
+    this.operation.attempt(cluster, onProgress).then(
       (result) => {
         if (this.#isAnswerOf(cluster)) this.#succeed(result);
       },
@@ -99,41 +122,58 @@ class Read<Result> extends Deadline {
     this.#fail({ kind: 'ambiguous', error });
   }
 
-  /** False for an answer that comes after its deadline: the read has moved on. */
+  /** False after the deadline: the read has moved on. */
+  #isWaitingFor(cluster: ClusterId): boolean {
+    return !this.#isOver && this.#cluster === cluster && !this.#errors[cluster];
+  }
+
   #isAnswerOf(cluster: ClusterId): boolean {
-    if (this.#isOver || this.#cluster !== cluster || this.#errors[cluster]) return false;
+    if (!this.#isWaitingFor(cluster)) return false;
     this.path.deadlines.remove(this);
     return true;
   }
 
   #succeed(result: Result): void {
-    const { policy, strategy, clock } = this.path;
+    const { path } = this;
+    const cluster = this.#cluster;
     this.#isOver = true;
-    if (policy.needsLatency) policy.recordSuccess(this.#cluster, clock.monotonicMs() - this.#startedMs);
-    else policy.recordSuccess(this.#cluster);
-    strategy.onSuccess(this.#cluster);
+    path.inFlight[cluster]--;
+    path.reads.leave(this.#epoch);
     this.resolve(result);
+    try {
+      const { policy } = path;
+      if (policy.needsLatency) policy.recordSuccess(cluster, path.clock.monotonicMs() - this.#startedMs);
+      else policy.recordSuccess(cluster);
+      path.strategy.onSuccess(cluster);
+    } catch (error) {
+      path.onStrategyError(toError(error));
+    }
   }
 
   #fail(outcome: FailedOutcome): void {
-    const { policy, isSingle } = this.path;
     const cluster = this.#cluster;
     this.#errors[cluster] = outcome.error;
+    this.path.inFlight[cluster]--;
     if (outcome.kind === 'rejected') {
       this.#end(this.#clusterError(cluster, outcome.error, 'refused'));
       return;
     }
-    policy.recordFailure(cluster, outcome.error);
-    const next = isSingle ? undefined : this.#nextSide(cluster, outcome.error);
+    const next = this.#nextSide(cluster, outcome.error);
     if (next) this.start(next);
     else this.#end(this.#bothFailed() ?? this.#clusterError(cluster, outcome.error, 'failed'));
   }
 
   #nextSide(failed: ClusterId, error: Error): ClusterId | undefined {
-    const { policy, strategy } = this.path;
-    if (!policy.shouldFailover(failed, error)) return undefined;
-    const next = strategy.onFailure(failed, error);
-    return next !== undefined && !this.#errors[next] ? next : undefined;
+    const { policy, strategy, isSingle, onStrategyError } = this.path;
+    try {
+      policy.recordFailure(failed, error);
+      if (isSingle || !policy.shouldFailover(failed, error)) return undefined;
+      const next = strategy.onFailure(failed, error);
+      return next !== undefined && !this.#errors[next] ? next : undefined;
+    } catch (thrown) {
+      onStrategyError(toError(thrown));
+      return isSingle || this.#errors[otherCluster(failed)] ? undefined : otherCluster(failed);
+    }
   }
 
   #bothFailed(): Error | undefined {
@@ -165,6 +205,7 @@ class Read<Result> extends Deadline {
 
   #end(error: Error): void {
     this.#isOver = true;
+    this.path.reads.leave(this.#epoch);
     this.reject(error);
   }
 }

@@ -10,6 +10,7 @@ import {
   type HelixError,
   OverloadedError,
   SessionClosedError,
+  toError,
 } from './errors.js';
 import { type WriteOperation } from './operation.js';
 import { APPLIED, type Outcome, type SettledOutcome } from './outcome.js';
@@ -31,7 +32,7 @@ export interface WritePathOptions {
   readonly enqueueTimeoutMs: number;
   /** An envelope could not be kept. */
   readonly onDropped: (envelope: Envelope, error: Error) => void;
-  /** The strategy broke its contract and rejected; the write went on with what it had sent. */
+  /** A strategy or policy threw; the write went on with what had been sent. */
   readonly onStrategyError: (error: Error) => void;
   /** One side refused what the other applied. */
   readonly onDivergence: (cluster: ClusterId, error: Error, operation: WriteOperation) => void;
@@ -74,6 +75,11 @@ export class WritePath {
     this.#closed = true;
   }
 
+  /** Throws if new operations are refused. */
+  checkOpen(): void {
+    if (this.#closed) throw closedError();
+  }
+
   /** Resolves when every operation that was accepted before this call has its decision carried out. */
   settled(): Promise<void> {
     return this.operations.barrier();
@@ -85,10 +91,14 @@ export class WritePath {
    */
   sideToSkip(): ClusterId | undefined {
     if (!this.options.replayer) return undefined;
-    const a = this.policy.isAvailable('A');
-    const b = this.policy.isAvailable('B');
-    if (a === b) return undefined;
-    return a ? 'B' : 'A';
+    try {
+      const a = this.policy.isAvailable('A');
+      if (a === this.policy.isAvailable('B')) return undefined;
+      return a ? 'B' : 'A';
+    } catch (error) {
+      this.options.onStrategyError(toError(error));
+      return undefined;
+    }
   }
 
   /** Carries out what the outcomes call for, and answers or throws as they demand. */
@@ -125,22 +135,25 @@ export class WritePath {
     throw this.#refusal(operation, 'A', a.kind === 'ambiguous' ? 'unknown' : 'notApplied', a);
   }
 
+  /** Tells the policy, whose mistakes must not become the write's. */
   record(cluster: ClusterId, outcome: SettledOutcome, startedMs: number): void {
-    switch (outcome.kind) {
-      case 'applied':
-        if (this.policy.needsLatency) {
-          this.policy.recordSuccess(cluster, this.clock.monotonicMs() - startedMs);
-        } else {
-          this.policy.recordSuccess(cluster);
-        }
-        break;
-      case 'unreached':
-      case 'blocked':
-      case 'ambiguous':
-        this.policy.recordFailure(cluster, outcome.error);
-        break;
-      case 'rejected':
-      case 'skipped':
+    const { policy } = this;
+    try {
+      switch (outcome.kind) {
+        case 'applied':
+          if (policy.needsLatency) policy.recordSuccess(cluster, this.clock.monotonicMs() - startedMs);
+          else policy.recordSuccess(cluster);
+          break;
+        case 'unreached':
+        case 'blocked':
+        case 'ambiguous':
+          policy.recordFailure(cluster, outcome.error);
+          break;
+        case 'rejected':
+        case 'skipped':
+      }
+    } catch (error) {
+      this.options.onStrategyError(toError(error));
     }
   }
 
@@ -511,10 +524,6 @@ function nextToSettle(a: Outcome, b: Outcome): Promise<[Outcome, Outcome]> {
 function errorOf(outcome: Outcome): Error {
   if ('error' in outcome) return outcome.error;
   return new Error(outcome.kind === 'skipped' ? `Not tried: ${outcome.reason}` : outcome.kind);
-}
-
-function toError(error: unknown): Error {
-  return error instanceof Error ? error : new Error('Not an error object', { cause: error });
 }
 
 export function closedError(): SessionClosedError {

@@ -37,9 +37,7 @@ export class StickyReadStrategy extends ReadStrategy {
       );
     }
     if (preferred !== undefined && !['A', 'B'].includes(preferred)) {
-      throw new HelixConfigError(
-        `StickyReadStrategy: preferred must be 'A' or 'B', received ${preferred}`,
-      );
+      throw new HelixConfigError(`StickyReadStrategy: preferred must be 'A' or 'B', received ${preferred}`);
     }
     this.#cooldownMs = cooldownMs;
     this.#preferred = preferred ?? (Math.random() < 0.5 ? 'A' : 'B');

@@ -22,9 +22,7 @@ export class SyncDualWriteStrategy extends WriteStrategy {
     super();
     const { first = 'A' } = options;
     if (!['A', 'B'].includes(first)) {
-      throw new HelixConfigError(
-        `SyncDualWriteStrategy: first must be 'A' or 'B', received ${first}`,
-      );
+      throw new HelixConfigError(`SyncDualWriteStrategy: first must be 'A' or 'B', received ${first}`);
     }
     this.#first = first;
   }

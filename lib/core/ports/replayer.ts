@@ -127,6 +127,8 @@ export abstract class Replayer {
   abstract consume(cluster: ClusterId, handler: DeliveryHandler): ReplayLane;
   abstract position(): Promise<ReplayPosition>;
   abstract stats(): Promise<ReplayStats>;
+  /** The figures as this process knows them by now, without asking anybody: exact for a volatile queue. */
+  abstract snapshot(): ReplayStats;
   /** Resolves when everything spooled has reached the queue. */
   abstract flush(signal?: AbortSignal): Promise<void>;
   /** Ends the queue and answers with what it held and cannot keep: nothing if it is durable. */

@@ -1,0 +1,367 @@
+import {
+  type Clock,
+  type ClusterId,
+  HelixConfigError,
+  type Side,
+  type Timer,
+  toError,
+} from '../../core/index.js';
+import { type CqlClient, type CqlClientOptions, type CqlClientResult } from '../cql-client.js';
+import { type Consistency, consistencyCode, LOCAL_QUORUM } from '../consistency.js';
+import { classifyWriteError } from './classify.js';
+import { guardControlConnection } from './control-connection-guard.js';
+import {
+  type Column,
+  type Driver,
+  type DriverClient,
+  type Encoder,
+  type TableMetadata,
+} from './driver-internals.js';
+import { isCounter, isList, isNonFrozenList, parametersSignature } from './types.js';
+
+/** Options of one cluster: the driver's, and the defaults of statements sent to it. */
+export interface CqlClusterOptions extends CqlClientOptions {
+  /** Default `LOCAL_QUORUM` (the driver's own is `LOCAL_ONE`). */
+  consistency?: Consistency;
+  /** Default: the driver's. */
+  serialConsistency?: Consistency;
+}
+
+/** A statement as one cluster knows it. */
+export interface PreparedStatement {
+  readonly columns: readonly Column[];
+  readonly signature: string;
+  readonly hasCounter: boolean;
+  readonly hasList: boolean;
+}
+
+export interface StatementOptions {
+  readonly consistency: number;
+  readonly serialConsistency: number | undefined;
+  readonly timestampUs: number;
+  readonly timeoutMs: number;
+}
+
+/** Columns of a table that make a statement unsafe to send twice. */
+export interface UnsafeColumns {
+  readonly counters: readonly string[];
+  readonly lists: readonly string[];
+}
+
+const DRIVER_RECONNECTION_MS = 1_000;
+
+/** A value that leaves its column as it is: what `undefined` becomes on the wire. */
+export type Unset = object;
+
+/**
+ * One cluster through `cassandra-driver`: the only place where Helix touches a client.
+ *
+ * Statements go out once: the driver's own retries are off, because a retry hides an earlier attempt of
+ * unknown outcome behind a harmless last error.
+ */
+export class CqlSession implements Side {
+  readonly consistency: number;
+  readonly serialConsistency: number | undefined;
+  readonly unset: Unset;
+  readonly #client: DriverClient;
+  readonly #isOwnClient: boolean;
+  readonly #driver: Driver;
+  readonly #retryPolicy: object;
+  readonly #contactPoints: string;
+  #encoder: Encoder | undefined;
+  #connecting: Promise<void> | undefined;
+  #retryTimer: Timer | undefined;
+  #connectError: Error | undefined;
+  #hasConnected = false;
+  #isClosed = false;
+
+  constructor(
+    driver: Driver,
+    readonly cluster: ClusterId,
+    readonly name: string,
+    options: CqlClusterOptions | CqlClient,
+    private readonly clock: Clock,
+  ) {
+    this.#driver = driver;
+    this.#isOwnClient = !isClient(options);
+    const { client, ...settings } = isClient(options)
+      ? { client: options as DriverClient }
+      : createClient(driver, options);
+    this.#client = client;
+    const where = `cql.${cluster}.consistency`;
+    this.consistency = consistencyCode(settings.consistency ?? LOCAL_QUORUM, where);
+    this.serialConsistency =
+      settings.serialConsistency === undefined
+        ? undefined
+        : consistencyCode(settings.serialConsistency, `cql.${cluster}.serialConsistency`);
+    this.unset = driver.types.unset;
+    this.#retryPolicy = neverRetry(driver);
+    this.#contactPoints = contactPoints(isClient(options) ? client.options : options);
+  }
+
+  get client(): CqlClient {
+    return this.#client;
+  }
+
+  get keyspace(): string | undefined {
+    return this.#client.keyspace || undefined;
+  }
+
+  get hasConnected(): boolean {
+    return this.#hasConnected;
+  }
+
+  /** Whether the driver believes that a host of the cluster is up. */
+  get isConnected(): boolean {
+    const { hosts } = this.#client;
+    return this.#hasConnected && (!hosts || hosts.values().some((host) => host.isUp()));
+  }
+
+  /** Why the last attempt to connect failed; names the hosts. */
+  get connectError(): Error | undefined {
+    return this.#connectError;
+  }
+
+  /** Connects once. Calls share a running attempt. */
+  connect(): Promise<void> {
+    if (this.#hasConnected) return Promise.resolve();
+    this.#connecting ??= this.#connect().finally(() => {
+      this.#connecting = undefined;
+    });
+    return this.#connecting;
+  }
+
+  /** Connects, trying again until it succeeds or the session is closed. `onFailure` is told of each failure. */
+  keepConnecting(onConnected: () => void, onFailure: (error: Error) => void, retryMs = 250): void {
+    this.connect().then(onConnected, (error: unknown) => {
+      if (this.#isClosed) return;
+      onFailure(toError(error));
+      const nextMs = Math.min(retryMs * 2, 2_000);
+      this.#retryTimer = this.clock.setTimer(() => {
+        if (!this.#isClosed) this.keepConnecting(onConnected, onFailure, nextMs);
+      }, retryMs);
+    });
+  }
+
+  /** Prepares as a step of its own: if it fails, nothing has been executed. */
+  async prepare(text: string): Promise<PreparedStatement> {
+    const client = this.#client;
+    const loadBalancing = client.profileManager?.getDefaultLoadBalancing();
+    const { meta } = await this.#driver.prepareHandler.getPrepared(
+      client,
+      loadBalancing,
+      text,
+      client.keyspace,
+    );
+    return {
+      columns: meta.columns,
+      signature: parametersSignature(meta.columns),
+      hasCounter: meta.columns.some(({ type }) => isCounter(type)),
+      hasList: meta.columns.some(({ type }) => isList(type)),
+    };
+  }
+
+  /** A parameter's bytes, the same as the driver would send. `null` and unset pass through. */
+  encode(value: unknown, column: Column): unknown {
+    if (value === null) return null;
+    if (value === undefined || value === this.unset) return this.unset;
+    this.#encoder ??= new this.#driver.Encoder(4, this.#client.options);
+    return this.#encoder.encode(value, column.type);
+  }
+
+  /** `undefined` when the cluster does not tell: metadata is off, or the table is too new. */
+  async unsafeColumns(keyspace: string | undefined, table: string): Promise<UnsafeColumns | undefined> {
+    const name = keyspace ?? this.keyspace;
+    const metadata: TableMetadata | null =
+      name === undefined ? null : await this.#client.metadata.getTable(name, table);
+    if (!metadata) return undefined;
+    const names = (test: (column: Column) => boolean): string[] =>
+      metadata.columns.filter(test).map((column) => column.name);
+    return {
+      counters: names(({ type }) => isCounter(type)),
+      lists: names(({ type }) => isNonFrozenList(type)),
+    };
+  }
+
+  write(text: string, params: readonly unknown[], options: StatementOptions): Promise<CqlClientResult> {
+    return this.#client.execute(text, params, {
+      prepare: true,
+      isIdempotent: false,
+      retry: this.#retryPolicy,
+      consistency: options.consistency,
+      serialConsistency: options.serialConsistency,
+      timestamp: options.timestampUs,
+      readTimeout: options.timeoutMs,
+    });
+  }
+
+  writeBatch(
+    statements: { query: string; params: readonly unknown[] }[],
+    kind: 'logged' | 'unlogged' | 'counter',
+    options: StatementOptions,
+  ): Promise<CqlClientResult> {
+    return this.#client.batch(statements, {
+      prepare: true,
+      isIdempotent: false,
+      logged: kind === 'logged',
+      counter: kind === 'counter',
+      retry: this.#retryPolicy,
+      consistency: options.consistency,
+      serialConsistency: options.serialConsistency,
+      timestamp: options.timestampUs,
+      readTimeout: options.timeoutMs,
+    });
+  }
+
+  /** Reads may be repeated, so the driver's retries on other hosts of the cluster stay on. */
+  read(
+    text: string,
+    params: unknown,
+    options: {
+      readonly consistency: number;
+      readonly serialConsistency: number | undefined;
+      readonly timeoutMs: number;
+      readonly fetchSize: number | undefined;
+      readonly pageState: string | undefined;
+    },
+  ): Promise<CqlClientResult> {
+    return this.#client.execute(text, params, {
+      prepare: true,
+      isIdempotent: true,
+      consistency: options.consistency,
+      serialConsistency: options.serialConsistency,
+      readTimeout: options.timeoutMs,
+      fetchSize: options.fetchSize,
+      pageState: options.pageState,
+    });
+  }
+
+  /** Runs a text as it is, unprepared: schema changes and the like. */
+  async run(text: string, timeoutMs: number): Promise<void> {
+    await this.#client.execute(text, [], {
+      prepare: false,
+      isIdempotent: false,
+      retry: this.#retryPolicy,
+      consistency: this.consistency,
+      readTimeout: timeoutMs,
+    });
+  }
+
+  /** Resolves when the cluster answers a query within the time. */
+  ping(timeoutMs: number): Promise<void> {
+    if (!this.#hasConnected) return Promise.reject(this.notConnected());
+    return new Promise((resolve, reject) => {
+      const timer = this.clock.setTimer(() => {
+        reject(new Error(`No answer to a ping within ${timeoutMs} ms`));
+      }, timeoutMs);
+      this.#client
+        .execute('SELECT key FROM system.local', [], {
+          prepare: false,
+          isIdempotent: false,
+          retry: this.#retryPolicy,
+          consistency: 0x01,
+          readTimeout: timeoutMs,
+        })
+        .then(() => resolve(), reject)
+        .finally(() => timer.cancel());
+    });
+  }
+
+  notConnected(): NotConnectedError {
+    return new NotConnectedError(
+      `Not connected to ${this.cluster} at ${this.#contactPoints} yet`,
+      this.#connectError && { cause: this.#connectError },
+    );
+  }
+
+  /** Ends the client, unless it is the user's own. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#retryTimer?.cancel();
+    if (this.#isOwnClient) await this.#client.shutdown();
+  }
+
+  async #connect(): Promise<void> {
+    try {
+      await this.#client.connect();
+      this.#hasConnected = true;
+      this.#connectError = undefined;
+      if (this.#isOwnClient) guardControlConnection(this.#client.controlConnection, this.clock);
+    } catch (error) {
+      this.#connectError = new Error(`Cannot connect to ${this.cluster} at ${this.#contactPoints}`, {
+        cause: error,
+      });
+      throw this.#connectError;
+    }
+  }
+}
+
+/** The cluster has not been reached since the application started. */
+export class NotConnectedError extends Error {
+  override readonly name = 'NotConnectedError';
+}
+
+/** Whether connecting failed in a way that waiting will not mend, such as bad credentials. */
+export function isBlockedConnect(error: Error): boolean {
+  const { cause } = error;
+  return classifyWriteError(cause, { stage: 'prepare', singlePartition: true }).kind === 'blocked';
+}
+
+function isClient(options: CqlClusterOptions | CqlClient): options is CqlClient {
+  return 'execute' in options && typeof options.execute === 'function';
+}
+
+function createClient(
+  driver: Driver,
+  options: CqlClusterOptions,
+): { client: DriverClient; consistency?: Consistency; serialConsistency?: Consistency } {
+  const { consistency, serialConsistency, ...clientOptions } = options;
+  const queryOptions = (options.queryOptions ?? {}) as {
+    consistency?: number;
+    serialConsistency?: number;
+  };
+  const policies = { ...clientOptions.policies } as { reconnection?: object };
+  // The driver's own goes up to ten minutes: a cluster would be back long before anybody noticed.
+  policies.reconnection ??= new driver.policies.reconnection.ConstantReconnectionPolicy(
+    DRIVER_RECONNECTION_MS,
+  );
+  const resolved = {
+    consistency: consistency ?? queryOptions.consistency,
+    serialConsistency: serialConsistency ?? queryOptions.serialConsistency,
+  };
+  try {
+    return {
+      client: new driver.Client({ ...clientOptions, policies }),
+      ...(resolved.consistency !== undefined && { consistency: resolved.consistency }),
+      ...(resolved.serialConsistency !== undefined && { serialConsistency: resolved.serialConsistency }),
+    };
+  } catch (error) {
+    throw new HelixConfigError(
+      `cassandra-driver refused the options: ${error instanceof Error ? error.message : 'unknown reason'}`,
+      { cause: error },
+    );
+  }
+}
+
+function contactPoints(options: object): string {
+  const { contactPoints: points, protocolOptions } = options as {
+    contactPoints?: string[];
+    protocolOptions?: { port?: number };
+  };
+  const port = protocolOptions?.port;
+  return (points ?? ['(cloud)'])
+    .map((point) => (point.includes(':') || port === undefined ? point : `${point}:${port}`))
+    .join(', ');
+}
+
+/** The driver consults it for Unavailable also when a statement is not idempotent. */
+function neverRetry(driver: Driver): object {
+  const policy = new driver.policies.retry.RetryPolicy();
+  const rethrow = (): object => policy.rethrowResult();
+  return Object.assign(policy, {
+    onReadTimeout: rethrow,
+    onRequestError: rethrow,
+    onUnavailable: rethrow,
+    onWriteTimeout: rethrow,
+  });
+}

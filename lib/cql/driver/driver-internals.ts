@@ -1,0 +1,85 @@
+/**
+ * What Helix needs of `cassandra-driver` that its typings do not give, with the places it was read from
+ * (4.10). Everything private is reached through this file.
+ */
+import { type CqlClient } from '../cql-client.js';
+
+/** Type of a column or parameter as the driver describes it (`types.dataTypes` codes). */
+export interface ColumnType {
+  readonly code: number;
+  /** Element types of collections and tuples, `{ name, fields }` of a UDT, class name of a custom type. */
+  readonly info?: unknown;
+  readonly options?: { readonly frozen?: boolean };
+}
+
+export interface Column {
+  readonly name: string;
+  readonly type: ColumnType;
+}
+
+/** What a PREPARE answered: `lib/prepare-handler.js`. */
+export interface PreparedInfo {
+  readonly queryId: Buffer;
+  readonly meta: { readonly columns: readonly Column[]; readonly partitionKeys?: readonly number[] };
+}
+
+export interface TableMetadata {
+  readonly columns: readonly Column[];
+}
+
+/** The driver's `Client` with what it does not show. */
+export interface DriverClient extends CqlClient {
+  readonly options: object;
+  readonly metadata: { getTable(keyspace: string, name: string): Promise<TableMetadata | null> };
+  readonly controlConnection?: ControlConnection;
+  readonly profileManager?: { getDefaultLoadBalancing(): unknown };
+  readonly hosts?: { values(): { isUp(): boolean }[] };
+}
+
+export interface ControlConnection {
+  _refresh?: (hostIterator?: unknown) => Promise<void>;
+  readonly _isShuttingDown?: boolean;
+}
+
+interface PrepareHandler {
+  getPrepared(
+    client: DriverClient,
+    loadBalancing: unknown,
+    query: string,
+    keyspace: string | undefined,
+  ): Promise<PreparedInfo>;
+}
+
+/** The encoder gives the same bytes as the driver does when it executes (`lib/encoder.js`). */
+export interface Encoder {
+  encode(value: unknown, type: ColumnType): Uint8Array | null | object;
+}
+
+interface DriverModule {
+  readonly version: string;
+  readonly Client: new (options: object) => DriverClient;
+  readonly Encoder: new (protocolVersion: number, options: object) => Encoder;
+  readonly types: { readonly unset: object };
+  readonly policies: {
+    readonly reconnection: { readonly ConstantReconnectionPolicy: new (delayMs: number) => object };
+    readonly retry: { readonly RetryPolicy: new () => { rethrowResult(): object } };
+  };
+}
+
+export interface Driver extends Omit<DriverModule, 'version'> {
+  readonly prepareHandler: PrepareHandler;
+}
+
+/** Loads the driver when an instance is made for it; a package without `cql` never needs it installed. */
+export async function loadDriver(): Promise<Driver> {
+  const [driver, prepareHandler] = await Promise.all([
+    importDefault<DriverModule>('cassandra-driver'),
+    importDefault<PrepareHandler>('cassandra-driver/lib/prepare-handler.js'),
+  ]);
+  return { ...driver, prepareHandler };
+}
+
+async function importDefault<T>(specifier: string): Promise<T> {
+  const { default: value } = (await import(specifier)) as { default: T };
+  return value;
+}

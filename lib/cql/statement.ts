@@ -1,0 +1,264 @@
+import {
+  type Clock,
+  type ClusterId,
+  HazardousStatementError,
+  HelixUsageError,
+  type PerCluster,
+  SchemaMismatchError,
+  toError,
+} from '../core/index.js';
+import { type Column, type CqlSession, type PreparedStatement, type UnsafeColumns } from './driver/index.js';
+import { hazardAdvice } from './hazards.js';
+import { scanStatement, type StatementFacts } from './scanner.js';
+
+export type CqlSessions = PerCluster<CqlSession>;
+
+/** Parameters by position, or by name (matched case-insensitively, as the server does). */
+export type CqlParams = readonly unknown[] | Readonly<Record<string, unknown>>;
+
+/** A parameter as it goes to both clusters and into the envelope: bytes, `null`, or the driver's unset. */
+export type BoundValue = Uint8Array | object | null;
+
+export type PrepareErrors = Partial<Record<ClusterId, Error>>;
+
+/** One statement text: what it says by itself, and what each cluster says of it once it has prepared it. */
+export class Statement {
+  readonly facts: StatementFacts;
+  readonly #prepared: Partial<Record<ClusterId, PreparedStatement>> = {};
+  readonly #preparing: Partial<Record<ClusterId, Promise<PreparedStatement> | undefined>> = {};
+  #reference: { readonly cluster: ClusterId; readonly prepared: PreparedStatement } | undefined;
+  #mismatch: string | undefined;
+  #isJudged = false;
+  #refusal: (() => HazardousStatementError) | undefined;
+
+  constructor(
+    readonly text: string,
+    private readonly sessions: CqlSessions,
+    private readonly clock: Clock,
+  ) {
+    this.facts = scanStatement(text);
+  }
+
+  /** Whether parameters can be encoded and the statement is known to be safe to send. */
+  get isReady(): boolean {
+    return this.#isJudged;
+  }
+
+  /** Types of the parameters that {@link bind} encodes for. */
+  get signature(): string {
+    return this.#reference?.prepared.signature ?? '';
+  }
+
+  /** The cluster whose types {@link bind} encodes for. */
+  get boundBy(): ClusterId {
+    return this.#reference?.cluster ?? 'A';
+  }
+
+  isPreparedOn(cluster: ClusterId): boolean {
+    return this.#prepared[cluster] !== undefined && this.#mismatch === undefined;
+  }
+
+  /** Throws if the statement may not be written to both clusters, as far as is known by now. */
+  checkWritable(): void {
+    if (!this.sessions.B) return;
+    this.#refusal ??= this.#refusalByText();
+    if (this.#refusal) throw this.#refusal();
+    if (this.#mismatch !== undefined) throw this.#mismatchError(this.#mismatch);
+  }
+
+  /**
+   * Prepares on every cluster and judges what they say. A cluster that does not answer holds up the others
+   * for `graceMs` at most; what went wrong is returned, not thrown, because it is that side's outcome.
+   */
+  async prepare(graceMs: number): Promise<PrepareErrors> {
+    const errors: PrepareErrors = {};
+    const attempts = (['A', 'B'] as const)
+      .filter((cluster) => this.sessions[cluster])
+      .map((cluster) =>
+        this.prepareOn(cluster).catch((error: unknown) => {
+          errors[cluster] = toError(error);
+        }),
+      );
+    await this.#firstPrepared(attempts);
+    await this.#allWithin(attempts, graceMs);
+    if (this.#reference && !this.#isJudged) {
+      if (this.sessions.B) await this.#judge(this.#reference);
+      this.#isJudged = true;
+    }
+    this.checkWritable();
+    return errors;
+  }
+
+  /** Rejects when the cluster cannot be reached, refuses the text, or has other parameter types. */
+  async prepareOn(cluster: ClusterId): Promise<PreparedStatement> {
+    const prepared = (this.#prepared[cluster] ??= await this.#prepareOnce(cluster));
+    this.#reference ??= { cluster, prepared };
+    if (prepared.signature !== this.#reference.prepared.signature) {
+      this.#mismatch ??= differences(this.#reference.prepared.columns, prepared.columns);
+      throw this.#mismatchError(this.#mismatch);
+    }
+    return prepared;
+  }
+
+  /** Encodes parameters once, for both clusters. Throws the encoder's error for a value that does not fit. */
+  bind(params: CqlParams | undefined): BoundValue[] {
+    const reference = this.#reference;
+    if (!reference) throw new HelixUsageError('A statement must be prepared before it is bound');
+    const { columns } = reference.prepared;
+    const session = this.#session(reference.cluster);
+    const values = Array.isArray(params)
+      ? this.#positional(params as readonly unknown[], columns.length)
+      : this.#named((params ?? {}) as Readonly<Record<string, unknown>>, columns);
+    return columns.map((column, i) => session.encode(values[i], column) as BoundValue);
+  }
+
+  #positional(params: readonly unknown[], expected: number): readonly unknown[] {
+    if (params.length !== expected) {
+      throw new HelixUsageError(
+        `The statement has ${expected} parameters, received ${params.length}: ${this.facts.masked}`,
+      );
+    }
+    return params;
+  }
+
+  #named(params: Readonly<Record<string, unknown>>, columns: readonly Column[]): unknown[] {
+    const byLowerCase = new Map(Object.entries(params).map(([name, value]) => [name.toLowerCase(), value]));
+    return columns.map(({ name }) => {
+      if (name in params) return params[name];
+      const key = name.toLowerCase();
+      if (!byLowerCase.has(key)) {
+        throw new HelixUsageError(`No value for parameter "${name}": ${this.facts.masked}`);
+      }
+      return byLowerCase.get(key);
+    });
+  }
+
+  #prepareOnce(cluster: ClusterId): Promise<PreparedStatement> {
+    const session = this.#session(cluster);
+    if (!session.hasConnected) return Promise.reject(session.notConnected());
+    return (this.#preparing[cluster] ??= session.prepare(this.text).finally(() => {
+      this.#preparing[cluster] = undefined;
+    }));
+  }
+
+  #session(cluster: ClusterId): CqlSession {
+    const session = this.sessions[cluster];
+    if (!session) throw new HelixUsageError(`There is no cluster ${cluster}`);
+    return session;
+  }
+
+  async #firstPrepared(attempts: readonly Promise<unknown>[]): Promise<void> {
+    await Promise.race([
+      Promise.all(attempts),
+      new Promise<void>((resolve) => {
+        for (const attempt of attempts) {
+          void attempt.then(() => {
+            if (this.#reference) resolve();
+          });
+        }
+      }),
+    ]);
+  }
+
+  async #allWithin(attempts: readonly Promise<unknown>[], graceMs: number): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const timer = this.clock.setTimer(resolve, graceMs);
+      void Promise.all(attempts).then(() => {
+        timer.cancel();
+        resolve();
+      });
+    });
+  }
+
+  #refusalByText(): (() => HazardousStatementError) | undefined {
+    for (const { hazard, what } of this.facts.hazards) {
+      if (hazard === 'listOrCounterArithmetic' || hazard === 'listIndex') continue;
+      return () => this.#hazardError(hazard, what);
+    }
+    return undefined;
+  }
+
+  /** Whether a list or a counter is written, only the table tells; if it does not, the text is taken at its worst. */
+  async #judge({ cluster, prepared }: { cluster: ClusterId; prepared: PreparedStatement }): Promise<void> {
+    if (prepared.hasCounter) {
+      this.#refusal = () => this.#hazardError('counter', 'a counter column');
+      return;
+    }
+    const session = this.#session(cluster);
+    for (const { keyspace, table } of this.facts.tables) {
+      const unsafe = await session.unsafeColumns(keyspace, table).catch(() => undefined);
+      const found = unsafe ? this.#touched(unsafe) : this.#suspected(prepared);
+      if (found) {
+        this.#refusal = () => this.#hazardError(found.hazard, found.what);
+        return;
+      }
+    }
+  }
+
+  #touched({ counters, lists }: UnsafeColumns): { hazard: string; what: string } | undefined {
+    const counter = counters[0];
+    if (counter !== undefined && this.facts.kind !== 'delete') return { hazard: 'counter', what: counter };
+    const list = lists.find((name) => this.#mentions(name));
+    return list === undefined ? undefined : { hazard: 'list', what: list };
+  }
+
+  #suspected(prepared: PreparedStatement): { hazard: string; what: string } | undefined {
+    const byText = this.facts.hazards[0];
+    if (byText) return { hazard: 'list', what: byText.what };
+    if (prepared.hasList || this.facts.masked.includes('['))
+      return { hazard: 'list', what: 'a list parameter' };
+    return undefined;
+  }
+
+  /** `INSERT … JSON` and `SELECT`-like shorthands do not name their columns: they count as naming all. */
+  #mentions(column: string): boolean {
+    const words = this.text.toLowerCase().split(/[^a-z0-9_]+/);
+    return words.includes('json') || words.includes(column.toLowerCase()) || !/^\w+$/.test(column);
+  }
+
+  #hazardError(hazard: string, what: string): HazardousStatementError {
+    return new HazardousStatementError(
+      `Refused: ${what} would not give the same result on both clusters. ${hazardAdvice(hazard)} Statement: ${this.facts.masked}`,
+      hazard,
+    );
+  }
+
+  #mismatchError(difference: string): SchemaMismatchError {
+    return new SchemaMismatchError(
+      `Refused: the clusters disagree about the parameter types (${difference}). Bring the schemas into line with onBoth(). Statement: ${this.facts.masked}`,
+    );
+  }
+}
+
+/** Statements by text, so that a text is scanned, prepared and judged once. Bounded; the oldest leaves first. */
+export class Statements {
+  readonly #byText = new Map<string, Statement>();
+
+  constructor(
+    private readonly sessions: CqlSessions,
+    private readonly clock: Clock,
+    private readonly capacity = 2_000,
+  ) {}
+
+  get(text: string): Statement {
+    const known = this.#byText.get(text);
+    if (known) return known;
+    const statement = new Statement(text, this.sessions, this.clock);
+    if (this.#byText.size >= this.capacity) {
+      for (const oldest of this.#byText.keys()) {
+        this.#byText.delete(oldest);
+        break;
+      }
+    }
+    this.#byText.set(text, statement);
+    return statement;
+  }
+}
+
+function differences(a: readonly Column[], b: readonly Column[]): string {
+  if (a.length !== b.length) return `${a.length} and ${b.length} parameters`;
+  const names = a
+    .filter(({ type }, i) => JSON.stringify(type) !== JSON.stringify(b[i]?.type))
+    .map(({ name }) => name);
+  return names.length > 0 ? `parameter ${names.join(', ')}` : 'parameter types';
+}

@@ -1,0 +1,5 @@
+export {
+  type ClusterHealthOptions,
+  HelixHealthIndicator,
+  type ReplayHealthOptions,
+} from './helix-health.indicator.js';

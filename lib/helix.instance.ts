@@ -1,0 +1,174 @@
+import { Logger } from '@nestjs/common';
+import {
+  type ClusterId,
+  type Clock,
+  type Envelope,
+  errorLabel,
+  type FailoverPolicy,
+  MonotonicTimestamps,
+  OperationIds,
+  type PerCluster,
+  ReadPath,
+  type ReadStrategy,
+  type Replayer,
+  sideLabel,
+  systemClock,
+  toError,
+  WritePath,
+  type WriteStrategy,
+} from './core/index.js';
+import { type CqlContext, CqlReplayTarget, type CqlSession, Statements } from './cql/index.js';
+import { type ResolvedOptions } from './helix.options.js';
+import { DEFAULT_INSTANCE } from './helix.tokens.js';
+import { ReplayWorker } from './replay/index.js';
+
+export interface HelixInstanceParts {
+  readonly name: string;
+  readonly options: ResolvedOptions;
+  readonly sessions: PerCluster<CqlSession>;
+  readonly readStrategy: ReadStrategy;
+  readonly writeStrategy: WriteStrategy;
+  readonly failoverPolicy: FailoverPolicy;
+  /** `undefined`: replay is off. */
+  readonly replayer: Replayer | undefined;
+}
+
+/** At most one error line about lost writes in so many ms. */
+const LOST_LOG_INTERVAL_MS = 1_000;
+
+/** @internal One pair of clusters, wired: what every provider of an instance is made from. */
+export class HelixInstance {
+  readonly logger: Logger;
+  readonly clock: Clock = systemClock;
+  readonly context: CqlContext;
+  /** `undefined` in single-cluster mode, and when replay is off: nothing is ever queued. */
+  readonly replayer: Replayer | undefined;
+  readonly worker: ReplayWorker | undefined;
+  #lost = 0;
+  #lostUnlogged = 0;
+  #lostLoggedMs = Number.NEGATIVE_INFINITY;
+
+  constructor(readonly parts: HelixInstanceParts) {
+    const { name, options, sessions } = parts;
+    this.logger = new Logger(name === DEFAULT_INSTANCE ? 'Helix' : `Helix:${name}`);
+    this.replayer = sessions.B ? parts.replayer : undefined;
+    const statements = new Statements(sessions, this.clock);
+    this.worker = this.#makeWorker(statements);
+    this.context = {
+      namespace: name,
+      sessions,
+      statements,
+      writePath: new WritePath({
+        sides: sessions,
+        clock: this.clock,
+        strategy: parts.writeStrategy,
+        policy: parts.failoverPolicy,
+        replayer: this.replayer,
+        writeTimeoutMs: options.writeTimeoutMs,
+        enqueueTimeoutMs: options.enqueueTimeoutMs,
+        onDropped: (envelope, error) => this.reportLost(envelope, error),
+        onStrategyError: (error) => this.#reportStrategyError(error),
+        onDivergence: (cluster, error, operation) => {
+          this.logger.error(
+            `divergence: ${sideLabel(sessions, cluster)} refused (${errorLabel(error)}) what the other applied, kept in the dead letters: ${operation.masked}`,
+          );
+        },
+      }),
+      readPath: new ReadPath({
+        sides: sessions,
+        clock: this.clock,
+        strategy: parts.readStrategy,
+        policy: parts.failoverPolicy,
+        readTimeoutMs: options.readTimeoutMs,
+        onStrategyError: (error) => this.#reportStrategyError(error),
+      }),
+      timestamps: options.timestampProvider ?? this.#defaultTimestamps(),
+      ids: new OperationIds(),
+      clock: this.clock,
+      priority: options.priority,
+      writeTimeoutMs: options.writeTimeoutMs,
+      readTimeoutMs: options.readTimeoutMs,
+    };
+  }
+
+  get name(): string {
+    return this.parts.name;
+  }
+
+  get options(): ResolvedOptions {
+    return this.parts.options;
+  }
+
+  get sessions(): PerCluster<CqlSession> {
+    return this.parts.sessions;
+  }
+
+  /** Envelopes that could not be kept since the start. */
+  get lost(): number {
+    return this.#lost;
+  }
+
+  async openReplayer(): Promise<void> {
+    const { statements } = this.context;
+    await this.replayer?.open({
+      namespace: this.name,
+      clock: this.clock,
+      describe: ({ statements: [first] }) => {
+        if (!first) return { statement: '' };
+        const { masked, table } = statements.get(first.text).facts;
+        return table === undefined ? { statement: masked } : { statement: masked, table };
+      },
+    });
+  }
+
+  /** An accepted write that one side will never get: told to the application and logged, never silent. */
+  reportLost(envelope: Envelope, error: Error): void {
+    this.#lost++;
+    this.#lostUnlogged++;
+    const nowMs = this.clock.monotonicMs();
+    if (nowMs - this.#lostLoggedMs >= LOST_LOG_INTERVAL_MS) {
+      this.logger.error(
+        `${this.#lostUnlogged} write(s) lost for a side, last for ${sideLabel(this.sessions, envelope.cluster)}, operation ${envelope.operationId}: ${errorLabel(error)}`,
+      );
+      this.#lostLoggedMs = nowMs;
+      this.#lostUnlogged = 0;
+    }
+    try {
+      this.options.onReplayDropped(envelope, error);
+    } catch (thrown) {
+      this.logger.error(`onReplayDropped threw ${errorLabel(toError(thrown))}`);
+    }
+  }
+
+  /** Label of a cluster for messages. */
+  label(cluster: ClusterId): string {
+    return sideLabel(this.sessions, cluster);
+  }
+
+  #makeWorker(statements: Statements): ReplayWorker | undefined {
+    const { options, sessions } = this.parts;
+    if (!this.replayer || !sessions.B || options.replayWorker.mode === 'off') return undefined;
+    return new ReplayWorker({
+      replayer: this.replayer,
+      targets: {
+        A: new CqlReplayTarget(sessions.A, statements),
+        B: new CqlReplayTarget(sessions.B, statements),
+      },
+      namespace: this.name,
+      clock: this.clock,
+      options: options.replayWorker,
+      log: (level, message) => this.logger[level](message),
+    });
+  }
+
+  #defaultTimestamps(): () => number {
+    const timestamps = new MonotonicTimestamps(this.clock, (aheadMs) => {
+      this.logger.warn(`Write times run ${aheadMs} ms ahead of the wall clock, which has stepped back`);
+    });
+    return () => timestamps.next();
+  }
+
+  #reportStrategyError(error: Error): void {
+    this.logger.error(`A strategy or policy threw ${errorLabel(error)}`, error.stack);
+  }
+}

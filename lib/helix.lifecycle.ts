@@ -1,0 +1,163 @@
+import { type OnApplicationBootstrap, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import { delay, errorLabel, NoAvailableClusterError, SessionClosedError, toError } from './core/index.js';
+import { type CqlSession } from './cql/index.js';
+import { type HelixInstance } from './helix.instance.js';
+
+/** How long `connect: 'any'` waits for a second cluster that neither answers nor fails. */
+const SECOND_CLUSTER_MS = 2_000;
+/** Share of the shutdown time that running calls may take; the rest is for the queue and the sessions. */
+const FOREGROUND_SHARE = 0.6;
+const DRAIN_SHARE = 0.9;
+
+/** @internal The one owner of connecting, starting, draining and closing of an instance. */
+export class HelixLifecycle implements OnModuleInit, OnApplicationBootstrap, OnApplicationShutdown {
+  #closing: Promise<void> | undefined;
+
+  constructor(private readonly instance: HelixInstance) {}
+
+  async onModuleInit(): Promise<void> {
+    const { parts, sessions, logger } = this.instance;
+    if (sessions.B && !parts.replayer) {
+      logger.warn('Replay is off: what one cluster misses is lost for it (replayer: false)');
+    }
+    try {
+      await this.instance.openReplayer();
+      await this.#connect();
+    } catch (error) {
+      // Nothing may go on connecting behind an application that did not start.
+      await this.#closeSessions(this.instance.options.shutdownTimeoutMs);
+      throw error;
+    }
+  }
+
+  onApplicationBootstrap(): void {
+    this.instance.worker?.start();
+  }
+
+  onApplicationShutdown(): Promise<void> {
+    return this.close();
+  }
+
+  /** Ends the instance within `shutdownTimeoutMs`; never rejects, and later calls share the first one's end. */
+  close(): Promise<void> {
+    return (this.#closing ??= this.#close().catch((error: unknown) => {
+      this.instance.logger.error(`Shutdown failed: ${errorLabel(toError(error))}`);
+    }));
+  }
+
+  async #close(): Promise<void> {
+    const { instance } = this;
+    const { context, worker, replayer, clock } = instance;
+    const { writePath, readPath } = context;
+    const totalMs = instance.options.shutdownTimeoutMs;
+    const startMs = clock.monotonicMs();
+    const leftUntil = (share: number): number =>
+      Math.max(0, totalMs * share - (clock.monotonicMs() - startMs));
+
+    writePath.close();
+    readPath.close();
+    await this.#within(leftUntil(FOREGROUND_SHARE), Promise.all([writePath.settled(), readPath.settled()]));
+    // Whatever is still running is decided as it stands: a write that is not confirmed goes to the queue.
+    writePath.deadlines.expireAll();
+    readPath.deadlines.expireAll();
+    await this.#within(leftUntil(DRAIN_SHARE), writePath.settled());
+
+    if (replayer?.durability === 'volatile') await worker?.drain(leftUntil(DRAIN_SHARE));
+    if (worker) await this.#within(leftUntil(DRAIN_SHARE), worker.stop());
+    const remaining = (await replayer?.close()) ?? [];
+    const reason = new SessionClosedError('The application ended before this write could be replayed');
+    for (const envelope of remaining) instance.reportLost(envelope, reason);
+    if (remaining.length > 0) {
+      instance.logger.error(
+        `${remaining.length} write(s) were still in the memory queue at shutdown and are lost`,
+      );
+    }
+    await this.#closeSessions(leftUntil(1));
+  }
+
+  async #connect(): Promise<void> {
+    const { instance } = this;
+    const { sessions, options } = instance;
+    const a = this.#keepConnecting(sessions.A);
+    const b = sessions.B && this.#keepConnecting(sessions.B);
+    if (options.connect === 'lazy') return;
+    const enough = b ? this.#enough(a, b) : a.connected;
+    const isEnough = await this.#within(options.connectTimeoutMs, enough);
+    if (!isEnough) throw this.#cannotConnect();
+  }
+
+  #keepConnecting(session: CqlSession): { connected: Promise<void>; firstFailure: Promise<void> } {
+    const { logger, label } = { logger: this.instance.logger, label: this.instance.label(session.cluster) };
+    let failed: (() => void) | undefined;
+    const firstFailure = new Promise<void>((resolve) => (failed = resolve));
+    const connected = new Promise<void>((resolve) => {
+      let failures = 0;
+      session.keepConnecting(
+        () => {
+          if (failures > 0) logger.log(`${label} is connected after ${failures} failed attempt(s)`);
+          resolve();
+        },
+        (error) => {
+          if (++failures === 1) {
+            logger.warn(
+              `${label} cannot be connected yet (${errorLabel(toError(error.cause))}), trying on: ${error.message}`,
+            );
+          }
+          failed?.();
+        },
+      );
+    });
+    return { connected, firstFailure };
+  }
+
+  async #enough(
+    a: { connected: Promise<void>; firstFailure: Promise<void> },
+    b: { connected: Promise<void>; firstFailure: Promise<void> },
+  ): Promise<void> {
+    if (this.instance.options.connect === 'both') {
+      await Promise.all([a.connected, b.connected]);
+      return;
+    }
+    const given = delay(this.instance.clock, SECOND_CLUSTER_MS);
+    await Promise.race([a.connected, b.connected]);
+    const settled = (side: typeof a): Promise<void> => Promise.race([side.connected, side.firstFailure]);
+    await Promise.race([Promise.all([settled(a), settled(b)]), given]);
+  }
+
+  #cannotConnect(): NoAvailableClusterError {
+    const { sessions, options, name } = this.instance;
+    const missing = [sessions.A, sessions.B].filter((session) => session && !session.hasConnected);
+    const reasons = missing.map((session) => {
+      const error = session?.connectError;
+      return error
+        ? `${error.message} (${errorLabel(toError(error.cause))})`
+        : session?.notConnected().message;
+    });
+    return new NoAvailableClusterError(
+      `Helix "${name}" could not connect within connectTimeoutMs = ${options.connectTimeoutMs} ms (connect: '${options.connect}'): ${reasons.join('; ')}`,
+      { cause: missing[0]?.connectError },
+    );
+  }
+
+  async #closeSessions(timeoutMs: number): Promise<void> {
+    const { A, B } = this.instance.sessions;
+    await this.#within(timeoutMs, Promise.allSettled([A.close(), B?.close()]));
+  }
+
+  /** False if the time was over first. */
+  async #within(timeoutMs: number, promise: Promise<unknown>): Promise<boolean> {
+    return new Promise((resolve, reject) => {
+      const timer = this.instance.clock.setTimer(() => resolve(false), timeoutMs);
+      promise.then(
+        () => {
+          timer.cancel();
+          resolve(true);
+        },
+        (error: unknown) => {
+          timer.cancel();
+          reject(toError(error));
+        },
+      );
+    });
+  }
+}

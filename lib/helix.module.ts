@@ -1,0 +1,49 @@
+import { type DynamicModule, Module } from '@nestjs/common';
+import { type HelixModuleAsyncOptions, type HelixRegistration } from './helix.module-options.js';
+import { type HelixModuleOptions } from './helix.options.js';
+import { createProviders, exportedTokens, optionsFactoryProviders } from './helix.providers.js';
+import { DEFAULT_INSTANCE } from './helix.tokens.js';
+
+/**
+ * Registers one pair of clusters.
+ *
+ * ```ts
+ * HelixModule.forRootAsync({
+ *   inject: [ConfigService],
+ *   useFactory: (config: ConfigService) => ({
+ *     cql: {
+ *       A: { contactPoints: [config.getOrThrow('A_HOST')], localDataCenter: 'dc1', keyspace: 'shop' },
+ *       B: { contactPoints: [config.getOrThrow('B_HOST')], localDataCenter: 'dc1', keyspace: 'shop' },
+ *     },
+ *   }),
+ * })
+ * ```
+ *
+ * Call `app.enableShutdownHooks()`: without it nothing is drained when the process is told to end.
+ */
+@Module({})
+export class HelixModule {
+  static forRoot(options: HelixModuleOptions & HelixRegistration): DynamicModule {
+    const { name, isGlobal, ...rest } = options;
+    return HelixModule.forRootAsync({
+      useFactory: () => rest,
+      ...(name !== undefined && { name }),
+      ...(isGlobal !== undefined && { isGlobal }),
+    });
+  }
+
+  static forRootAsync(options: HelixModuleAsyncOptions): DynamicModule {
+    const name = options.name ?? DEFAULT_INSTANCE;
+    return {
+      module: HelixModule,
+      global: options.isGlobal ?? true,
+      imports: options.imports ?? [],
+      providers: [
+        ...(options.extraProviders ?? []),
+        ...optionsFactoryProviders(options),
+        ...createProviders(name, options),
+      ],
+      exports: exportedTokens(name),
+    };
+  }
+}

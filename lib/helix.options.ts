@@ -1,0 +1,251 @@
+import { type CqlClient, type CqlClusterOptions } from './cql/index.js';
+import {
+  type Envelope,
+  type FailoverPolicy,
+  HelixConfigError,
+  type Priority,
+  type ReadStrategy,
+  type Replayer,
+  type TimestampProvider,
+  type WriteStrategy,
+} from './core/index.js';
+import { type ReplayHooks } from './replay/index.js';
+
+export type ConnectMode = 'any' | 'both' | 'lazy';
+
+export interface ReplayWorkerModuleOptions extends ReplayHooks {
+  /** `embedded` (default) replays in this process; `off` leaves it to a worker elsewhere. */
+  readonly mode?: 'embedded' | 'off';
+  /** Time limit of one replay execution, in ms. Default 30,000. */
+  readonly executeTimeoutMs?: number;
+}
+
+/** Options of one instance: one pair of clusters. */
+export interface HelixModuleOptions {
+  /** A pair of Cassandra or ScyllaDB clusters, or one: without `B`, Helix is a pass-through to `A`. */
+  readonly cql: {
+    /** The driver's options, or a ready client of your own, which Helix never closes. */
+    readonly A: CqlClusterOptions | CqlClient;
+    readonly B?: CqlClusterOptions | CqlClient;
+  };
+  /** Display names for logs and messages: `^[a-zA-Z_][a-zA-Z0-9_]*$`, at most 32 characters, distinct. */
+  readonly clusterNames?: { readonly A?: string; readonly B?: string };
+  /** Default `StickyReadStrategy`. */
+  readonly readStrategy?: ReadStrategy;
+  /** Default `ConcurrentDualWriteStrategy`. */
+  readonly writeStrategy?: WriteStrategy;
+  /** Default `ActiveFailover`. */
+  readonly failoverPolicy?: FailoverPolicy;
+  /** Default `MemoryReplayer` (10,000 envelopes). `false`: what a side misses is lost for it. */
+  readonly replayer?: Replayer | false;
+  readonly replayWorker?: ReplayWorkerModuleOptions;
+  /** Called for every envelope that could not be kept, also at shutdown. Must not throw. */
+  readonly onReplayDropped?: (envelope: Envelope, error: Error) => void;
+  /**
+   * When the application may start. `any` (default): one cluster is up and the other has failed once or had
+   * 2 s; `both`: both are up; `lazy`: at once. A missing cluster goes on being connected in the background.
+   */
+  readonly connect?: ConnectMode;
+  /** Time for what `connect` asks for, in ms, before the application fails to start. Default 30,000. */
+  readonly connectTimeoutMs?: number;
+  /** Replay priority of writes that do not say. Default `high`. */
+  readonly priority?: Priority;
+  /** Time of each side for a write, in ms. Default 5,000. */
+  readonly writeTimeoutMs?: number;
+  /** Time of each side for a read (for each page of `all()`), in ms. Default 5,000. */
+  readonly readTimeoutMs?: number;
+  /** Time for the replayer to accept an envelope, in ms. Default 500. */
+  readonly enqueueTimeoutMs?: number;
+  /** Write times, µs since the epoch. Default: a strictly increasing clock. */
+  readonly timestampProvider?: TimestampProvider;
+  /** Bound of the whole shutdown, in ms. Default 10,000. */
+  readonly shutdownTimeoutMs?: number;
+}
+
+/** @internal Options with every default filled in. Strategies and the replayer have providers of their own. */
+export interface ResolvedOptions {
+  readonly cql: HelixModuleOptions['cql'];
+  readonly clusterNames: { readonly A: string; readonly B: string };
+  readonly readStrategy: ReadStrategy | undefined;
+  readonly writeStrategy: WriteStrategy | undefined;
+  readonly failoverPolicy: FailoverPolicy | undefined;
+  readonly replayer: Replayer | false | undefined;
+  readonly replayWorker: ReplayHooks & {
+    readonly mode: 'embedded' | 'off';
+    readonly executeTimeoutMs: number;
+  };
+  readonly onReplayDropped: (envelope: Envelope, error: Error) => void;
+  readonly connect: ConnectMode;
+  readonly connectTimeoutMs: number;
+  readonly priority: Priority;
+  readonly writeTimeoutMs: number;
+  readonly readTimeoutMs: number;
+  readonly enqueueTimeoutMs: number;
+  readonly timestampProvider: TimestampProvider | undefined;
+  readonly shutdownTimeoutMs: number;
+}
+
+const KNOWN_OPTIONS: readonly (keyof HelixModuleOptions)[] = [
+  'cql',
+  'clusterNames',
+  'readStrategy',
+  'writeStrategy',
+  'failoverPolicy',
+  'replayer',
+  'replayWorker',
+  'onReplayDropped',
+  'connect',
+  'connectTimeoutMs',
+  'priority',
+  'writeTimeoutMs',
+  'readTimeoutMs',
+  'enqueueTimeoutMs',
+  'timestampProvider',
+  'shutdownTimeoutMs',
+];
+const KNOWN_WORKER_OPTIONS = ['mode', 'executeTimeoutMs', 'onSuccess', 'onError', 'onDrop'];
+/** Node's timers end there. */
+const MAX_TIMEOUT_MS = 2_147_483_647;
+
+/** Checks what the user gave and fills in the defaults; everything that is wrong is said here. */
+export function resolveOptions(options: HelixModuleOptions, instance: string): ResolvedOptions {
+  const check = new OptionCheck(instance);
+  check.object('options', options);
+  check.known('', options, KNOWN_OPTIONS);
+  const { cql, replayWorker = {} } = options;
+  checkClusters(check, cql);
+  check.object('replayWorker', replayWorker);
+  check.known('replayWorker.', replayWorker, KNOWN_WORKER_OPTIONS);
+  checkMethods(check, options);
+  return {
+    cql,
+    clusterNames: resolveNames(check, options.clusterNames),
+    readStrategy: options.readStrategy,
+    writeStrategy: options.writeStrategy,
+    failoverPolicy: options.failoverPolicy,
+    replayer: options.replayer,
+    replayWorker: {
+      ...replayWorker,
+      mode: check.oneOf('replayWorker.mode', replayWorker.mode, ['embedded', 'off']),
+      executeTimeoutMs: check.timeout('replayWorker.executeTimeoutMs', replayWorker.executeTimeoutMs, 30_000),
+    },
+    onReplayDropped: check.callback('onReplayDropped', options.onReplayDropped) ?? (() => undefined),
+    connect: check.oneOf('connect', options.connect, ['any', 'both', 'lazy']),
+    connectTimeoutMs: check.timeout('connectTimeoutMs', options.connectTimeoutMs, 30_000),
+    priority: check.oneOf('priority', options.priority, ['high', 'low']),
+    writeTimeoutMs: check.timeout('writeTimeoutMs', options.writeTimeoutMs, 5_000),
+    readTimeoutMs: check.timeout('readTimeoutMs', options.readTimeoutMs, 5_000),
+    enqueueTimeoutMs: check.timeout('enqueueTimeoutMs', options.enqueueTimeoutMs, 500),
+    timestampProvider: check.callback('timestampProvider', options.timestampProvider),
+    shutdownTimeoutMs: check.timeout('shutdownTimeoutMs', options.shutdownTimeoutMs, 10_000),
+  };
+}
+
+function checkClusters(check: OptionCheck, cql: HelixModuleOptions['cql'] | undefined): void {
+  check.object('cql', cql);
+  check.known('cql.', cql, ['A', 'B']);
+  check.object('cql.A', cql?.A);
+  if (cql?.B !== undefined) check.object('cql.B', cql.B);
+  if (cql?.A === cql?.B) {
+    check.fail('cql.B', 'the same object as cql.A', 'options or a client of the second cluster');
+  }
+}
+
+function checkMethods(check: OptionCheck, options: HelixModuleOptions): void {
+  check.methods('readStrategy', options.readStrategy, ['select', 'onSuccess', 'onFailure']);
+  check.methods('writeStrategy', options.writeStrategy, ['execute']);
+  check.methods('failoverPolicy', options.failoverPolicy, [
+    'shouldFailover',
+    'recordSuccess',
+    'recordFailure',
+    'isAvailable',
+  ]);
+  if (options.replayer !== false) {
+    check.methods('replayer', options.replayer, ['open', 'enqueue', 'bury', 'consume', 'position', 'close']);
+  }
+}
+
+function resolveNames(
+  check: OptionCheck,
+  names: HelixModuleOptions['clusterNames'] = {},
+): { A: string; B: string } {
+  check.object('clusterNames', names);
+  check.known('clusterNames.', names, ['A', 'B']);
+  const { A = 'A', B = 'B' } = names;
+  for (const [cluster, name] of [
+    ['A', A],
+    ['B', B],
+  ] as const) {
+    if (typeof name !== 'string' || name.length > 32 || !/^[a-zA-Z_][a-zA-Z0-9_]*$/.test(name)) {
+      check.fail(
+        `clusterNames.${cluster}`,
+        JSON.stringify(name),
+        'letters, digits and _, not beginning with a digit, at most 32 characters',
+      );
+    }
+  }
+  if (A === B) check.fail('clusterNames.B', JSON.stringify(B), 'a name other than that of A');
+  return { A, B };
+}
+
+class OptionCheck {
+  constructor(private readonly instance: string) {}
+
+  fail(option: string, received: string, allowed: string): never {
+    const where = this.instance === 'default' ? 'Helix options' : `Helix options of "${this.instance}"`;
+    throw new HelixConfigError(`${where}: ${option} is wrong. Received ${received}; allowed: ${allowed}`);
+  }
+
+  object(option: string, value: unknown): void {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+      this.fail(option, describe(value), 'an object');
+    }
+  }
+
+  known(prefix: string, value: object | undefined, known: readonly string[]): void {
+    for (const key of Object.keys(value ?? {})) {
+      if (!known.includes(key)) {
+        this.fail(`${prefix}${key}`, 'an option that does not exist', known.join(', '));
+      }
+    }
+  }
+
+  methods(option: string, value: object | undefined, methods: readonly string[]): void {
+    if (value === undefined) return;
+    const missing = methods.filter((name) => typeof Reflect.get(Object(value), name) !== 'function');
+    if (missing.length > 0) {
+      this.fail(option, describe(value), `an object with the methods ${methods.join(', ')}`);
+    }
+  }
+
+  oneOf<T extends string>(option: string, value: T | undefined, allowed: readonly [T, ...T[]]): T {
+    if (value === undefined) return allowed[0];
+    if (!allowed.includes(value)) {
+      this.fail(option, describe(value), allowed.map((each) => `'${each}'`).join(', '));
+    }
+    return value;
+  }
+
+  timeout(option: string, value: number | undefined, byDefault: number): number {
+    if (value === undefined) return byDefault;
+    if (typeof value !== 'number' || !(value >= 1 && value <= MAX_TIMEOUT_MS)) {
+      this.fail(option, describe(value), `milliseconds from 1 to ${MAX_TIMEOUT_MS}`);
+    }
+    return value;
+  }
+
+  callback<T>(option: string, value: T | undefined): T | undefined {
+    if (value !== undefined && typeof value !== 'function') {
+      this.fail(option, describe(value), 'a function');
+    }
+    return value;
+  }
+}
+
+/** Kind of a wrong value; its content might be a secret. */
+function describe(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value);
+  if (typeof value === 'number' || value === null) return String(value);
+  if (typeof value === 'object') return `an object of ${value.constructor.name}`;
+  return typeof value;
+}

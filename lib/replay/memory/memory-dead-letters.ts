@@ -1,0 +1,153 @@
+import {
+  type ClusterId,
+  type DeadLetter,
+  type DeadLetterFilter,
+  type DeadLetterReason,
+  type DeadLetterStore,
+  type Envelope,
+  HelixUsageError,
+  type ReplayContext,
+  SessionClosedError,
+} from '../../core/index.js';
+import { errorLabel } from '../error-label.js';
+
+/** What the dead letters need of the queue they belong to. */
+export interface DeadLetterOwner {
+  isClosed(): boolean;
+  describe: ReplayContext['describe'];
+  requeue(envelope: Envelope): void;
+  onPurged(cluster: ClusterId): void;
+}
+
+interface Dead {
+  readonly envelope: Envelope;
+  readonly reason: DeadLetterReason;
+  readonly error: Error | undefined;
+  readonly attempts: number;
+  readonly deadAtMs: number;
+}
+
+/** Dead letters in memory, oldest first. Their ids are `operationId:cluster:generation`. */
+export class MemoryDeadLetters implements DeadLetterStore {
+  readonly #owner: DeadLetterOwner;
+  readonly #letters = new Map<string, Dead>();
+  readonly #sizes = { A: 0, B: 0 };
+
+  constructor(owner: DeadLetterOwner) {
+    this.#owner = owner;
+  }
+
+  size(cluster: ClusterId): number {
+    return this.#sizes[cluster];
+  }
+
+  /** Answers whether it took the place of one with the same id. */
+  add(dead: Dead): boolean {
+    const id = idOf(dead.envelope);
+    const replaces = this.#remove(id);
+    this.#letters.set(id, dead);
+    this.#sizes[dead.envelope.cluster]++;
+    return replaces;
+  }
+
+  /** Removes everything and answers with it. */
+  clear(): Envelope[] {
+    const envelopes = [...this.#letters.values()].map(({ envelope }) => envelope);
+    this.#letters.clear();
+    this.#sizes.A = this.#sizes.B = 0;
+    return envelopes;
+  }
+
+  /** When `after` names a dead letter that is gone by now, the list starts at the oldest. */
+  list({ cluster, reason, limit = 100, after }: DeadLetterFilter = {}): Promise<DeadLetter[]> {
+    if (!Number.isInteger(limit) || limit < 1) {
+      const message = `deadLetters.list: received limit ${limit}; allowed is an integer, 1 or more.`;
+      return Promise.reject(new HelixUsageError(message));
+    }
+    const page: DeadLetter[] = [];
+    let isSkipping = after !== undefined && this.#letters.has(after);
+    for (const [id, dead] of this.#letters) {
+      if (page.length === limit) break;
+      const matches =
+        (cluster === undefined || dead.envelope.cluster === cluster) &&
+        (reason === undefined || dead.reason === reason);
+      if (!isSkipping && matches) page.push(this.#describe(id, dead));
+      if (id === after) isSkipping = false;
+    }
+    return Promise.resolve(page);
+  }
+
+  get(id: string, { reveal = false }: { reveal?: boolean } = {}): Promise<DeadLetter | undefined> {
+    const dead = this.#letters.get(id);
+    if (!dead) return Promise.resolve(undefined);
+    const masked = this.#describe(id, dead);
+    if (!reveal) return Promise.resolve(masked);
+    return Promise.resolve({
+      ...masked,
+      statement: dead.envelope.statements.map(({ text }) => text).join('; '),
+    });
+  }
+
+  requeue(ids: readonly string[] | 'all', { force = false }: { force?: boolean } = {}): Promise<number> {
+    if (this.#owner.isClosed()) {
+      return Promise.reject(
+        new SessionClosedError('The replay queue is closed: its dead letters were handed back.'),
+      );
+    }
+    let count = 0;
+    for (const [id, dead] of this.#select(ids)) {
+      if (dead.reason === 'inDoubt' && !force) continue;
+      this.#remove(id);
+      this.#owner.requeue({ ...dead.envelope, generation: dead.envelope.generation + 1 });
+      count++;
+    }
+    return Promise.resolve(count);
+  }
+
+  purge(ids: readonly string[] | 'all'): Promise<number> {
+    const letters = this.#select(ids);
+    for (const [id, { envelope }] of letters) {
+      this.#remove(id);
+      this.#owner.onPurged(envelope.cluster);
+    }
+    return Promise.resolve(letters.length);
+  }
+
+  count(): Promise<number> {
+    return Promise.resolve(this.#letters.size);
+  }
+
+  #select(ids: readonly string[] | 'all'): (readonly [string, Dead])[] {
+    if (ids === 'all') return [...this.#letters];
+    return [...new Set(ids)].flatMap((id) => {
+      const dead = this.#letters.get(id);
+      return dead ? [[id, dead] as const] : [];
+    });
+  }
+
+  #remove(id: string): boolean {
+    const dead = this.#letters.get(id);
+    if (!dead) return false;
+    this.#letters.delete(id);
+    this.#sizes[dead.envelope.cluster]--;
+    return true;
+  }
+
+  #describe(id: string, { envelope, reason, error, attempts, deadAtMs }: Dead): DeadLetter {
+    return {
+      id,
+      operationId: envelope.operationId,
+      cluster: envelope.cluster,
+      reason,
+      ...(error && { error: errorLabel(error) }),
+      attempts,
+      createdAt: new Date(envelope.createdAtMs),
+      deadAt: new Date(deadAtMs),
+      ...this.#owner.describe(envelope),
+    };
+  }
+}
+
+function idOf({ operationId, cluster, generation }: Envelope): string {
+  return `${operationId}:${cluster}:${generation}`;
+}

@@ -1,0 +1,56 @@
+import { type Epoch, Epochs, type ReplayPosition } from '../../core/index.js';
+
+interface Tally {
+  applied: number;
+  deadLettered: number;
+}
+
+/** That something is in the queue, and since when. */
+export interface Presence {
+  readonly epoch: Epoch;
+  readonly tally: Tally;
+}
+
+/**
+ * Moments in the queue. Each position begins a tally of its own; when a position is settled all tallies before
+ * it are final, and what had been counted when it was taken is what it subtracts. So no position costs more
+ * than a few numbers, however long it has to wait.
+ */
+export class Positions {
+  readonly #epochs = new Epochs();
+  readonly #total = newTally();
+  /** Sum of the tallies that are final. Positions settle in the order they were taken in. */
+  readonly #final = newTally();
+  #current = newTally();
+
+  enter(): Presence {
+    return { epoch: this.#epochs.enter(), tally: this.#current };
+  }
+
+  leave({ epoch, tally }: Presence, as: keyof Tally | 'lost'): void {
+    if (as !== 'lost') {
+      tally[as]++;
+      this.#total[as]++;
+    }
+    this.#epochs.leave(epoch);
+  }
+
+  take(): ReplayPosition {
+    const before = { ...this.#total };
+    const tally = this.#current;
+    this.#current = newTally();
+    const settled = this.#epochs.barrier().then(() => {
+      this.#final.applied += tally.applied;
+      this.#final.deadLettered += tally.deadLettered;
+      return {
+        applied: this.#final.applied - before.applied,
+        deadLettered: this.#final.deadLettered - before.deadLettered,
+      };
+    });
+    return { settled: () => settled };
+  }
+}
+
+function newTally(): Tally {
+  return { applied: 0, deadLettered: 0 };
+}

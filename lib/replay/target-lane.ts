@@ -1,0 +1,267 @@
+import {
+  type Clock,
+  type ClusterId,
+  type DeadLetterReason,
+  type Delivery,
+  type DeliveryVerdict,
+  type Envelope,
+  HelixUsageError,
+  type Replayer,
+  type ReplayLane,
+  type ReplayTarget,
+  type SettledOutcome,
+} from '../core/index.js';
+import { backoffMs, PROBE_BACKOFF, RETRY_BACKOFF } from './backoff.js';
+import { ConcurrencyLimit } from './concurrency-limit.js';
+import { withDeadline } from './deadline.js';
+import { errorLabel } from './error-label.js';
+import { type Gate, type GateEvent, nextGate, PAUSED } from './gate.js';
+import { type ReplayLog, type SafeHooks } from './hooks.js';
+
+const PING_TIMEOUT_MS = 5_000;
+/** A target keeps its own time limit; one that does not must not hold the lane for ever. */
+const GRACE_MS = 1_000;
+
+export interface TargetLaneDependencies {
+  readonly cluster: ClusterId;
+  readonly namespace: string;
+  readonly replayer: Replayer;
+  readonly target: ReplayTarget;
+  readonly executeTimeoutMs: number;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly hooks: SafeHooks;
+  readonly log: ReplayLog;
+}
+
+type Failure = Exclude<SettledOutcome, { kind: 'applied' | 'skipped' }>;
+
+/** Replays to one target, and stops delivering while that target is not well. */
+export class TargetLane {
+  readonly #on: TargetLaneDependencies;
+  readonly #limit = new ConcurrencyLimit();
+  #gate: Gate = PAUSED;
+  #lane: ReplayLane | undefined;
+  #isPaused = false;
+  #running = 0;
+  /** Rises whenever the gate opens after an outage: what was sent before says nothing about the target now. */
+  #era = 0;
+  /** The ping under way, shared by all who wait for its answer. */
+  #ping: Promise<boolean> | undefined;
+  /** Ends what belongs to the present gate: a timer, or the interest in a ping. */
+  #leaveGate: (() => void) | undefined;
+  #lastError: Error | undefined;
+  #isReportedDown = false;
+
+  constructor(dependencies: TargetLaneDependencies) {
+    this.#on = dependencies;
+  }
+
+  get isOpen(): boolean {
+    return this.#gate.kind === 'open';
+  }
+
+  /** False while the target is known to be down or draining: waiting would be in vain. */
+  get canProgress(): boolean {
+    const { kind } = this.#gate;
+    return kind === 'open' || kind === 'checking' || (kind === 'probing' && !this.#isReportedDown);
+  }
+
+  start(): void {
+    this.#lane = this.#on.replayer.consume(this.#on.cluster, (delivery) => this.#deliver(delivery));
+    if (!this.#isPaused) this.#advance('resumed');
+  }
+
+  pause(): void {
+    this.#isPaused = true;
+    this.#advance('paused');
+  }
+
+  resume(): void {
+    this.#isPaused = false;
+    if (this.#lane) this.#advance('resumed');
+  }
+
+  stop(): Promise<void> {
+    this.#advance('stopped');
+    return this.#lane?.stop() ?? Promise.resolve();
+  }
+
+  async #deliver({ envelope, attempts }: Delivery): Promise<DeliveryVerdict> {
+    if (envelope.namespace !== this.#on.namespace) return this.#refuseForeign(envelope);
+    const era = this.#era;
+    const { clock } = this.#on;
+    const startedMs = clock.monotonicMs();
+    this.#running++;
+    const outcome = await this.#apply(envelope);
+    const inFlight = this.#running--;
+
+    switch (outcome.kind) {
+      case 'applied':
+        this.#limit.onSuccess(clock.monotonicMs() - startedMs, inFlight);
+        this.#on.hooks.onSuccess(envelope);
+        this.#answered();
+        return { kind: 'applied' };
+      case 'rejected':
+        this.#on.hooks.onError(envelope, outcome.error);
+        this.#answered();
+        return this.#dead(envelope, 'rejected', outcome.error);
+      case 'skipped':
+        return this.#unreached(era, attempts, undefined);
+      case 'unreached':
+      case 'blocked':
+        this.#on.hooks.onError(envelope, outcome.error);
+        return this.#unreached(era, attempts, outcome.error);
+      case 'ambiguous':
+        this.#on.hooks.onError(envelope, outcome.error);
+        return this.#ambiguous(era, envelope, attempts, outcome.error);
+    }
+  }
+
+  async #apply(envelope: Envelope): Promise<SettledOutcome> {
+    const { clock, target, executeTimeoutMs } = this.#on;
+    try {
+      return await withDeadline(clock, executeTimeoutMs + GRACE_MS, target.apply(envelope, executeTimeoutMs));
+    } catch (error) {
+      return { kind: 'ambiguous', error: asError(error) } satisfies Failure;
+    }
+  }
+
+  #answered(): void {
+    this.#advance('answered');
+    this.#applyLimit();
+  }
+
+  #unreached(era: number, attempts: number, error: Error | undefined): DeliveryVerdict {
+    if (era !== this.#era) return { kind: 'release' };
+    // A ping has just been answered, so this envelope may be the only one that cannot be applied: it steps
+    // aside, or it would hold up all others for as long as its own trouble lasts.
+    const isAlone = this.#gate.kind === 'open' && this.#gate.onProbation;
+    this.#lastError = error;
+    this.#advance('unreached');
+    return isAlone ? this.#retry(attempts) : { kind: 'release' };
+  }
+
+  async #ambiguous(
+    era: number,
+    envelope: Envelope,
+    attempts: number,
+    error: Error,
+  ): Promise<DeliveryVerdict> {
+    if (era === this.#era) {
+      this.#lastError = error;
+      this.#advance('doubted');
+    }
+    if (envelope.class === 'once') return this.#dead(envelope, 'inDoubt', error);
+    const isWell = era === this.#era && this.#gate.kind === 'checking' && (await this.#ping);
+    return isWell ? this.#retry(attempts) : { kind: 'release' };
+  }
+
+  #refuseForeign(envelope: Envelope): DeliveryVerdict {
+    const error = new HelixUsageError(
+      `Replay refused an envelope of namespace ${envelope.namespace}: this worker applies ${this.#on.namespace} only.`,
+    );
+    return this.#dead(envelope, 'rejected', error);
+  }
+
+  #dead(envelope: Envelope, reason: DeadLetterReason, error: Error): DeliveryVerdict {
+    this.#on.hooks.onDrop(envelope, reason, error);
+    return { kind: 'dead', reason, error };
+  }
+
+  #retry(attempts: number): DeliveryVerdict {
+    return { kind: 'retry', delayMs: backoffMs(RETRY_BACKOFF, attempts, this.#on.random()) };
+  }
+
+  #advance(event: GateEvent): void {
+    const before = this.#gate;
+    const after = nextGate(before, event);
+    if (after === before) return;
+    this.#gate = after;
+    this.#leaveGate?.();
+    this.#leaveGate = undefined;
+    this.#report();
+    switch (after.kind) {
+      case 'open':
+        this.#open(before);
+        return;
+      case 'checking':
+      case 'probing':
+        this.#close();
+        this.#sendPing();
+        return;
+      case 'closed':
+        this.#close();
+        this.#scheduleProbe(after.probes);
+        return;
+      case 'paused':
+      case 'stopped':
+        this.#close();
+    }
+  }
+
+  #open(before: Gate): void {
+    if (before.kind === 'checking') this.#limit.onFailure();
+    else if (before.kind === 'probing') {
+      this.#limit.reset();
+      this.#era++;
+    }
+    this.#applyLimit();
+  }
+
+  #close(): void {
+    if (this.#lane) this.#lane.concurrency = 0;
+  }
+
+  #applyLimit(): void {
+    if (this.#lane && this.isOpen && this.#lane.concurrency !== this.#limit.current) {
+      this.#lane.concurrency = this.#limit.current;
+    }
+  }
+
+  #scheduleProbe(probes: number): void {
+    const delayMs = backoffMs(PROBE_BACKOFF, probes, this.#on.random());
+    const timer = this.#on.clock.setTimer(() => this.#advance('probeDue'), delayMs);
+    this.#leaveGate = () => timer.cancel();
+  }
+
+  #sendPing(): void {
+    let isWanted = true;
+    this.#leaveGate = () => {
+      isWanted = false;
+    };
+    this.#ping = this.#askTarget().then((isWell) => {
+      if (isWanted) this.#advance(isWell ? 'pingSucceeded' : 'pingFailed');
+      return isWell;
+    });
+  }
+
+  async #askTarget(): Promise<boolean> {
+    const { clock, target } = this.#on;
+    try {
+      await withDeadline(clock, PING_TIMEOUT_MS + GRACE_MS, target.ping(PING_TIMEOUT_MS));
+      return true;
+    } catch (error) {
+      this.#lastError = asError(error);
+      return false;
+    }
+  }
+
+  /** One line when the target goes, one when it is back: not before it has taken a delivery again. */
+  #report(): void {
+    const gate = this.#gate;
+    const { cluster, log } = this.#on;
+    if (gate.kind === 'closed' && !this.#isReportedDown) {
+      this.#isReportedDown = true;
+      const label = this.#lastError ? errorLabel(this.#lastError) : 'not available';
+      log('warn', `Replay to cluster ${cluster} waits for it to come back (${label}).`);
+    } else if (gate.kind === 'open' && !gate.onProbation && this.#isReportedDown) {
+      this.#isReportedDown = false;
+      log('log', `Replay to cluster ${cluster} goes on.`);
+    }
+  }
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error('Not an error object.');
+}

@@ -1,0 +1,113 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { envelope } from '../../test/support/envelope.js';
+import { FakeClock } from '../../test/support/fake-clock.js';
+import { FakeTarget, ObservedReplayer } from '../../test/support/replay.js';
+import { type ClusterId, type OperationClass } from '../core/index.js';
+import { ReplayWorker } from './worker.js';
+
+type Step =
+  | { readonly do: 'enqueue'; readonly count: number; readonly class: OperationClass; readonly low: boolean }
+  | { readonly do: 'fail'; readonly cluster: ClusterId; readonly as: 'unreached' | 'ambiguous' }
+  | { readonly do: 'recover' | 'pause' | 'resume'; readonly cluster: ClusterId }
+  | { readonly do: 'advance'; readonly ms: number };
+
+const cluster = fc.constantFrom<ClusterId[]>('A', 'B');
+const step: fc.Arbitrary<Step> = fc.oneof(
+  fc.record({
+    do: fc.constant('enqueue' as const),
+    count: fc.integer({ min: 1, max: 40 }),
+    class: fc.constantFrom<OperationClass[]>('idempotent', 'once'),
+    low: fc.boolean(),
+  }),
+  fc.record({
+    do: fc.constant('fail' as const),
+    cluster,
+    as: fc.constantFrom('unreached' as const, 'ambiguous' as const),
+  }),
+  fc.record({ do: fc.constantFrom('recover' as const, 'pause' as const, 'resume' as const), cluster }),
+  fc.record({ do: fc.constant('advance' as const), ms: fc.oneof(fc.nat(50), fc.nat(20_000)) }),
+);
+const history = fc.array(step, { maxLength: 40, size: 'max' });
+
+const SIDES = ['A', 'B'] as const;
+
+async function setUp(latencyMs: number) {
+  const clock = new FakeClock();
+  const replayer = new ObservedReplayer();
+  await replayer.open({ namespace: 'shop', clock, describe: () => ({ statement: '' }) });
+  const targets = { A: new FakeTarget(clock), B: new FakeTarget(clock) };
+  for (const target of [targets.A, targets.B]) Object.assign(target, { latencyMs, appliesInDoubt: true });
+  const options = { executeTimeoutMs: 30_000 };
+  const worker = new ReplayWorker({
+    replayer,
+    targets,
+    namespace: 'shop',
+    clock,
+    options,
+    random: () => 0.5,
+  });
+  /** Class of every operation; their ids count from 0. */
+  const classes: OperationClass[] = [];
+
+  async function take(taken: Step): Promise<void> {
+    switch (taken.do) {
+      case 'enqueue':
+        for (let count = 0; count < taken.count; count++) {
+          const id = String(classes.push(taken.class) - 1);
+          const fields = { class: taken.class, priority: taken.low ? ('low' as const) : ('high' as const) };
+          await replayer.enqueue(SIDES.map((side) => envelope(id, { ...fields, cluster: side })));
+        }
+        return;
+      case 'fail':
+        Object.assign(targets[taken.cluster], { isUp: false, whileDown: taken.as });
+        return;
+      case 'recover':
+        targets[taken.cluster].isUp = true;
+        return;
+      case 'pause':
+      case 'resume':
+        worker[taken.do](taken.cluster);
+        return;
+      case 'advance':
+        return clock.advance(taken.ms);
+    }
+  }
+
+  return { clock, replayer, targets, worker, classes, take };
+}
+
+describe('ReplayWorker', () => {
+  it('brings everything to both sides through any history of outages, and once-only writes at most once', async () => {
+    await fc.assert(
+      fc.asyncProperty(history, fc.nat(20), async (steps, latencyMs) => {
+        const { clock, replayer, targets, worker, classes, take } = await setUp(latencyMs);
+        worker.start();
+        for (const one of steps) await take(one);
+        for (const id of SIDES) {
+          await take({ do: 'recover', cluster: id });
+          await take({ do: 'resume', cluster: id });
+        }
+        await clock.advance(120_000);
+
+        const isOnce = (operationId: string): boolean => classes[Number(operationId)] === 'once';
+        const stats = await replayer.stats();
+        for (const id of SIDES) {
+          expect(stats[id]).toMatchObject({ queued: 0, inFlight: 0, open: true, enqueued: classes.length });
+          const dead = await replayer.deadLetters.list({ cluster: id, limit: 10_000 });
+          for (const { reason, operationId } of dead) {
+            expect([reason, isOnce(operationId)]).toEqual(['inDoubt', true]);
+          }
+          const { applied } = targets[id];
+          const ended = new Set([...applied, ...dead.map(({ operationId }) => operationId)]);
+          expect(ended.size).toBe(classes.length);
+          const once = applied.filter(isOnce);
+          expect(once).toHaveLength(new Set(once).size);
+        }
+        await worker.stop();
+        expect(clock.pendingTimers).toBe(0);
+      }),
+      { numRuns: 150 },
+    );
+  });
+});

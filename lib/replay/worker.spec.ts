@@ -1,0 +1,637 @@
+import { describe, expect, it, vi } from 'vitest';
+import { envelope, envelopes } from '../../test/support/envelope.js';
+import { FakeClock } from '../../test/support/fake-clock.js';
+import { connectionError, FakeTarget, ObservedReplayer } from '../../test/support/replay.js';
+import { type Envelope, HelixConfigError, HelixUsageError, type SettledOutcome } from '../core/index.js';
+import { type ReplayHooks } from './hooks.js';
+import { ReplayWorker } from './worker.js';
+
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+
+async function setUp(hooks: ReplayHooks = {}) {
+  const clock = new FakeClock();
+  const replayer = new ObservedReplayer();
+  await replayer.open({ namespace: 'shop', clock, describe: () => ({ statement: 'INSERT …' }) });
+  const a = new FakeTarget(clock);
+  const b = new FakeTarget(clock);
+  const lines: string[] = [];
+  const worker = new ReplayWorker({
+    replayer,
+    targets: { A: a, B: b },
+    namespace: 'shop',
+    clock,
+    options: { executeTimeoutMs: 30_000, ...hooks },
+    log: (level, message) => lines.push(`${level}: ${message}`),
+    random: () => 1 - Number.EPSILON,
+  });
+  return { clock, replayer, a, b, lines, worker };
+}
+
+/** As {@link setUp}, and both lanes have found their targets. */
+async function started(hooks?: ReplayHooks) {
+  const all = await setUp(hooks);
+  all.worker.start();
+  await all.clock.advance(1);
+  return all;
+}
+
+const failing = (kind: 'unreached' | 'blocked' | 'ambiguous' | 'rejected'): SettledOutcome => ({
+  kind,
+  error: connectionError(),
+});
+const onA = (list: Envelope[]): Envelope[] => list.map((one) => ({ ...one, cluster: 'A' }));
+
+describe('ReplayWorker', () => {
+  it('applies to each cluster what it has missed', async () => {
+    const { clock, replayer, a, b } = await started();
+    await replayer.enqueue([...onA(envelopes('a', 3)), ...envelopes('b', 3)]);
+    await clock.advance(100);
+    expect(a.applied).toEqual(['a1', 'a2', 'a3']);
+    expect(b.applied).toEqual(['b1', 'b2', 'b3']);
+  });
+
+  it('delivers nothing before its target has answered a ping', async () => {
+    const { clock, replayer, b, worker } = await setUp();
+    b.isUp = false;
+    await replayer.enqueue([envelope('e')]);
+    worker.start();
+    await clock.advance(MINUTE);
+    expect(b.executions).toBe(0);
+    expect(worker.isOpen('B')).toBe(false);
+    b.isUp = true;
+    await clock.advance(6_000);
+    expect(worker.isOpen('B')).toBe(true);
+    expect(b.applied).toEqual(['e']);
+  });
+
+  it('raises its concurrency while the target stays quick', async () => {
+    const { clock, replayer, b } = await started();
+    b.latencyMs = 10;
+    await replayer.enqueue(envelopes('e', 5_000));
+    await clock.advance(700);
+    expect(replayer.lanes.B?.concurrency).toBeGreaterThan(30);
+    expect(b.inFlight).toBe(replayer.lanes.B?.concurrency);
+  });
+
+  it('serves one cluster when there is only one', async () => {
+    const clock = new FakeClock();
+    const replayer = new ObservedReplayer();
+    await replayer.open({ namespace: 'shop', clock, describe: () => ({ statement: '' }) });
+    const target = new FakeTarget(clock);
+    const worker = new ReplayWorker({
+      replayer,
+      targets: { A: target },
+      namespace: 'shop',
+      clock,
+      options: { executeTimeoutMs: 1_000 },
+    });
+    worker.pause('B');
+    worker.start();
+    worker.resume('B');
+    await replayer.enqueue(onA([envelope('e')]));
+    await clock.advance(10);
+    expect(target.applied).toEqual(['e']);
+    expect(worker.isOpen('B')).toBe(false);
+    await worker.stop();
+  });
+
+  it('starts once', async () => {
+    const { worker } = await started();
+    expect(() => worker.start()).toThrow(HelixUsageError);
+    await worker.stop();
+    expect(() => worker.start()).toThrow(HelixUsageError);
+  });
+
+  it.each([0, -1, NaN, Infinity])('refuses executeTimeoutMs %d', async (executeTimeoutMs) => {
+    const { replayer, clock, a } = await setUp();
+    const options = { executeTimeoutMs };
+    expect(
+      () => new ReplayWorker({ replayer, targets: { A: a }, namespace: 'shop', clock, options }),
+    ).toThrow(HelixConfigError);
+  });
+});
+
+describe('ReplayWorker while a target is down', () => {
+  it.each(['unreached', 'ambiguous'] as const)('does not delay the other side (%s)', async (whileDown) => {
+    const { clock, replayer, a, b } = await started();
+    a.isUp = false;
+    a.whileDown = whileDown;
+    await replayer.enqueue([...onA(envelopes('a', 100)), ...envelopes('b', 100)]);
+    await clock.advance(200);
+    expect(b.applied).toHaveLength(100);
+  });
+
+  it('does not delay the other side when it does not answer at all', async () => {
+    const { clock, replayer, a, b } = await started();
+    a.latencyMs = HOUR;
+    await replayer.enqueue([...onA(envelopes('a', 100)), ...envelopes('b', 100)]);
+    await clock.advance(200);
+    expect(b.applied).toHaveLength(100);
+  });
+
+  it.each(['unreached', 'ambiguous'] as const)(
+    'loses nothing and burns no attempt in an hour (%s)',
+    async (whileDown) => {
+      const { clock, replayer, b } = await started();
+      b.isUp = false;
+      b.whileDown = whileDown;
+      await replayer.enqueue(envelopes('e', 500));
+      await clock.advance(HOUR);
+      expect((await replayer.stats()).B).toMatchObject({
+        queued: 500,
+        inFlight: 0,
+        deadLettered: 0,
+        open: false,
+      });
+      expect(b.executions).toBe(1);
+      b.isUp = true;
+      await clock.advance(6_000);
+      expect(b.applied).toHaveLength(500);
+      expect(replayer.deliveries.every(({ attempts }) => attempts === 0)).toBe(true);
+    },
+  );
+
+  it('keeps the order of what waits', async () => {
+    const { clock, replayer, b } = await started();
+    b.latencyMs = 10;
+    await replayer.enqueue(envelopes('warm', 300));
+    await clock.advance(900);
+    b.isUp = false;
+    await clock.advance(MINUTE);
+    const applied = b.applied.length;
+    b.isUp = true;
+    await clock.advance(10_000);
+    const expected = envelopes('warm', 300).map(({ operationId }) => operationId);
+    expect(b.applied.slice(applied)).toEqual(expected.slice(applied));
+  });
+
+  it('pings it 100 ms apart at first and 5 s at most', async () => {
+    const { clock, replayer, b } = await started();
+    b.isUp = false;
+    await replayer.enqueue([envelope('e')]);
+    b.pingedAtMs.length = 0;
+    await clock.advance(25_000);
+    const gaps = b.pingedAtMs.slice(1).map((at, index) => at - b.pingedAtMs[index]! - b.latencyMs);
+    expect(gaps).toEqual([200, 400, 800, 1_600, 3_200, 5_000, 5_000, 5_000]);
+  });
+
+  it('starts again with one delivery at a time', async () => {
+    const { clock, replayer, b } = await started();
+    b.latencyMs = 10;
+    await replayer.enqueue(envelopes('e', 5_000));
+    await clock.advance(700);
+    expect(b.inFlight).toBeGreaterThan(10);
+    b.isUp = false;
+    await clock.advance(MINUTE);
+    b.isUp = true;
+    while (b.inFlight === 0) await clock.advance(1);
+    expect(b.inFlight).toBe(1);
+  });
+
+  it('asks once when many deliveries fail together', async () => {
+    const { clock, replayer, b } = await started();
+    b.latencyMs = 10;
+    b.whileDown = 'ambiguous';
+    await replayer.enqueue(envelopes('e', 5_000));
+    await clock.advance(700);
+    const together = b.inFlight;
+    b.pingedAtMs.length = 0;
+    b.isUp = false;
+    await clock.advance(19);
+    expect(together).toBeGreaterThan(10);
+    expect(b.pingedAtMs).toHaveLength(1);
+    await clock.advance(1);
+    expect((await replayer.stats()).B).toMatchObject({ inFlight: 0, open: false });
+  });
+
+  it('holds new deliveries while it waits for the answer to a ping', async () => {
+    const { clock, replayer, b } = await started();
+    b.outcomes.set('doubt', failing('ambiguous'));
+    await replayer.enqueue([envelope('doubt'), envelope('next')]);
+    b.latencyMs = 50;
+    await clock.advance(50);
+    expect(b.executions).toBe(1);
+    await clock.advance(60);
+    expect(b.executions).toBe(2);
+  });
+
+  it('does not believe a delivery that was sent before the outage', async () => {
+    const { clock, replayer, b, worker } = await started();
+    b.latencyMs = 10;
+    await replayer.enqueue(envelopes('warm', 16));
+    await clock.advance(170);
+    let answerLate: (outcome: SettledOutcome) => void = () => undefined;
+    const apply = b.apply.bind(b);
+    vi.spyOn(b, 'apply').mockImplementationOnce(() => new Promise((resolve) => (answerLate = resolve)));
+    await replayer.enqueue([envelope('late'), envelope('e')]);
+    b.isUp = false;
+    await clock.advance(10);
+    expect(worker.isOpen('B')).toBe(false);
+    b.isUp = true;
+    vi.mocked(b.apply).mockImplementation(apply);
+    await clock.advance(1_000);
+    expect(worker.isOpen('B')).toBe(true);
+    answerLate(failing('unreached'));
+    await clock.settle();
+    expect(worker.isOpen('B')).toBe(true);
+    await clock.advance(100);
+    expect(b.applied).toContain('late');
+  });
+
+  it('treats a target that ignores its time limits as down', async () => {
+    const { clock, replayer, b, worker } = await started();
+    b.latencyMs = HOUR;
+    await replayer.enqueue([envelope('e')]);
+    await clock.advance(31_000 + 6_000);
+    expect(worker.isOpen('B')).toBe(false);
+    expect((await replayer.stats()).B).toMatchObject({ queued: 1, inFlight: 0 });
+  });
+});
+
+describe('ReplayWorker and single outcomes', () => {
+  it.each(['unreached', 'blocked'] as const)('%s: puts it back, closes and pings', async (kind) => {
+    const { clock, replayer, b, worker } = await started();
+    b.outcomes.set('e', failing(kind));
+    await replayer.enqueue([envelope('e')]);
+    await clock.advance(1);
+    expect(worker.isOpen('B')).toBe(false);
+    expect((await replayer.stats()).B).toMatchObject({ queued: 1, inFlight: 0, open: false });
+    b.outcomes.clear();
+    await clock.advance(200);
+    expect(b.applied).toEqual(['e']);
+    expect(replayer.deliveries).toMatchObject([{ attempts: 0 }, { attempts: 0 }]);
+  });
+
+  it('skipped: the same', async () => {
+    const { clock, replayer, b, worker } = await started();
+    b.outcomes.set('e', { kind: 'skipped', reason: 'breaker' });
+    await replayer.enqueue([envelope('e')]);
+    await clock.advance(1);
+    expect(worker.isOpen('B')).toBe(false);
+    expect((await replayer.stats()).B).toMatchObject({ queued: 1 });
+  });
+
+  it.each(['unreached', 'blocked'] as const)(
+    'does not let one envelope that stays %s hold up the others of a target that answers pings',
+    async (kind) => {
+      const { clock, replayer, b } = await started();
+      b.outcomes.set('e1', failing(kind));
+      await replayer.enqueue(envelopes('e', 50));
+      await clock.advance(1_000);
+      expect(b.applied).toHaveLength(49);
+      b.outcomes.clear();
+      await clock.advance(31_000);
+      expect(b.applied).toHaveLength(50);
+    },
+  );
+
+  it('asks less and less often while a target answers pings and takes nothing', async () => {
+    const { clock, replayer, b } = await started();
+    const ids = envelopes('e', 200);
+    for (const { operationId } of ids) b.outcomes.set(operationId, failing('blocked'));
+    await replayer.enqueue(ids);
+    await clock.advance(MINUTE);
+    expect(b.executions).toBeLessThan(20);
+  });
+
+  it('ambiguous while the target is well: delays this one alone, doubling', async () => {
+    const { clock, replayer, b } = await started();
+    b.outcomes.set('poison', failing('ambiguous'));
+    const times: number[] = [];
+    vi.spyOn(b, 'apply').mockImplementation(({ operationId }) => {
+      if (operationId === 'poison') times.push(clock.monotonicMs());
+      return Promise.resolve(b.outcomes.get(operationId) ?? { kind: 'applied' });
+    });
+    await replayer.enqueue([envelope('poison')]);
+    await clock.advance(150_000);
+    const gaps = times.slice(1).map((at, index) => at - times[index]! - b.latencyMs);
+    expect(gaps).toEqual([100, 200, 400, 800, 1_600, 3_200, 6_400, 12_800, 25_600, 30_000, 30_000, 30_000]);
+  });
+
+  it('poison does not block the lane', async () => {
+    const { clock, replayer, b, worker } = await started();
+    for (const id of ['e1', 'e2', 'e3']) b.outcomes.set(id, failing('ambiguous'));
+    await replayer.enqueue(envelopes('e', 100));
+    await clock.advance(300);
+    expect(b.applied).toHaveLength(97);
+    expect(worker.isOpen('B')).toBe(true);
+  });
+
+  it('ambiguous while the target is well: halves the concurrency', async () => {
+    const { clock, replayer, b } = await started();
+    b.latencyMs = 10;
+    await replayer.enqueue(envelopes('e', 5_000));
+    await clock.advance(700);
+    const before = replayer.lanes.B!.concurrency;
+    b.outcomes.set(replayer.deliveries.at(-1)!.envelope.operationId, failing('ambiguous'));
+    await clock.advance(21);
+    expect(before).toBeGreaterThan(10);
+    expect(replayer.lanes.B!.concurrency).toBeGreaterThanOrEqual(Math.floor(before / 2));
+    // It may have grown a little before it was halved.
+    expect(replayer.lanes.B!.concurrency).toBeLessThan(before * 0.6);
+  });
+
+  it('an apply that rejects against its contract is ambiguous', async () => {
+    const { clock, replayer, b } = await started();
+    vi.spyOn(b, 'apply').mockRejectedValueOnce(connectionError());
+    vi.spyOn(b, 'apply').mockImplementationOnce(() => {
+      throw connectionError();
+    });
+    await replayer.enqueue(envelopes('e', 2));
+    await clock.advance(1_000);
+    expect((await replayer.stats()).B).toMatchObject({ applied: 2 });
+  });
+
+  it('rejected: makes it a dead letter and goes on', async () => {
+    const { clock, replayer, b, worker } = await started();
+    b.outcomes.set('e1', failing('rejected'));
+    await replayer.enqueue(envelopes('e', 2));
+    await clock.advance(2);
+    expect(worker.isOpen('B')).toBe(true);
+    expect(b.applied).toEqual(['e2']);
+    expect(await replayer.deadLetters.list()).toMatchObject([
+      { operationId: 'e1', reason: 'rejected', error: 'Error ECONNREFUSED', attempts: 1 },
+    ]);
+  });
+
+  it.each([true, false])(
+    'once and ambiguous: dead letter in doubt, never tried again (up: %s)',
+    async (isUp) => {
+      const { clock, replayer, b } = await started();
+      b.outcomes.set('e', failing('ambiguous'));
+      b.whileDown = 'ambiguous';
+      b.isUp = isUp;
+      await replayer.enqueue([envelope('e', { class: 'once' })]);
+      await clock.advance(MINUTE);
+      b.isUp = true;
+      await clock.advance(MINUTE);
+      expect(b.executions).toBe(1);
+      expect(await replayer.deadLetters.list()).toMatchObject([{ operationId: 'e', reason: 'inDoubt' }]);
+    },
+  );
+
+  it('once and unreached: tried again', async () => {
+    const { clock, replayer, b } = await started();
+    b.isUp = false;
+    await replayer.enqueue([envelope('e', { class: 'once' })]);
+    await clock.advance(MINUTE);
+    b.isUp = true;
+    await clock.advance(MINUTE);
+    expect(b.applied).toEqual(['e']);
+  });
+
+  it('never applies an envelope of a foreign namespace', async () => {
+    const onDrop = vi.fn();
+    const { clock, replayer, b } = await started({ onDrop });
+    await replayer.enqueue([envelope('foreign', { namespace: 'other' }), envelope('own')]);
+    await clock.advance(MINUTE);
+    expect(b.applied).toEqual(['own']);
+    expect(b.executions).toBe(1);
+    expect(await replayer.deadLetters.list()).toMatchObject([
+      { operationId: 'foreign', reason: 'rejected', error: 'HelixUsageError HELIX_USAGE' },
+    ]);
+    const error: unknown = expect.objectContaining({
+      message: expect.stringContaining('namespace other') as unknown,
+    });
+    expect(onDrop).toHaveBeenCalledWith(
+      expect.objectContaining({ operationId: 'foreign' }),
+      'rejected',
+      error,
+    );
+  });
+});
+
+describe('ReplayWorker.pause', () => {
+  it('neither delivers nor pings until it is resumed, and pings before it delivers then', async () => {
+    const { clock, replayer, b, worker } = await started();
+    worker.pause('B');
+    b.pingedAtMs.length = 0;
+    await replayer.enqueue([envelope('e')]);
+    await clock.advance(HOUR);
+    expect(b.executions).toBe(0);
+    expect(b.pingedAtMs).toEqual([]);
+    worker.resume('B');
+    await clock.settle();
+    expect(b.pingedAtMs).toHaveLength(1);
+    expect(b.executions).toBe(0);
+    await clock.advance(10);
+    expect(b.applied).toEqual(['e']);
+  });
+
+  it('ends the probes of a target that is down', async () => {
+    const { clock, replayer, b, worker } = await started();
+    b.isUp = false;
+    await replayer.enqueue([envelope('e')]);
+    await clock.advance(MINUTE);
+    worker.pause('B');
+    b.pingedAtMs.length = 0;
+    await clock.advance(MINUTE);
+    expect(b.pingedAtMs).toEqual([]);
+  });
+
+  it('holds from the start when it was called before', async () => {
+    const { clock, b, worker } = await setUp();
+    worker.pause('B');
+    worker.start();
+    await clock.advance(MINUTE);
+    expect(b.pingedAtMs).toEqual([]);
+    expect(worker.isOpen('A')).toBe(true);
+    worker.resume('B');
+    await clock.advance(1);
+    expect(worker.isOpen('B')).toBe(true);
+  });
+
+  it('puts back what fails while it is paused, without asking', async () => {
+    const { clock, replayer, b, worker } = await started();
+    b.whileDown = 'ambiguous';
+    await replayer.enqueue([envelope('e')]);
+    worker.pause('B');
+    b.pingedAtMs.length = 0;
+    b.isUp = false;
+    await clock.advance(MINUTE);
+    expect(b.pingedAtMs).toEqual([]);
+    expect((await replayer.stats()).B).toMatchObject({ queued: 1, inFlight: 0 });
+  });
+});
+
+describe('ReplayWorker at shutdown', () => {
+  it('stops when what is running has finished, and delivers nothing more', async () => {
+    const { clock, replayer, b, worker } = await started();
+    b.latencyMs = 50;
+    await replayer.enqueue(envelopes('e', 2));
+    let isStopped = false;
+    void worker.stop().then(() => (isStopped = true));
+    await clock.advance(49);
+    expect(isStopped).toBe(false);
+    await clock.advance(1);
+    expect(isStopped).toBe(true);
+    expect(b.applied).toEqual(['e1']);
+    expect(clock.pendingTimers).toBe(0);
+    expect(worker.isOpen('B')).toBe(false);
+  });
+
+  it('stops probing', async () => {
+    const { clock, b, worker, replayer } = await started();
+    b.isUp = false;
+    await replayer.enqueue([envelope('e')]);
+    await clock.advance(1_000);
+    await worker.stop();
+    await worker.stop();
+    expect(clock.pendingTimers).toBe(0);
+    worker.resume('B');
+    expect(clock.pendingTimers).toBe(0);
+  });
+
+  async function drained(all: Awaited<ReturnType<typeof started>>, timeoutMs: number) {
+    const state = { atMs: -1 };
+    const from = all.clock.monotonicMs();
+    void all.worker.drain(timeoutMs).then(() => (state.atMs = all.clock.monotonicMs() - from));
+    await all.clock.settle();
+    return state;
+  }
+
+  it('drains at once when nothing is queued', async () => {
+    const all = await started();
+    expect(await drained(all, 1_000)).toEqual({ atMs: 0 });
+  });
+
+  it('drains until everything queued and in flight is applied', async () => {
+    const all = await started();
+    await all.replayer.enqueue(envelopes('e', 100));
+    const state = await drained(all, 10_000);
+    await all.clock.advance(10_000);
+    expect(state.atMs).toBeGreaterThan(30);
+    expect(state.atMs).toBeLessThan(200);
+    expect(all.b.applied).toHaveLength(100);
+  });
+
+  it('waits for targets that have not been asked yet', async () => {
+    const all = await setUp();
+    await all.replayer.enqueue([envelope('e')]);
+    all.worker.start();
+    const state = await drained(all, 10_000);
+    expect(state.atMs).toBe(-1);
+    await all.clock.advance(20);
+    expect(all.b.applied).toEqual(['e']);
+    expect(state.atMs).toBe(10);
+  });
+
+  it('does not wait for a side that is down or draining', async () => {
+    const all = await started();
+    all.b.isUp = false;
+    all.worker.pause('A');
+    await all.replayer.enqueue([...onA(envelopes('a', 5)), ...envelopes('b', 5)]);
+    await all.clock.advance(1_000);
+    expect(await drained(all, 10_000)).toEqual({ atMs: 0 });
+  });
+
+  it('gives up at its time limit', async () => {
+    const all = await started();
+    all.b.outcomes.set('poison', failing('ambiguous'));
+    await all.replayer.enqueue([envelope('poison')]);
+    const state = await drained(all, 1_234);
+    await all.clock.advance(10_000);
+    expect(state.atMs).toBe(1_234);
+  });
+
+  it('gives up at its time limit when the queue does not answer', async () => {
+    const all = await started();
+    vi.spyOn(all.replayer, 'stats').mockRejectedValue(new Error('no answer'));
+    const state = await drained(all, 500);
+    await all.clock.advance(1_000);
+    expect(state.atMs).toBe(500);
+  });
+});
+
+describe('ReplayWorker hooks and log', () => {
+  it('tells the hooks what became of every execution', async () => {
+    const calls: string[] = [];
+    const { clock, replayer, b } = await started({
+      onSuccess: ({ operationId }) => void calls.push(`success ${operationId}`),
+      onError: ({ operationId }, error) => void calls.push(`error ${operationId} ${error.name}`),
+      onDrop: ({ operationId }, reason) => void calls.push(`drop ${operationId} ${reason}`),
+    });
+    b.outcomes.set('bad', failing('rejected'));
+    b.outcomes.set('doubt', failing('ambiguous'));
+    await replayer.enqueue([envelope('good'), envelope('bad'), envelope('doubt', { class: 'once' })]);
+    await clock.advance(10);
+    expect(calls).toEqual([
+      'success good',
+      'error bad Error',
+      'drop bad rejected',
+      'error doubt Error',
+      'drop doubt inDoubt',
+    ]);
+  });
+
+  it.each<[string, () => unknown]>([
+    [
+      'throw',
+      () => {
+        throw new RangeError('secret');
+      },
+    ],
+    ['reject', () => Promise.reject(new RangeError('secret'))],
+  ])('goes on when all hooks %s, and says so once a minute', async (_, hook) => {
+    const { clock, replayer, b, lines } = await started({ onSuccess: hook, onError: hook, onDrop: hook });
+    b.outcomes.set('e2', failing('rejected'));
+    await replayer.enqueue(envelopes('e', 50));
+    await clock.advance(100);
+    expect((await replayer.stats()).B).toMatchObject({ applied: 49, deadLettered: 1, inFlight: 0 });
+    expect(lines).toEqual(['warn: Replay hook onSuccess threw (RangeError); replay goes on without it.']);
+    await clock.advance(MINUTE);
+    await replayer.enqueue([envelope('later')]);
+    await clock.advance(10);
+    expect(lines).toHaveLength(2);
+  });
+
+  it('writes one line when a target goes and one when it is back, without the message of the error', async () => {
+    const { clock, replayer, b, lines } = await started();
+    b.isUp = false;
+    await replayer.enqueue(envelopes('e', 100));
+    await clock.advance(HOUR);
+    expect(lines).toEqual(['warn: Replay to cluster B waits for it to come back (Error ECONNREFUSED).']);
+    b.isUp = true;
+    await clock.advance(MINUTE);
+    expect(lines.slice(1)).toEqual(['log: Replay to cluster B goes on.']);
+  });
+
+  it('does not call a target back before it has taken a delivery', async () => {
+    const { clock, replayer, b, lines } = await started();
+    b.outcomes.set('e', failing('blocked'));
+    await replayer.enqueue([envelope('e')]);
+    await clock.advance(10 * MINUTE);
+    expect(lines).toHaveLength(1);
+    b.outcomes.clear();
+    await clock.advance(MINUTE);
+    expect(lines).toHaveLength(2);
+  });
+
+  it('says nothing while all is well', async () => {
+    const { clock, replayer, lines } = await started();
+    await replayer.enqueue(envelopes('e', 100));
+    await clock.advance(MINUTE);
+    expect(lines).toEqual([]);
+  });
+
+  it('survives a log that throws', async () => {
+    const { clock, replayer, a } = await setUp();
+    const worker = new ReplayWorker({
+      replayer,
+      targets: { A: a },
+      namespace: 'shop',
+      clock,
+      options: { executeTimeoutMs: 1_000 },
+      log: () => {
+        throw new Error('disk full');
+      },
+    });
+    a.isUp = false;
+    worker.start();
+    await clock.advance(1_000);
+    a.isUp = true;
+    await clock.advance(MINUTE);
+    expect(worker.isOpen('A')).toBe(true);
+  });
+});
