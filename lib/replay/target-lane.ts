@@ -34,8 +34,6 @@ export interface TargetLaneDependencies {
   readonly log: ReplayLog;
 }
 
-type Failure = Exclude<SettledOutcome, { kind: 'applied' | 'skipped' }>;
-
 /** Replays to one target, and stops delivering while that target is not well. */
 export class TargetLane {
   readonly #on: TargetLaneDependencies;
@@ -123,7 +121,7 @@ export class TargetLane {
     try {
       return await withDeadline(clock, executeTimeoutMs + GRACE_MS, target.apply(envelope, executeTimeoutMs));
     } catch (error) {
-      return { kind: 'ambiguous', error: asError(error) } satisfies Failure;
+      return { kind: 'ambiguous', error: asError(error) };
     }
   }
 

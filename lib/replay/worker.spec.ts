@@ -442,6 +442,20 @@ describe('ReplayWorker.pause', () => {
     expect(worker.isOpen('B')).toBe(true);
   });
 
+  it('does not listen any more to the ping that was under way', async () => {
+    const { clock, b, worker } = await setUp();
+    b.latencyMs = 50;
+    b.isUp = false;
+    worker.start();
+    await clock.advance(20);
+    worker.pause('B');
+    worker.resume('B');
+    await clock.advance(40);
+    b.isUp = true;
+    await clock.advance(10);
+    expect(worker.isOpen('B')).toBe(true);
+  });
+
   it('puts back what fails while it is paused, without asking', async () => {
     const { clock, replayer, b, worker } = await started();
     b.whileDown = 'ambiguous';
@@ -452,6 +466,10 @@ describe('ReplayWorker.pause', () => {
     await clock.advance(MINUTE);
     expect(b.pingedAtMs).toEqual([]);
     expect((await replayer.stats()).B).toMatchObject({ queued: 1, inFlight: 0 });
+    b.isUp = true;
+    worker.resume('B');
+    await clock.advance(10);
+    expect(replayer.deliveries).toMatchObject([{ attempts: 0 }, { attempts: 0 }]);
   });
 });
 
@@ -515,6 +533,18 @@ describe('ReplayWorker at shutdown', () => {
     await all.clock.advance(20);
     expect(all.b.applied).toEqual(['e']);
     expect(state.atMs).toBe(10);
+  });
+
+  it('waits while a ping decides whether a target is down', async () => {
+    const all = await started();
+    all.b.outcomes.set('doubt', failing('ambiguous'));
+    await all.replayer.enqueue([envelope('doubt', { class: 'once' }), envelope('next')]);
+    all.b.latencyMs = 50;
+    await all.clock.advance(10);
+    const state = await drained(all, 10_000);
+    await all.clock.advance(10_000);
+    expect(all.b.applied).toEqual(['next']);
+    expect(state.atMs).toBeGreaterThan(50);
   });
 
   it('does not wait for a side that is down or draining', async () => {

@@ -285,6 +285,17 @@ describe('MemoryReplayer delays', () => {
     expect(delivered).toEqual(['e2', 'e6', 'e4', 'e5', 'e3', 'e1']);
   });
 
+  it('does not wait for a longer delay that was there before', async () => {
+    const { clock, replayer, consume } = await open();
+    await replayer.enqueue(envelopes('e', 2));
+    const { lane, waiting, delivered } = consume();
+    lane.concurrency = 2;
+    await waiting[0]!.answer(retryAfter(1_000));
+    await waiting[0]!.answer(retryAfter(10));
+    await clock.advance(10);
+    expect(delivered).toEqual(['e1', 'e2', 'e2']);
+  });
+
   it('keeps a delayed envelope while the lane is closed', async () => {
     const { clock, replayer, consume } = await open();
     await replayer.enqueue([envelope('e')]);
@@ -570,7 +581,13 @@ describe('MemoryReplayer opening and closing', () => {
     lane.concurrency = 1;
     expect(idsOf(await replayer.close())).toEqual(['e']);
     await waiting[0]!.answer(APPLIED);
-    expect((await replayer.stats()).B).toMatchObject({ enqueued: 1, applied: 0, inFlight: 0, dropped: 1 });
+    expect((await replayer.stats()).B).toMatchObject({
+      enqueued: 1,
+      applied: 0,
+      inFlight: 0,
+      dropped: 1,
+      open: false,
+    });
   });
 
   it('refuses and counts what comes after closing', async () => {
