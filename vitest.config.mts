@@ -17,9 +17,22 @@ export default defineConfig({
       {
         ...shared,
         test: {
+          name: 'servers',
+          include: ['test/servers/**/*.spec.ts', 'test/bench/**/*.spec.ts'],
+          fileParallelism: false,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+        },
+      },
+      {
+        ...shared,
+        test: {
           name: 'e2e',
-          include: ['test/e2e/**/*.spec.ts', 'test/servers/**/*.spec.ts', 'test/bench/**/*.spec.ts'],
+          include: ['test/e2e/**/*.spec.ts'],
           setupFiles,
+          // One process for all files, so that they share one pair of clusters.
+          isolate: false,
+          maxWorkers: 1,
           fileParallelism: false,
           testTimeout: 120_000,
           hookTimeout: 120_000,

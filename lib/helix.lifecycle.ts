@@ -95,6 +95,7 @@ export class HelixLifecycle implements OnModuleInit, OnApplicationBootstrap, OnA
       session.keepConnecting(
         () => {
           if (failures > 0) logger.log(`${label} is connected after ${failures} failed attempt(s)`);
+          this.instance.worker?.probe(session.cluster);
           resolve();
         },
         (error) => {

@@ -57,7 +57,7 @@ export class CqlBatch extends CqlBuilder {
   async #prepare(): Promise<PrepareErrors> {
     const cold = this.#items.filter(({ statement }) => !statement.isReady);
     const errors = await Promise.all(
-      cold.map(({ statement }) => statement.prepare(this.context.writeTimeoutMs / 2)),
+      cold.map(({ statement }) => statement.prepare(this.context.writeTimeoutMs)),
     );
     return Object.assign({}, ...errors) as PrepareErrors;
   }

@@ -189,7 +189,7 @@ export class CqlQuery<Row = CqlRow> extends CqlBuilder {
   }
 
   async #prepareAndWrite(statement: Statement): Promise<WriteReceipt> {
-    const errors = await statement.prepare(this.context.writeTimeoutMs / 2);
+    const errors = await statement.prepare(this.context.writeTimeoutMs);
     return this.#write(statement, errors);
   }
 

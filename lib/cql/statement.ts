@@ -67,20 +67,25 @@ export class Statement {
   }
 
   /**
-   * Prepares on every cluster and judges what they say. A cluster that does not answer holds up the others
-   * for `graceMs` at most; what went wrong is returned, not thrown, because it is that side's outcome.
+   * Prepares on every cluster and judges what they say. What goes wrong is returned, not thrown, because it is
+   * that side's outcome. Waits `timeoutMs` for the first cluster, and half of that for the other: a cluster
+   * that hangs must not use up the time of one that is well.
    */
-  async prepare(graceMs: number): Promise<PrepareErrors> {
+  async prepare(timeoutMs: number): Promise<PrepareErrors> {
     const errors: PrepareErrors = {};
-    const attempts = (['A', 'B'] as const)
-      .filter((cluster) => this.sessions[cluster])
-      .map((cluster) =>
-        this.prepareOn(cluster).catch((error: unknown) => {
+    const clusters = (['A', 'B'] as const).filter((cluster) => this.sessions[cluster]);
+    let isFirstKnown: (() => void) | undefined;
+    const first = new Promise<void>((resolve) => (isFirstKnown = resolve));
+    const all = Promise.all(
+      clusters.map((cluster) =>
+        this.prepareOn(cluster).then(isFirstKnown, (error: unknown) => {
           errors[cluster] = toError(error);
         }),
-      );
-    await this.#firstPrepared(attempts);
-    await this.#allWithin(attempts, graceMs);
+      ),
+    );
+    await this.#within(timeoutMs, Promise.race([first, all]));
+    if (this.#reference) await this.#within(timeoutMs / 2, all);
+    else for (const cluster of clusters) errors[cluster] ??= timedOut(cluster, timeoutMs);
     if (this.#reference && !this.#isJudged) {
       if (this.sessions.B) await this.#judge(this.#reference);
       this.#isJudged = true;
@@ -147,23 +152,10 @@ export class Statement {
     return session;
   }
 
-  async #firstPrepared(attempts: readonly Promise<unknown>[]): Promise<void> {
-    await Promise.race([
-      Promise.all(attempts),
-      new Promise<void>((resolve) => {
-        for (const attempt of attempts) {
-          void attempt.then(() => {
-            if (this.#reference) resolve();
-          });
-        }
-      }),
-    ]);
-  }
-
-  async #allWithin(attempts: readonly Promise<unknown>[], graceMs: number): Promise<void> {
+  async #within(timeoutMs: number, promise: Promise<unknown>): Promise<void> {
     await new Promise<void>((resolve) => {
-      const timer = this.clock.setTimer(resolve, graceMs);
-      void Promise.all(attempts).then(() => {
+      const timer = this.clock.setTimer(resolve, timeoutMs);
+      void promise.then(() => {
         timer.cancel();
         resolve();
       });
@@ -253,6 +245,12 @@ export class Statements {
     this.#byText.set(text, statement);
     return statement;
   }
+}
+
+function timedOut(cluster: ClusterId, timeoutMs: number): Error {
+  const error = new Error(`Cluster ${cluster} did not prepare the statement within ${timeoutMs} ms`);
+  error.name = 'TimeoutError';
+  return error;
 }
 
 function differences(a: readonly Column[], b: readonly Column[]): string {

@@ -80,6 +80,12 @@ export class TargetLane {
     if (this.#lane) this.#advance('resumed');
   }
 
+  /** Asks a target that is down now instead of at its next probe; resolves with the answer or its time limit. */
+  async probe(): Promise<void> {
+    this.#advance('probeDue');
+    if (this.#gate.kind === 'probing') await this.#ping;
+  }
+
   stop(): Promise<void> {
     this.#advance('stopped');
     return this.#lane?.stop() ?? Promise.resolve();

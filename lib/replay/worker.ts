@@ -14,6 +14,9 @@ import { TargetLane } from './target-lane.js';
 /** How often a drain looks at the queue. */
 const DRAIN_POLL_MS = 10;
 
+/** How long a drain waits for a side that was down to say that it is back. */
+const LAST_PROBE_MS = 1_000;
+
 /** Options of {@link ReplayWorker}. */
 export interface ReplayWorkerOptions extends ReplayHooks {
   /** Time limit of one execution, in ms. */
@@ -95,6 +98,11 @@ export class ReplayWorker {
     this.#lanes[cluster]?.resume();
   }
 
+  /** There is reason to believe that a side is back: it is asked now, not only at its next probe. */
+  probe(cluster: ClusterId): void {
+    void this.#lanes[cluster]?.probe();
+  }
+
   /** Ends all deliveries for good; resolves when those that run have finished. Never rejects. */
   async stop(): Promise<void> {
     this.#state = 'stopped';
@@ -103,10 +111,13 @@ export class ReplayWorker {
 
   /**
    * Resolves when nothing is queued or in flight for any side that can be replayed to, or after `timeoutMs`.
-   * A side that is down, draining or stopped is not waited for. Never rejects.
+   * A side that is down is asked once more, for a second at most; if it stays down, or is draining or stopped,
+   * it is not waited for. Never rejects.
    */
   async drain(timeoutMs: number): Promise<void> {
     const endMs = this.#clock.monotonicMs() + timeoutMs;
+    const probes = Promise.all(this.#all().map((lane) => lane.probe()));
+    await Promise.race([probes, delay(this.#clock, Math.min(LAST_PROBE_MS, timeoutMs))]);
     while (!(await this.#isDrained())) {
       const leftMs = endMs - this.#clock.monotonicMs();
       if (leftMs <= 0) return;

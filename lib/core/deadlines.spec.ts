@@ -1,0 +1,111 @@
+import { describe, expect, it } from 'vitest';
+import { FakeClock } from '../../test/support/fake-clock.js';
+import { Deadline, DeadlineList } from './index.js';
+
+class Noted extends Deadline {
+  expiredAtMs: number | undefined;
+
+  constructor(private readonly clock: FakeClock) {
+    super();
+  }
+
+  override expire(): void {
+    this.expiredAtMs = this.clock.monotonicMs();
+  }
+}
+
+function setUp(timeoutMs = 100) {
+  const clock = new FakeClock();
+  const list = new DeadlineList(clock, timeoutMs);
+  const add = (): Noted => {
+    const deadline = new Noted(clock);
+    list.add(deadline);
+    return deadline;
+  };
+  return { clock, list, add };
+}
+
+describe('DeadlineList', () => {
+  it('expires each when its time is over, not before', async () => {
+    const { clock, add } = setUp();
+    const first = add();
+    await clock.advance(30);
+    const second = add();
+    await clock.advance(69);
+    expect(first.expiredAtMs).toBeUndefined();
+    await clock.advance(1);
+    expect(first.expiredAtMs).toBe(100);
+    expect(second.expiredAtMs).toBeUndefined();
+    await clock.advance(30);
+    expect(second.expiredAtMs).toBe(130);
+  });
+
+  it('never expires what was removed, wherever it stood', async () => {
+    const { clock, list, add } = setUp();
+    const all = [add(), add(), add(), add()];
+    for (const i of [1, 0, 3]) list.remove(all[i]!);
+    await clock.advance(1_000);
+    expect(all.map(({ expiredAtMs }) => expiredAtMs)).toEqual([undefined, undefined, 100, undefined]);
+  });
+
+  it('keeps the time of those behind one that was removed', async () => {
+    const { clock, list, add } = setUp();
+    const first = add();
+    await clock.advance(40);
+    const second = add();
+    list.remove(first);
+    await clock.advance(99);
+    expect(second.expiredAtMs).toBeUndefined();
+    await clock.advance(1);
+    expect(second.expiredAtMs).toBe(140);
+  });
+
+  it('can take the same one again', async () => {
+    const { clock, list, add } = setUp();
+    const deadline = add();
+    await clock.advance(50);
+    list.remove(deadline);
+    list.add(deadline);
+    await clock.advance(99);
+    expect(deadline.expiredAtMs).toBeUndefined();
+    await clock.advance(1);
+    expect(deadline.expiredAtMs).toBe(150);
+  });
+
+  it('sets one timer for all, and none when it is empty', async () => {
+    const { clock, list, add } = setUp();
+    for (let i = 0; i < 10; i++) add();
+    expect(clock.pendingTimers).toBe(1);
+    await clock.advance(100);
+    expect(clock.pendingTimers).toBe(0);
+    list.remove(add());
+    await clock.advance(100);
+    expect(clock.pendingTimers).toBe(0);
+  });
+
+  it('works on after it was empty', async () => {
+    const { clock, list, add } = setUp();
+    list.remove(add());
+    await clock.advance(250);
+    const deadline = add();
+    await clock.advance(100);
+    expect(deadline.expiredAtMs).toBe(350);
+  });
+
+  it('expires everything at once when it is told to, in order', async () => {
+    const { clock, list, add } = setUp();
+    const all = [add(), add()];
+    await clock.advance(10);
+    all.push(add());
+    list.expireAll();
+    expect(all.map(({ expiredAtMs }) => expiredAtMs)).toEqual([10, 10, 10]);
+    await clock.advance(1_000);
+    expect(clock.pendingTimers).toBe(0);
+  });
+
+  it('gives the due time of each', async () => {
+    const { clock, add } = setUp(70);
+    await clock.advance(5);
+    expect(add().dueMs).toBe(75);
+  });
+});

@@ -1,0 +1,802 @@
+import { describe, expect, it } from 'vitest';
+import { FakeClock } from '../../test/support/fake-clock.js';
+import { FakeDriverError, FakeWrite, type SideScript, Watched } from '../../test/support/fake-operations.js';
+import { FakePolicy } from '../../test/support/fake-policy.js';
+import { RecordingReplayer } from '../../test/support/recording-replayer.js';
+import {
+  APPLIED,
+  BothClustersDrainingError,
+  ClusterError,
+  type ClusterId,
+  DualClusterError,
+  type Envelope,
+  type OperationClass,
+  type Outcome,
+  OverloadedError,
+  SessionClosedError,
+  type SideWrite,
+  type WriteReceipt,
+  WriteStrategy,
+  WritePath,
+} from './index.js';
+
+const WRITE_TIMEOUT_MS = 5_000;
+const ENQUEUE_TIMEOUT_MS = 500;
+
+/** The path's own way of sending to both at once. */
+class BuiltIn extends WriteStrategy {
+  override readonly sendsBothAtOnce = true;
+
+  override execute(): never {
+    throw new Error('the path is to do it itself');
+  }
+}
+
+/** The same through the port, as a strategy of a user would do it. */
+class Custom extends WriteStrategy {
+  override execute(a: SideWrite, b: SideWrite): Promise<readonly [Outcome, Outcome]> {
+    return Promise.all([a.send(), b.send()]);
+  }
+}
+
+type Execute = (a: SideWrite, b: SideWrite) => Promise<readonly [Outcome, Outcome]>;
+
+class Strategy extends WriteStrategy {
+  constructor(override readonly execute: Execute) {
+    super();
+  }
+}
+
+interface Setup {
+  readonly strategy?: WriteStrategy;
+  readonly policy?: FakePolicy;
+  readonly replay?: 'off';
+  readonly single?: boolean;
+}
+
+function setUp({ strategy = new BuiltIn(), policy = new FakePolicy(), replay, single = false }: Setup = {}) {
+  const clock = new FakeClock();
+  const replayer = new RecordingReplayer();
+  const dropped: { envelope: Envelope; error: Error }[] = [];
+  const strategyErrors: Error[] = [];
+  const divergences: [ClusterId, Error][] = [];
+  const side = (name: string) => ({ name, hasConnected: true });
+  const path = new WritePath({
+    sides: single ? { A: side('us_east') } : { A: side('us_east'), B: side('us_west') },
+    clock,
+    strategy,
+    policy,
+    replayer: replay === 'off' ? undefined : replayer,
+    writeTimeoutMs: WRITE_TIMEOUT_MS,
+    enqueueTimeoutMs: ENQUEUE_TIMEOUT_MS,
+    onDropped: (envelope, error) => dropped.push({ envelope, error }),
+    onStrategyError: (error) => strategyErrors.push(error),
+    onDivergence: (cluster, error) => divergences.push([cluster, error]),
+  });
+  const write = (a: SideScript, b: SideScript, fields?: { id?: string; class?: OperationClass }) =>
+    new FakeWrite(clock, { A: a, B: b }, fields);
+  /** Runs a write and lets everything happen that needs no time. */
+  const run = async (operation: FakeWrite): Promise<Watched<WriteReceipt>> => {
+    const watched = new Watched(path.run(operation));
+    await clock.settle();
+    return watched;
+  };
+  return { clock, path, policy, replayer, dropped, strategyErrors, divergences, write, run };
+}
+
+const statuses = ({ A, B }: WriteReceipt): string => `${A}, ${B}`;
+const skipped = (reason: Extract<Outcome, { reason: unknown }>['reason']): Outcome => ({
+  kind: 'skipped',
+  reason,
+});
+
+const paths: [name: string, strategy: () => WriteStrategy][] = [
+  ['the built-in concurrent write', () => new BuiltIn()],
+  ['a strategy of the user', () => new Custom()],
+];
+
+describe.each(paths)('WritePath with %s', (_name, strategy) => {
+  describe('when a side applied it', () => {
+    it.each<[a: SideScript, b: SideScript, kind: OperationClass, receipt: string, enqueued: ClusterId[][]]>([
+      ['applied', 'applied', 'idempotent', 'applied, applied', []],
+      ['applied', 'unreached', 'idempotent', 'applied, queued', [['B']]],
+      ['applied', 'blocked', 'idempotent', 'applied, queued', [['B']]],
+      ['applied', 'ambiguous', 'idempotent', 'applied, queued', [['B']]],
+      ['unreached', 'applied', 'idempotent', 'queued, applied', [['A']]],
+      ['blocked', 'applied', 'idempotent', 'queued, applied', [['A']]],
+      ['ambiguous', 'applied', 'idempotent', 'queued, applied', [['A']]],
+      ['applied', 'unreached', 'once', 'applied, queued', [['B']]],
+      ['applied', 'ambiguous', 'once', 'applied, inDoubt', []],
+      ['ambiguous', 'applied', 'once', 'inDoubt, applied', []],
+      ['applied', 'rejected', 'idempotent', 'applied, rejected', []],
+      ['rejected', 'applied', 'idempotent', 'rejected, applied', []],
+    ])('A %s, B %s, class %s: the receipt says %s', async (a, b, kind, receipt, enqueued) => {
+      const { run, write, replayer, dropped } = setUp({ strategy: strategy() });
+      const answer = await run(write(a, b, { class: kind }));
+      expect(statuses(answer.value)).toBe(receipt);
+      expect(replayer.enqueuedFor).toEqual(enqueued);
+      expect(dropped).toEqual([]);
+    });
+
+    it('carries the id and the write time of the operation in its receipt', async () => {
+      const { run, write } = setUp({ strategy: strategy() });
+      const operation = write('applied', 'applied', { id: 'op7' });
+      expect((await run(operation)).value).toEqual({
+        id: 'op7',
+        timestamp: operation.timestampUs,
+        A: 'applied',
+        B: 'applied',
+      });
+    });
+
+    it("enqueues the missing side's own envelope", async () => {
+      const { run, write, replayer } = setUp({ strategy: strategy() });
+      const operation = write('applied', 'unreached', { id: 'op7' });
+      await run(operation);
+      expect(replayer.enqueued).toEqual([[operation.envelope('B')]]);
+    });
+
+    it('says spooled when the replayer holds it in this process', async () => {
+      const { run, write, replayer } = setUp({ strategy: strategy() });
+      replayer.accepts = 'spooled';
+      expect(statuses((await run(write('applied', 'unreached'))).value)).toBe('applied, spooled');
+    });
+
+    it.each<[b: 'rejected' | 'ambiguous', kind: OperationClass, reason: string]>([
+      ['rejected', 'idempotent', 'rejected'],
+      ['rejected', 'once', 'rejected'],
+      ['ambiguous', 'once', 'inDoubt'],
+    ])('buries what B left %s in class %s as %s, with its error', async (b, kind, reason) => {
+      const { run, write, replayer } = setUp({ strategy: strategy() });
+      const operation = write('applied', b, { class: kind });
+      await run(operation);
+      expect(replayer.buried).toEqual([
+        { envelope: operation.envelope('B'), reason, error: new FakeDriverError(b) },
+      ]);
+    });
+
+    it('reports a divergence, and only then', async () => {
+      const { run, write, divergences } = setUp({ strategy: strategy() });
+      await run(write('applied', 'unreached'));
+      await run(write('applied', 'ambiguous'));
+      await run(write('rejected', 'rejected'));
+      expect(divergences).toEqual([]);
+      await run(write('applied', 'rejected'));
+      expect(divergences).toEqual([['B', new FakeDriverError('rejected')]]);
+    });
+  });
+
+  describe('when no side applied it', () => {
+    it.each<[a: SideScript, b: SideScript]>([
+      ['unreached', 'unreached'],
+      ['unreached', 'blocked'],
+      ['blocked', 'unreached'],
+      ['blocked', 'blocked'],
+    ])('A %s, B %s: nothing is kept and a retry is safe', async (a, b) => {
+      const { run, write, replayer } = setUp({ strategy: strategy() });
+      const { error } = await run(write(a, b));
+      expect(error).toBeInstanceOf(DualClusterError);
+      expect(error).toMatchObject({
+        outcome: 'notApplied',
+        code: 'HELIX_BOTH_FAILED',
+        errors: { A: { kind: a }, B: { kind: b } },
+      });
+      expect(replayer.enqueued).toEqual([]);
+      expect(replayer.buried).toEqual([]);
+    });
+
+    it.each<[a: SideScript, b: SideScript, once: ClusterId[]]>([
+      ['ambiguous', 'unreached', ['A']],
+      ['unreached', 'ambiguous', ['B']],
+      ['ambiguous', 'blocked', ['A']],
+      ['ambiguous', 'ambiguous', ['A', 'B']],
+    ])(
+      'A %s, B %s: the outcome is unknown; both get it, but what must not be repeated is in doubt',
+      async (a, b, once) => {
+        const idempotent = setUp({ strategy: strategy() });
+        const { error } = await idempotent.run(idempotent.write(a, b));
+        expect(error).toBeInstanceOf(DualClusterError);
+        expect(error).toMatchObject({ outcome: 'unknown' });
+        expect(idempotent.replayer.enqueuedFor).toEqual([['A', 'B']]);
+        expect(idempotent.replayer.buried).toEqual([]);
+
+        const onlyOnce = setUp({ strategy: strategy() });
+        const answer = await onlyOnce.run(onlyOnce.write(a, b, { class: 'once' }));
+        expect(answer.error).toMatchObject({ outcome: 'unknown' });
+        expect(onlyOnce.replayer.enqueued).toEqual([]);
+        expect(
+          onlyOnce.replayer.buried.map(({ envelope, reason }) => [envelope.cluster, reason]),
+        ).toEqual(once.map((cluster) => [cluster, 'inDoubt']));
+      },
+    );
+
+    it.each<[a: SideScript, b: SideScript, by: ClusterId]>([
+      ['rejected', 'rejected', 'A'],
+      ['rejected', 'unreached', 'A'],
+      ['rejected', 'blocked', 'A'],
+      ['unreached', 'rejected', 'B'],
+      ['blocked', 'rejected', 'B'],
+    ])('A %s, B %s: the error is the one of %s and nothing is kept', async (a, b, by) => {
+      const { run, write, replayer } = setUp({ strategy: strategy() });
+      const { error } = await run(write(a, b));
+      expect(error).toBeInstanceOf(ClusterError);
+      expect(error).toMatchObject({
+        cluster: by,
+        operation: 'write',
+        outcome: 'notApplied',
+        cause: { kind: 'rejected' },
+      });
+      expect(replayer.enqueued).toEqual([]);
+      expect(replayer.buried).toEqual([]);
+    });
+
+    it.each<[a: SideScript, b: SideScript, by: ClusterId, doubted: ClusterId]>([
+      ['rejected', 'ambiguous', 'A', 'B'],
+      ['ambiguous', 'rejected', 'B', 'A'],
+    ])('A %s, B %s: %s throws and what %s may have is left to an operator', async (a, b, by, doubted) => {
+      const { run, write, replayer } = setUp({ strategy: strategy() });
+      const { error } = await run(write(a, b));
+      expect(error).toBeInstanceOf(ClusterError);
+      expect(error).toMatchObject({ cluster: by, outcome: 'unknown' });
+      expect(replayer.enqueued).toEqual([]);
+      expect(replayer.buried).toMatchObject([{ envelope: { cluster: doubted }, reason: 'inDoubt' }]);
+    });
+
+    it('names clusters, kinds of errors and the masked statement, never what a driver said', async () => {
+      const { run, write } = setUp({ strategy: strategy() });
+      const both = (await run(write('unreached', 'ambiguous'))).error as Error;
+      expect(both.message).toContain('INSERT INTO users (id) VALUES (?)');
+      expect(both.message).toContain('A: FakeDriverError, B: FakeDriverError');
+      const one = (await run(write('unreached', 'rejected'))).error as Error;
+      expect(one.message).toContain('cluster B ("us_west")');
+      expect(both.message + one.message).not.toContain('secret');
+    });
+  });
+
+  describe('when the replayer does not take it', () => {
+    it.each(['refuse', 'throw'] as const)('reports it lost at once when it does %s', async (mode) => {
+      const { run, write, replayer, dropped } = setUp({ strategy: strategy() });
+      replayer.mode = mode;
+      const operation = write('applied', 'unreached');
+      expect(statuses((await run(operation)).value)).toBe('applied, lost');
+      expect(dropped).toEqual([{ envelope: operation.envelope('B'), error: replayer.refusal }]);
+    });
+
+    it('reports it lost when it does not confirm within enqueueTimeoutMs', async () => {
+      const { clock, run, write, replayer, dropped } = setUp({ strategy: strategy() });
+      replayer.mode = 'hang';
+      const answer = await run(write('unreached', 'applied'));
+      await clock.advance(ENQUEUE_TIMEOUT_MS - 1);
+      expect(answer.isSettled).toBe(false);
+      await clock.advance(1);
+      expect(statuses(answer.value)).toBe('lost, applied');
+      expect(dropped).toMatchObject([
+        { envelope: { cluster: 'A' }, error: { message: expect.stringContaining('enqueueTimeoutMs') as string } },
+      ]);
+    });
+
+    it.each<[b: SideScript, kind: OperationClass]>([
+      ['rejected', 'idempotent'],
+      ['ambiguous', 'once'],
+    ])('reports what it does not bury as lost too: B %s, class %s', async (b, kind) => {
+      const { run, write, replayer, dropped } = setUp({ strategy: strategy() });
+      replayer.mode = 'refuse';
+      expect(statuses((await run(write('applied', b, { class: kind }))).value)).toBe('applied, lost');
+      expect(dropped).toMatchObject([{ envelope: { cluster: 'B' } }]);
+    });
+
+    it('reports both envelopes of an unknown outcome, and still throws', async () => {
+      const { run, write, replayer, dropped } = setUp({ strategy: strategy() });
+      replayer.mode = 'refuse';
+      expect((await run(write('ambiguous', 'unreached'))).error).toMatchObject({ outcome: 'unknown' });
+      expect(dropped.map(({ envelope }) => envelope.cluster)).toEqual(['A', 'B']);
+    });
+
+    it('says lost, and reports nothing, when the user asked for no replay', async () => {
+      const { run, write, dropped } = setUp({ strategy: strategy(), replay: 'off' });
+      expect(statuses((await run(write('applied', 'unreached'))).value)).toBe('applied, lost');
+      expect(dropped).toEqual([]);
+    });
+  });
+
+  describe('time limits', () => {
+    it('queues for a side that has not answered within writeTimeoutMs', async () => {
+      const { clock, run, write, replayer } = setUp({ strategy: strategy() });
+      const operation = write('applied', 'never');
+      const answer = await run(operation);
+      await clock.advance(WRITE_TIMEOUT_MS - 1);
+      expect(answer.isSettled).toBe(false);
+      await clock.advance(1);
+      expect(statuses(answer.value)).toBe('applied, queued');
+      expect(operation.expired).toEqual(['B']);
+      expect(replayer.enqueuedFor).toEqual([['B']]);
+    });
+
+    it.each(['applied', 'rejected', 'unreached'] as const)('changes nothing when the answer %s comes after its time', async (late) => {
+      const { clock, run, write, replayer, policy, divergences } = setUp({ strategy: strategy() });
+      const answer = await run(write('applied', { answer: late, afterMs: WRITE_TIMEOUT_MS + 1 }));
+      await clock.advance(WRITE_TIMEOUT_MS * 3);
+      expect(statuses(answer.value)).toBe('applied, queued');
+      expect(replayer.enqueuedFor).toEqual([['B']]);
+      expect(replayer.buried).toEqual([]);
+      expect(divergences).toEqual([]);
+      expect(policy.successes).toEqual([['A', undefined]]);
+      expect(policy.failures).toEqual(['B']);
+    });
+
+    it('takes an answer that comes just in time', async () => {
+      const { clock, run, write } = setUp({ strategy: strategy() });
+      const answer = await run(write('applied', { answer: 'applied', afterMs: WRITE_TIMEOUT_MS - 1 }));
+      await clock.advance(WRITE_TIMEOUT_MS);
+      expect(statuses(answer.value)).toBe('applied, applied');
+    });
+
+    it('leaves the outcome unknown when neither side answers', async () => {
+      const { clock, run, write, replayer } = setUp({ strategy: strategy() });
+      const answer = await run(write('never', 'never'));
+      await clock.advance(WRITE_TIMEOUT_MS);
+      expect(answer.error).toMatchObject({ outcome: 'unknown' });
+      expect(replayer.enqueuedFor).toEqual([['A', 'B']]);
+    });
+
+    it('counts what waits for a side, and leaves nothing behind', async () => {
+      const { clock, path, run, write } = setUp({ strategy: strategy() });
+      await run(write('applied', 'never'));
+      await run(write('never', 'never'));
+      expect(path.inFlight).toEqual({ A: 1, B: 2 });
+      await clock.advance(WRITE_TIMEOUT_MS);
+      expect(path.inFlight).toEqual({ A: 0, B: 0 });
+    });
+
+    it('ends everything at once when all deadlines are called in', async () => {
+      const { clock, path, run, write, replayer } = setUp({ strategy: strategy() });
+      const answer = await run(write('applied', 'never'));
+      path.deadlines.expireAll();
+      await clock.settle();
+      expect(statuses(answer.value)).toBe('applied, queued');
+      expect(replayer.enqueuedFor).toEqual([['B']]);
+    });
+  });
+
+  describe('a side that the policy avoids', () => {
+    const avoidB = () => new FakePolicy({ unavailable: ['B'] });
+
+    it('is not sent to while the other applies, and is queued for', async () => {
+      const { run, write, replayer } = setUp({ strategy: strategy(), policy: avoidB() });
+      const operation = write('applied', 'applied');
+      expect(statuses((await run(operation)).value)).toBe('applied, queued');
+      expect(operation.sent).toEqual(['A']);
+      expect(replayer.enqueuedFor).toEqual([['B']]);
+    });
+
+    it.each<SideScript>(['unreached', 'blocked', 'ambiguous'])(
+      'is tried after all when the other is %s',
+      async (a) => {
+        const { run, write, replayer } = setUp({ strategy: strategy(), policy: avoidB() });
+        const operation = write(a, 'applied');
+        expect(statuses((await run(operation)).value)).toBe('queued, applied');
+        expect(operation.sent).toEqual(['A', 'B']);
+        expect(replayer.enqueuedFor).toEqual([['A']]);
+      },
+    );
+
+    it('is tried after all when the other does not answer in time, and has its whole time', async () => {
+      const { clock, run, write } = setUp({ strategy: strategy(), policy: avoidB() });
+      const operation = write('never', { answer: 'applied', afterMs: WRITE_TIMEOUT_MS - 1 });
+      const answer = await run(operation);
+      await clock.advance(WRITE_TIMEOUT_MS);
+      expect(operation.sent).toEqual(['A', 'B']);
+      await clock.advance(WRITE_TIMEOUT_MS - 1);
+      expect(statuses(answer.value)).toBe('queued, applied');
+    });
+
+    it('is not tried when the other rejected it', async () => {
+      const { run, write } = setUp({ strategy: strategy(), policy: avoidB() });
+      const operation = write('rejected', 'applied');
+      expect((await run(operation)).error).toMatchObject({ cluster: 'A', outcome: 'notApplied' });
+      expect(operation.sent).toEqual(['A']);
+    });
+
+    it('makes the write fail safely when it fails too', async () => {
+      const { run, write, replayer } = setUp({ strategy: strategy(), policy: avoidB() });
+      expect((await run(write('unreached', 'unreached'))).error).toMatchObject({ outcome: 'notApplied' });
+      expect(replayer.enqueued).toEqual([]);
+    });
+
+    it('may be A as well as B', async () => {
+      const { run, write } = setUp({
+        strategy: strategy(),
+        policy: new FakePolicy({ unavailable: ['A'] }),
+      });
+      const lucky = write('applied', 'applied');
+      expect(statuses((await run(lucky)).value)).toBe('queued, applied');
+      expect(lucky.sent).toEqual(['B']);
+      const needed = write('applied', 'unreached');
+      expect(statuses((await run(needed)).value)).toBe('applied, queued');
+      expect(needed.sent).toEqual(['B', 'A']);
+    });
+
+    it('is sent to all the same when both are avoided', async () => {
+      const { run, write } = setUp({
+        strategy: strategy(),
+        policy: new FakePolicy({ unavailable: ['A', 'B'] }),
+      });
+      expect(statuses((await run(write('applied', 'applied'))).value)).toBe('applied, applied');
+    });
+
+    it('is sent to all the same when nobody replays what it misses', async () => {
+      const { run, write } = setUp({ strategy: strategy(), policy: avoidB(), replay: 'off' });
+      expect(statuses((await run(write('applied', 'applied'))).value)).toBe('applied, applied');
+    });
+  });
+
+  describe('the policy', () => {
+    it('learns of transport failures and successes, never of refusals', async () => {
+      const { run, write, policy } = setUp({ strategy: strategy() });
+      await run(write('applied', 'unreached'));
+      await run(write('rejected', 'ambiguous'));
+      await run(write('blocked', 'rejected'));
+      expect(policy.failures).toEqual(['B', 'B', 'A']);
+      expect(policy.successes).toEqual([['A', undefined]]);
+    });
+
+    it('gets latencies if it needs them', async () => {
+      const policy = new FakePolicy({ needsLatency: true });
+      const { clock, run, write } = setUp({ strategy: strategy(), policy });
+      await clock.advance(1_234);
+      await run(write({ answer: 'applied', afterMs: 7 }, { answer: 'applied', afterMs: 40 }));
+      await clock.advance(100);
+      expect(policy.successes).toEqual([
+        ['A', 7],
+        ['B', 40],
+      ]);
+    });
+
+    it('harms no write when it throws', async () => {
+      const { run, write, policy, strategyErrors, replayer } = setUp({ strategy: strategy() });
+      policy.isBroken = true;
+      expect(statuses((await run(write('applied', 'applied'))).value)).toBe('applied, applied');
+      expect(statuses((await run(write('applied', 'unreached'))).value)).toBe('applied, queued');
+      expect((await run(write('rejected', 'unreached'))).error).toBeInstanceOf(ClusterError);
+      expect(replayer.enqueuedFor).toEqual([['B']]);
+      expect(strategyErrors[0]?.message).toBe('broken policy');
+    });
+  });
+
+  describe('in single-cluster mode', () => {
+    it('answers with B absent', async () => {
+      const { run, write } = setUp({ strategy: strategy(), single: true });
+      const operation = write('applied', 'applied');
+      expect(statuses((await run(operation)).value)).toBe('applied, absent');
+      expect(operation.sent).toEqual(['A']);
+    });
+
+    it.each<[a: SideScript, outcome: string]>([
+      ['unreached', 'notApplied'],
+      ['blocked', 'notApplied'],
+      ['rejected', 'notApplied'],
+      ['ambiguous', 'unknown'],
+    ])('throws a ClusterError for %s with outcome %s, and queues nothing', async (a, outcome) => {
+      const { run, write, replayer } = setUp({ strategy: strategy(), single: true });
+      const { error } = await run(write(a, 'never'));
+      expect(error).toBeInstanceOf(ClusterError);
+      expect(error).toMatchObject({ cluster: 'A', operation: 'write', outcome, cause: { kind: a } });
+      expect(replayer.enqueued).toEqual([]);
+      expect(replayer.buried).toEqual([]);
+    });
+
+    it('leaves the outcome unknown after writeTimeoutMs', async () => {
+      const { clock, path, run, write } = setUp({ strategy: strategy(), single: true });
+      const answer = await run(write('never', 'never'));
+      await clock.advance(WRITE_TIMEOUT_MS);
+      expect(answer.error).toMatchObject({ outcome: 'unknown' });
+      expect(path.inFlight).toEqual({ A: 0, B: 0 });
+    });
+  });
+
+  describe('closing', () => {
+    it('refuses what comes afterwards, and sends nothing', async () => {
+      const { path, run, write } = setUp({ strategy: strategy() });
+      path.close();
+      const operation = write('applied', 'applied');
+      expect((await run(operation)).error).toBeInstanceOf(SessionClosedError);
+      expect(operation.sent).toEqual([]);
+      expect(() => path.checkOpen()).toThrow(SessionClosedError);
+    });
+
+    it('lets what was accepted before go on to its end', async () => {
+      const { clock, path, run, write, replayer } = setUp({ strategy: strategy() });
+      const answer = await run(write('applied', 'never'));
+      path.close();
+      await clock.advance(WRITE_TIMEOUT_MS);
+      expect(statuses(answer.value)).toBe('applied, queued');
+      expect(replayer.enqueuedFor).toEqual([['B']]);
+    });
+
+    it('is settled at once when nothing is running', async () => {
+      const { clock, path } = setUp({ strategy: strategy() });
+      const settled = new Watched(path.settled());
+      await clock.settle();
+      expect(settled.isSettled).toBe(true);
+    });
+
+    it('is settled when all that was accepted before has been decided and kept', async () => {
+      const { clock, path, run, write, replayer } = setUp({ strategy: strategy() });
+      replayer.mode = 'hang';
+      await run(write({ answer: 'applied', afterMs: 10 }, { answer: 'unreached', afterMs: 20 }));
+      const settled = new Watched(path.settled());
+      await clock.advance(20 + ENQUEUE_TIMEOUT_MS - 1);
+      expect(settled.isSettled).toBe(false);
+      await clock.advance(1);
+      expect(settled.isSettled).toBe(true);
+    });
+
+    it('is settled although later writes are still running', async () => {
+      const { clock, path, run, write } = setUp({ strategy: strategy() });
+      await run(write({ answer: 'applied', afterMs: 10 }, 'applied'));
+      const settled = new Watched(path.settled());
+      await run(write('never', 'never'));
+      await clock.advance(10);
+      expect(settled.isSettled).toBe(true);
+    });
+
+    it('is settled after failed writes too', async () => {
+      const { clock, path, run, write } = setUp({ strategy: strategy() });
+      await run(write('rejected', 'rejected'));
+      await run(write('unreached', 'unreached'));
+      await run(write('never', 'never'));
+      const settled = new Watched(path.settled());
+      await clock.advance(WRITE_TIMEOUT_MS);
+      expect(settled.isSettled).toBe(true);
+    });
+  });
+});
+
+describe('SideWrite, as a strategy of the user sees it', () => {
+  it('sends at most once, and answers with the same outcome again', async () => {
+    const outcomes: Outcome[] = [];
+    const { run, write } = setUp({
+      strategy: new Strategy(async (a, b) => {
+        outcomes.push(await a.send(), await a.send(), ...(await Promise.all([a.send(), a.send()])));
+        return [await a.send(), await b.send()];
+      }),
+    });
+    const operation = write('applied', 'applied');
+    await run(operation);
+    expect(operation.sent).toEqual(['A', 'B']);
+    expect(outcomes).toEqual([APPLIED, APPLIED, APPLIED, APPLIED]);
+  });
+
+  it.each<SideScript>(['unreached', 'blocked', 'ambiguous', 'rejected'])(
+    'answers %s and never rejects',
+    async (script) => {
+      const outcomes: Outcome[] = [];
+      const { run, write } = setUp({
+        strategy: new Strategy(async (a, b) => {
+          outcomes.push(await a.send());
+          return [await a.send(), await b.send()];
+        }),
+      });
+      await run(write(script, 'applied'));
+      expect(outcomes).toEqual([{ kind: script, error: new FakeDriverError(script as 'unreached') }]);
+    },
+  );
+
+  it('names its cluster', async () => {
+    const clusters: ClusterId[] = [];
+    const { run, write } = setUp({
+      strategy: new Strategy(async (a, b) => {
+        clusters.push(a.cluster, b.cluster);
+        return [await a.send(), await b.send()];
+      }),
+    });
+    await run(write('applied', 'applied'));
+    expect(clusters).toEqual(['A', 'B']);
+  });
+
+  it('has its own deadline, which begins when it is sent', async () => {
+    const { clock, run, write } = setUp({
+      strategy: new Strategy(async (a, b) => [await a.send(), await b.send()]),
+    });
+    const answer = await run(
+      write(
+        { answer: 'applied', afterMs: WRITE_TIMEOUT_MS - 1 },
+        { answer: 'applied', afterMs: WRITE_TIMEOUT_MS - 1 },
+      ),
+    );
+    await clock.advance(2 * WRITE_TIMEOUT_MS);
+    expect(statuses(answer.value)).toBe('applied, applied');
+  });
+});
+
+describe('the outcomes a strategy answers with', () => {
+  const answering = (a: Outcome, b: Outcome) => new Strategy(() => Promise.resolve([a, b]));
+
+  it.each<[a: Outcome, b: Outcome, thrown: unknown]>([
+    [skipped('draining'), skipped('draining'), BothClustersDrainingError],
+    [skipped('limit'), skipped('limit'), OverloadedError],
+    [skipped('draining'), skipped('limit'), DualClusterError],
+  ])('throw what the table says for skipped sides', async (a, b, thrown) => {
+    const { run, write, replayer } = setUp({ strategy: answering(a, b) });
+    const operation = write('applied', 'applied');
+    expect((await run(operation)).error).toBeInstanceOf(thrown);
+    expect(operation.sent).toEqual([]);
+    expect(replayer.enqueued).toEqual([]);
+  });
+
+  it('queue for a side that was never sent to', async () => {
+    const { run, write, replayer } = setUp({
+      strategy: new Strategy(async (a) => [await a.send(), skipped('firstRejected')]),
+    });
+    const operation = write('applied', 'applied');
+    expect(statuses((await run(operation)).value)).toBe('applied, queued');
+    expect(operation.sent).toEqual(['A']);
+    expect(replayer.enqueuedFor).toEqual([['B']]);
+  });
+});
+
+describe('a strategy that fails', () => {
+  it.each<[how: string, fail: (a: SideWrite) => Promise<never>]>([
+    [
+      'rejects after the answer',
+      async (a) => {
+        await a.send();
+        throw new Error('broken strategy');
+      },
+    ],
+    [
+      'rejects before the answer',
+      async (a) => {
+        void a.send();
+        throw new Error('broken strategy');
+      },
+    ],
+    [
+      'throws at once',
+      (a) => {
+        void a.send();
+        throw new Error('broken strategy');
+      },
+    ],
+  ])('loses nothing of what it sent when it %s', async (_how, fail) => {
+    const { clock, run, write, replayer, strategyErrors } = setUp({ strategy: new Strategy(fail) });
+    const answer = await run(write({ answer: 'applied', afterMs: 10 }, 'applied'));
+    await clock.advance(10);
+    expect(statuses(answer.value)).toBe('applied, queued');
+    expect(replayer.enqueuedFor).toEqual([['B']]);
+    expect(strategyErrors.map(({ message }) => message)).toEqual(['broken strategy']);
+  });
+
+  it('has the side it did not send tried after all when the one it sent failed', async () => {
+    const { run, write, replayer } = setUp({
+      strategy: new Strategy(async (a) => {
+        await a.send();
+        throw new Error('broken strategy');
+      }),
+    });
+    const operation = write('unreached', 'applied');
+    expect(statuses((await run(operation)).value)).toBe('queued, applied');
+    expect(operation.sent).toEqual(['A', 'B']);
+    expect(replayer.enqueuedFor).toEqual([['A']]);
+  });
+
+  it('decides by both answers when it had sent both', async () => {
+    const { run, write, replayer } = setUp({
+      strategy: new Strategy(async (a, b) => {
+        await Promise.all([a.send(), b.send()]);
+        throw new Error('broken strategy');
+      }),
+    });
+    expect((await run(write('ambiguous', 'unreached'))).error).toMatchObject({ outcome: 'unknown' });
+    expect(replayer.enqueuedFor).toEqual([['A', 'B']]);
+  });
+
+  it('fails the write with its error when it had sent nothing', async () => {
+    const { clock, path, run, write, replayer } = setUp({
+      strategy: new Strategy(() => Promise.reject(new Error('broken strategy'))),
+    });
+    const operation = write('applied', 'applied');
+    expect((await run(operation)).error).toMatchObject({ message: 'broken strategy' });
+    expect(operation.sent).toEqual([]);
+    expect(replayer.enqueued).toEqual([]);
+    const settled = new Watched(path.settled());
+    await clock.settle();
+    expect(settled.isSettled).toBe(true);
+  });
+});
+
+describe('a side that is left pending', () => {
+  /** Waits for A, and for B no longer than that. */
+  const leavesB = () =>
+    new Strategy(async (a, b) => {
+      const settled = b.send();
+      return [await a.send(), { kind: 'pending', settled }];
+    });
+  const late = (answer: 'applied' | 'unreached' | 'ambiguous' | 'rejected'): SideScript => ({
+    answer,
+    afterMs: 50,
+  });
+
+  it.each<
+    [
+      b: 'applied' | 'unreached' | 'ambiguous' | 'rejected',
+      kind: OperationClass,
+      enqueued: ClusterId[][],
+      buried: string[],
+    ]
+  >([
+    ['applied', 'idempotent', [], []],
+    ['unreached', 'idempotent', [['B']], []],
+    ['ambiguous', 'idempotent', [['B']], []],
+    ['ambiguous', 'once', [], ['inDoubt']],
+    ['rejected', 'idempotent', [], ['rejected']],
+  ])(
+    'is pending in the receipt, and gets its row once it is %s (class %s)',
+    async (b, kind, enqueued, buried) => {
+      const { clock, path, run, write, replayer } = setUp({ strategy: leavesB() });
+      const answer = await run(write('applied', late(b), { class: kind }));
+      expect(statuses(answer.value)).toBe('applied, pending');
+      expect(replayer.enqueued).toEqual([]);
+      const settled = new Watched(path.settled());
+      await clock.advance(49);
+      expect(settled.isSettled).toBe(false);
+      await clock.advance(1);
+      expect(replayer.enqueuedFor).toEqual(enqueued);
+      expect(replayer.buried.map(({ reason }) => reason)).toEqual(buried);
+      expect(settled.isSettled).toBe(true);
+    },
+  );
+
+  it('is reported lost when it fails and the replayer refuses it', async () => {
+    const { clock, run, write, replayer, dropped } = setUp({ strategy: leavesB() });
+    replayer.mode = 'refuse';
+    await run(write('applied', late('unreached')));
+    await clock.advance(50);
+    expect(dropped).toMatchObject([{ envelope: { cluster: 'B' }, error: { message: 'no room' } }]);
+  });
+
+  it('is waited for when the other side failed', async () => {
+    const { clock, run, write, replayer } = setUp({ strategy: leavesB() });
+    const answer = await run(write('unreached', late('applied')));
+    await clock.advance(49);
+    expect(answer.isSettled).toBe(false);
+    await clock.advance(1);
+    expect(statuses(answer.value)).toBe('queued, applied');
+    expect(replayer.enqueuedFor).toEqual([['A']]);
+  });
+
+  it.each<[a: 'unreached' | 'ambiguous' | 'rejected', b: 'unreached' | 'rejected', error: object]>([
+    ['unreached', 'unreached', { code: 'HELIX_BOTH_FAILED', outcome: 'notApplied' }],
+    ['ambiguous', 'unreached', { code: 'HELIX_BOTH_FAILED', outcome: 'unknown' }],
+    ['rejected', 'unreached', { code: 'HELIX_CLUSTER', cluster: 'A' }],
+    ['unreached', 'rejected', { code: 'HELIX_CLUSTER', cluster: 'B' }],
+  ])('throws by both final outcomes: A %s, B in the end %s', async (a, b, error) => {
+    const { clock, run, write } = setUp({ strategy: leavesB() });
+    const answer = await run(write(a, late(b)));
+    await clock.advance(50);
+    expect(answer.error).toMatchObject(error);
+  });
+
+  it('has a receipt as soon as one of two pending sides applied', async () => {
+    const { clock, run, write, replayer } = setUp({
+      strategy: new Strategy((a, b) =>
+        Promise.resolve([
+          { kind: 'pending', settled: a.send() },
+          { kind: 'pending', settled: b.send() },
+        ]),
+      ),
+    });
+    const answer = await run(write({ answer: 'unreached', afterMs: 80 }, { answer: 'applied', afterMs: 30 }));
+    await clock.advance(30);
+    expect(statuses(answer.value)).toBe('pending, applied');
+    await clock.advance(50);
+    expect(replayer.enqueuedFor).toEqual([['A']]);
+  });
+
+  it('ends at its deadline like any other', async () => {
+    const { clock, run, write, replayer } = setUp({ strategy: leavesB() });
+    await run(write('applied', 'never'));
+    await clock.advance(WRITE_TIMEOUT_MS);
+    expect(replayer.enqueuedFor).toEqual([['B']]);
+  });
+});

@@ -1,0 +1,274 @@
+import cassandra from 'cassandra-driver';
+import { describe, expect, it } from 'vitest';
+import { setUpCql } from '../../test/support/cql.js';
+import { columns, listOf, type, unreachable } from '../../test/support/fake-cql-client.js';
+import { HazardousStatementError, HelixUsageError, SchemaMismatchError } from '../core/index.js';
+import { type ColumnType } from './driver/driver-internals.js';
+
+const ID = type('int');
+const COUNTER = type('counter');
+const TAGS = listOf(type('text'));
+const FROZEN_TAGS = listOf(type('text'), true);
+
+/** Prepares a text with these parameters, over one table, and answers with what it is refused for. */
+async function refusalOf(
+  text: string,
+  setup: {
+    readonly params?: Record<string, ColumnType>;
+    readonly table?: Record<string, ColumnType> | 'unknown' | 'unavailable';
+    readonly single?: boolean;
+  } = {},
+): Promise<string | undefined> {
+  const { params = {}, table = { id: ID, name: type('text') }, single = false } = setup;
+  const { helix, clients, knows } = await setUpCql({ single });
+  knows(text, columns(params));
+  for (const client of [clients.A, clients.B]) {
+    if (table === 'unavailable') client.tables.set('t', unreachable());
+    else if (table !== 'unknown') client.tables.set('t', columns(table));
+  }
+  const values = Object.values(params).map(() => cassandra.types.unset);
+  const error = await helix
+    .query(text, values)
+    .exec()
+    .then(
+      () => undefined,
+      (thrown: unknown) => thrown as Error,
+    );
+  const sent = clients.A.executed.length + clients.B.executed.length;
+  if (error === undefined) {
+    expect(sent).toBeGreaterThan(0);
+    return undefined;
+  }
+  expect(error).toBeInstanceOf(HazardousStatementError);
+  expect(sent).toBe(0);
+  return (error as HazardousStatementError).hazard;
+}
+
+describe('what its text alone tells', () => {
+  it.each<[hazard: string, text: string]>([
+    ['nondeterministic', 'INSERT INTO t (id, at) VALUES (1, now())'],
+    ['nondeterministic', 'UPDATE t SET at = toTimestamp(current_timestamp()) WHERE id = 1'],
+    ['nondeterministic', 'INSERT INTO t (id) VALUES (my_function())'],
+    ['lwt', 'INSERT INTO t (id) VALUES (1) IF NOT EXISTS'],
+    ['lwt', 'UPDATE t SET name = 1 WHERE id = 1 IF name = 2'],
+    ['ddl', 'CREATE TABLE t (id int PRIMARY KEY)'],
+    ['truncate', 'TRUNCATE t'],
+    ['use', 'USE shop'],
+    ['unknown', 'EXPLAIN everything'],
+  ])('is refused as %s on two clusters, with advice: %s', async (hazard, text) => {
+    expect(await refusalOf(text)).toBe(hazard);
+  });
+
+  it.each([
+    'INSERT INTO t (id, at) VALUES (1, now())',
+    'INSERT INTO t (id) VALUES (1) IF NOT EXISTS',
+    'TRUNCATE t',
+    'UPDATE t SET hits = hits + 1 WHERE id = 1',
+  ])('is no obstacle on a single cluster: %s', async (text) => {
+    expect(await refusalOf(text, { single: true })).toBeUndefined();
+  });
+
+  it('is judged before anything is prepared', async () => {
+    const { helix, clients } = await setUpCql();
+    await expect(helix.query('TRUNCATE t').exec()).rejects.toThrow('onBoth()');
+    expect([...clients.A.preparedTexts, ...clients.B.preparedTexts]).toEqual([]);
+  });
+});
+
+describe('counters', () => {
+  const counters = { id: ID, hits: COUNTER };
+
+  it.each<
+    [how: string, text: string, params: Record<string, ColumnType>, table: typeof counters | 'unknown']
+  >([
+    ['as a parameter', 'UPDATE t SET hits = hits + ? WHERE id = ?', { hits: COUNTER, id: ID }, counters],
+    ['in the text', 'UPDATE t SET hits = hits + 1 WHERE id = ?', { id: ID }, counters],
+    [
+      'of a table that is not known',
+      'UPDATE t SET hits = hits + ? WHERE id = ?',
+      { hits: COUNTER },
+      'unknown',
+    ],
+  ])('are refused %s', async (_how, text, params, table) => {
+    expect(await refusalOf(text, { params, table })).toBe('counter');
+  });
+
+  it('may be deleted', async () => {
+    expect(
+      await refusalOf('DELETE FROM t WHERE id = ?', { params: { id: ID }, table: counters }),
+    ).toBeUndefined();
+  });
+
+  it('pass on a single cluster', async () => {
+    const text = 'UPDATE t SET hits = hits + ? WHERE id = ?';
+    const params = { hits: COUNTER, id: ID };
+    expect(await refusalOf(text, { params, table: counters, single: true })).toBeUndefined();
+  });
+});
+
+describe('lists', () => {
+  const lists = { id: ID, tags: TAGS, name: type('text') };
+
+  it.each<[how: string, text: string, params: Record<string, ColumnType>]>([
+    ['appended to', 'UPDATE t SET tags = tags + ? WHERE id = ?', { tags: TAGS, id: ID }],
+    ['prepended to', "UPDATE t SET tags = ['a'] + tags WHERE id = ?", { id: ID }],
+    ['written by index', 'UPDATE t SET tags[0] = ? WHERE id = ?', { value: type('text'), id: ID }],
+    ['deleted from by index', 'DELETE tags[0] FROM t WHERE id = ?', { id: ID }],
+    ['overwritten', 'UPDATE t SET tags = ? WHERE id = ?', { tags: TAGS, id: ID }],
+    ['inserted', 'INSERT INTO t (id, tags) VALUES (?, ?)', { id: ID, tags: TAGS }],
+    ['inserted by name in quotes', 'INSERT INTO t (id, "tags") VALUES (?, ?)', { id: ID, tags: TAGS }],
+    ['inserted as a literal', "INSERT INTO t (id, tags) VALUES (1, ['a'])", {}],
+    ['hidden in JSON', 'INSERT INTO t JSON ?', { '[json]': type('text') }],
+  ])('are refused when %s', async (_how, text, params) => {
+    expect(await refusalOf(text, { params, table: lists })).toBe('list');
+  });
+
+  it.each<[how: string, text: string, params: Record<string, ColumnType>, table: Record<string, ColumnType>]>(
+    [
+      ['they are not written', 'INSERT INTO t (id, name) VALUES (?, ?)', { id: ID, name: ID }, lists],
+      ['their row is deleted', 'DELETE FROM t WHERE id = ?', { id: ID }, lists],
+      [
+        'they are frozen',
+        'INSERT INTO t (id, tags) VALUES (?, ?)',
+        { id: ID, tags: TAGS },
+        { id: ID, tags: FROZEN_TAGS },
+      ],
+      [
+        'they are sets',
+        'UPDATE t SET tags = tags + ? WHERE id = ?',
+        { tags: { code: 0x22, info: ID }, id: ID },
+        { id: ID, tags: { code: 0x22, info: ID } },
+      ],
+      [
+        'they are maps written by key',
+        'UPDATE t SET tags[?] = ? WHERE id = ?',
+        { key: ID, value: ID, id: ID },
+        { id: ID, tags: { code: 0x21, info: [ID, ID] } },
+      ],
+    ],
+  )('are no obstacle when %s', async (_how, text, params, table) => {
+    expect(await refusalOf(text, { params, table })).toBeUndefined();
+  });
+
+  it.each<[table: 'unknown' | 'unavailable']>([['unknown'], ['unavailable']])(
+    'are suspected when the table is %s',
+    async (table) => {
+      const insert = 'INSERT INTO t (id, tags) VALUES (?, ?)';
+      expect(await refusalOf(insert, { params: { id: ID, tags: TAGS }, table })).toBe('list');
+      expect(await refusalOf("INSERT INTO t (id, tags) VALUES (1, ['a'])", { table })).toBe('list');
+      const add = 'UPDATE t SET tags = tags + ? WHERE id = ?';
+      const set = { code: 0x22, info: ID };
+      expect(await refusalOf(add, { params: { tags: set, id: ID }, table })).toBe('list');
+      expect(await refusalOf('DELETE FROM t WHERE id = ?', { params: { id: ID }, table })).toBeUndefined();
+    },
+  );
+});
+
+describe('a refusal', () => {
+  it('says what was found, what to do instead, and shows the masked statement', async () => {
+    const { helix } = await setUpCql();
+    const error = await helix
+      .query("UPDATE t SET name = 'secret', at = now() WHERE id = 1")
+      .exec()
+      .catch((thrown: unknown) => thrown as Error);
+    expect(error).toMatchObject({ name: 'HazardousStatementError', code: 'HELIX_HAZARD' });
+    expect((error as Error).message).toContain('now()');
+    expect((error as Error).message).toContain('pass it as a parameter');
+    expect((error as Error).message).toContain('UPDATE t SET name = ?');
+    expect((error as Error).message).not.toContain('secret');
+  });
+
+  it('is remembered: a statement is prepared and judged once', async () => {
+    const { helix, clients, knows, hasTable } = await setUpCql();
+    const text = knows('UPDATE t SET hits = hits + ? WHERE id = ?', columns({ hits: COUNTER, id: ID }));
+    hasTable('t', columns({ id: ID, hits: COUNTER }));
+    for (let i = 0; i < 3; i++) {
+      await expect(helix.query(text, [1, 1]).exec()).rejects.toThrow(HazardousStatementError);
+    }
+    expect(clients.A.preparedTexts).toHaveLength(1);
+  });
+});
+
+describe('Statement', () => {
+  const INSERT = 'INSERT INTO t (id, name) VALUES (?, ?)';
+  const PARAMS = columns({ id: ID, name: type('text') });
+
+  it('cannot be bound before a cluster has prepared it', async () => {
+    const { statements } = await setUpCql();
+    expect(() => statements.get(INSERT).bind([1, 'Ada'])).toThrow(HelixUsageError);
+  });
+
+  it('is the same for the same text', async () => {
+    const { statements } = await setUpCql();
+    expect(statements.get(INSERT)).toBe(statements.get(INSERT));
+    expect(statements.get(INSERT)).not.toBe(statements.get(`${INSERT} `));
+  });
+
+  it('is prepared on a cluster once, however many ask at the same time', async () => {
+    const { statements, clients, clock } = await setUpCql();
+    clients.A.statements.set(INSERT, 'never');
+    const statement = statements.get(INSERT);
+    const both = Promise.all([statement.prepareOn('A'), statement.prepareOn('A')]);
+    await clock.settle();
+    expect(clients.A.preparedTexts).toHaveLength(1);
+    clients.A.statements.set(INSERT, PARAMS);
+    clients.A.answerPrepares();
+    const [first, second] = await both;
+    expect(first).toBe(second);
+  });
+
+  it('is prepared again after it could not be', async () => {
+    const { statements, clients } = await setUpCql();
+    clients.A.statements.set(INSERT, unreachable());
+    const statement = statements.get(INSERT);
+    await expect(statement.prepareOn('A')).rejects.toThrow(cassandra.errors.NoHostAvailableError);
+    clients.A.statements.set(INSERT, PARAMS);
+    await expect(statement.prepareOn('A')).resolves.toMatchObject({ columns: PARAMS });
+    expect(statement.isPreparedOn('A')).toBe(true);
+    expect(statement.isPreparedOn('B')).toBe(false);
+  });
+
+  it.each(['A', 'B'] as const)(
+    'is bound by the types of the cluster that answered first: %s',
+    async (first) => {
+      const { statements, clients } = await setUpCql({ connected: [first] });
+      clients[first].statements.set(INSERT, PARAMS);
+      const statement = statements.get(INSERT);
+      await statement.prepareOn(first);
+      expect(statement.boundBy).toBe(first);
+      expect(statement.bind([1, 'Ada'])).toEqual([Buffer.from([0, 0, 0, 1]), Buffer.from('Ada')]);
+    },
+  );
+
+  it('refuses to prepare on a cluster with other types, and is ready for neither', async () => {
+    const { statements, clients } = await setUpCql();
+    clients.A.statements.set(INSERT, PARAMS);
+    clients.B.statements.set(INSERT, columns({ id: ID, name: type('blob') }));
+    const statement = statements.get(INSERT);
+    await statement.prepareOn('A');
+    await expect(statement.prepareOn('B')).rejects.toThrow(SchemaMismatchError);
+    expect(statement.isPreparedOn('A')).toBe(false);
+    expect(statement.isPreparedOn('B')).toBe(false);
+  });
+
+  it('names the number of parameters when that is what differs', async () => {
+    const { statements, clients } = await setUpCql();
+    clients.A.statements.set(INSERT, PARAMS);
+    clients.B.statements.set(INSERT, PARAMS.slice(1));
+    const statement = statements.get(INSERT);
+    await statement.prepareOn('A');
+    await expect(statement.prepareOn('B')).rejects.toThrow('2 and 1 parameters');
+  });
+});
+
+describe('Statements', () => {
+  it('are bounded: the oldest leaves first', async () => {
+    const { sessions, clock } = await setUpCql();
+    const { Statements } = await import('./statement.js');
+    const statements = new Statements(sessions, clock, 2);
+    const [first, second] = [statements.get('SELECT 1 FROM t'), statements.get('SELECT 2 FROM t')];
+    statements.get('SELECT 3 FROM t');
+    expect(statements.get('SELECT 2 FROM t')).toBe(second);
+    expect(statements.get('SELECT 1 FROM t')).not.toBe(first);
+  });
+});

@@ -1,0 +1,98 @@
+import {
+  type DynamicModule,
+  type INestApplication,
+  type INestApplicationContext,
+  Controller,
+  Get,
+  Module,
+} from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { HealthCheck, HealthCheckService, TerminusModule } from '@nestjs/terminus';
+import { HelixHealthIndicator } from '../../../lib/health/index.js';
+import { HelixCqlService, HelixModule, type HelixModuleOptions, HelixService } from '../../../lib/index.js';
+
+@Module({})
+class ApplicationModule {}
+
+@Controller('health')
+class HealthController {
+  constructor(
+    private readonly health: HealthCheckService,
+    private readonly helix: HelixHealthIndicator,
+  ) {}
+
+  @Get()
+  @HealthCheck()
+  all() {
+    return this.health.check([
+      () => this.helix.cluster('A'),
+      () => this.helix.cluster('B'),
+      () => this.helix.replay(),
+    ]);
+  }
+
+  @Get('ready')
+  @HealthCheck()
+  ready() {
+    return this.health.check([() => this.helix.readiness()]);
+  }
+
+  @Get('live')
+  @HealthCheck()
+  live() {
+    return this.health.check([() => this.helix.liveness()]);
+  }
+}
+
+@Module({
+  imports: [TerminusModule.forRoot({ logger: false })],
+  controllers: [HealthController],
+  providers: [HelixHealthIndicator],
+})
+class HealthModule {}
+
+export interface TestApplication<App extends INestApplicationContext = INestApplicationContext> {
+  readonly app: App;
+  readonly cql: HelixCqlService;
+  readonly helix: HelixService;
+}
+
+const running = new Set<INestApplicationContext>();
+
+function withImports(...imports: NonNullable<DynamicModule['imports']>): DynamicModule {
+  return { module: ApplicationModule, imports };
+}
+
+/** Boots Helix as an application does. */
+export async function startApplication(options: HelixModuleOptions): Promise<TestApplication> {
+  const app = await NestFactory.createApplicationContext(withImports(HelixModule.forRoot(options)), {
+    logger: false,
+    abortOnError: false,
+  });
+  return known(app);
+}
+
+/** The same, with health endpoints over HTTP. */
+export async function startHttpApplication(
+  options: HelixModuleOptions,
+): Promise<TestApplication<INestApplication>> {
+  const app = await NestFactory.create(withImports(HelixModule.forRoot(options), HealthModule), {
+    logger: false,
+    abortOnError: false,
+  });
+  running.add(app);
+  await app.init();
+  return known(app);
+}
+
+function known<App extends INestApplicationContext>(app: App): TestApplication<App> {
+  running.add(app);
+  return { app, cql: app.get(HelixCqlService), helix: app.get(HelixService) };
+}
+
+/** For `afterEach`: ends what a test has started, whether it passed or not. */
+export async function stopApplications(): Promise<void> {
+  const apps = [...running];
+  running.clear();
+  await Promise.all(apps.map((app) => app.close()));
+}

@@ -1,0 +1,100 @@
+import cassandra from 'cassandra-driver';
+import { guardControlConnection } from '../../../lib/cql/driver/control-connection-guard.js';
+import { type DriverClient } from '../../../lib/cql/driver/driver-internals.js';
+import { systemClock } from '../../../lib/core/index.js';
+import { type CassandraServer, type FaultProxy, startFaultProxy, startServers } from '../../servers/index.js';
+
+/** A real cluster behind a fault proxy. Faults act on the process or on the network before it. */
+export class TestCluster {
+  /** Straight to the server, past the proxy: how tests look at what is really there. */
+  readonly #direct: cassandra.Client;
+
+  constructor(
+    readonly server: CassandraServer,
+    readonly proxy: FaultProxy,
+  ) {
+    const { reconnection } = cassandra.policies;
+    this.#direct = new cassandra.Client({
+      ...server.clientOptions,
+      policies: { reconnection: new reconnection.ConstantReconnectionPolicy(100) },
+      socketOptions: { readTimeout: 20_000 },
+    });
+    // The client outlives every fault of a run, so it needs the guard that Helix gives its own.
+    guardControlConnection((this.#direct as unknown as DriverClient).controlConnection, systemClock);
+  }
+
+  /** Driver options for an application under test: through the proxy. */
+  options(keyspace: string) {
+    return {
+      contactPoints: [this.proxy.host],
+      localDataCenter: this.server.clientOptions.localDataCenter,
+      protocolOptions: { port: this.proxy.port },
+      keyspace,
+    };
+  }
+
+  kill = (): Promise<void> => this.server.kill();
+  restart = (): Promise<void> => this.server.start();
+  freeze = (): void => this.server.freeze();
+  thaw = (): void => this.server.thaw();
+
+  /** Ends whatever fault there is. */
+  async heal(): Promise<void> {
+    this.proxy.pass();
+    if (this.server.running) this.server.thaw();
+    else await this.server.start();
+    await this.run('SELECT key FROM system.local');
+  }
+
+  /** Runs a statement straight on the server; waits for the client to find its way back after a fault. */
+  async run(cql: string): Promise<cassandra.types.ResultSet> {
+    const deadline = Date.now() + 60_000;
+    for (;;) {
+      try {
+        return await this.#direct.execute(cql, [], { fetchSize: 100_000 });
+      } catch (error) {
+        if (!(error instanceof cassandra.errors.NoHostAvailableError) || Date.now() > deadline) throw error;
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+    }
+  }
+
+  /** Columns of a table, the key's first. */
+  async columns(keyspace: string, table: string): Promise<{ keys: string[]; regular: string[] }> {
+    await this.run('SELECT key FROM system.local');
+    const metadata = await this.#direct.metadata.getTable(keyspace, table);
+    const keys = [...metadata.partitionKeys, ...metadata.clusteringKeys].map(({ name }) => name);
+    const all = metadata.columns.map(({ name }) => name);
+    return { keys, regular: all.filter((name) => !keys.includes(name)) };
+  }
+}
+
+export interface TestPair {
+  readonly A: TestCluster;
+  readonly B: TestCluster;
+}
+
+let starting: Promise<TestPair> | undefined;
+
+/** The pair that all files of a run share. It ends with the process. */
+export function clusterPair(): Promise<TestPair> {
+  return (starting ??= start());
+}
+
+async function start(): Promise<TestPair> {
+  const { cassandra: servers } = await startServers({ cassandra: 2, keepLogs: 'test-results/logs' });
+  const [A, B] = await Promise.all(
+    servers.map(async (server) => new TestCluster(server, await startFaultProxy(server))),
+  );
+  return { A: A!, B: B! };
+}
+
+/** A keyspace of one's own on both clusters; `schema` runs in it. */
+export async function createKeyspace(pair: TestPair, name: string, schema: readonly string[]): Promise<void> {
+  for (const cluster of [pair.A, pair.B]) {
+    await cluster.run(
+      `CREATE KEYSPACE ${name} WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}`,
+    );
+    for (const statement of schema) await cluster.run(statement.replaceAll('$ks', name));
+  }
+}
