@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { scanStatement, type StatementFacts, StatementScanner } from './scanner.js';
+import { scanStatement, type StatementFacts } from './scanner.js';
 
 const HAZARDOUS = [
   'now()',
@@ -230,24 +230,5 @@ describe('the scanner', () => {
     expect([facts.kind, facts.tables.length, facts.namedMarkers.length, facts.ttls.length]).toEqual([
       ...['batch', 3_000, 3_000, 3_000],
     ]);
-  });
-});
-
-describe('the cache', () => {
-  it('never exceeds its capacity and gives the same facts', () => {
-    const text = fc.oneof(
-      fc.constantFrom(...STATEMENTS),
-      fc.nat(20).map((n) => `DELETE FROM t${n} WHERE k = ?`),
-      fc.string(),
-    );
-    fc.assert(
-      fc.property(fc.integer({ min: 1, max: 8 }), fc.array(text, { maxLength: 60 }), (capacity, texts) => {
-        const scanner = new StatementScanner({ capacity });
-        for (const each of texts) {
-          expect(scanner.scan(each)).toEqual(scanStatement(each));
-          expect(scanner.size).toBeLessThanOrEqual(capacity);
-        }
-      }),
-    );
   });
 });

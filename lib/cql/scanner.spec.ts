@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type StatementKind, scanStatement, StatementScanner, type TextHazard } from './scanner.js';
+import { type StatementKind, scanStatement, type TextHazard } from './scanner.js';
 
 /** `hazard what` in the order of the text. */
 const found = (text: string): string[] =>
@@ -423,32 +423,5 @@ describe('the masked text', () => {
     const exact = `SELECT ${'a'.repeat(286)} FROM t`;
     expect(scanStatement(exact).masked).toBe(exact);
     expect(scanStatement(`${exact}s`).masked).toBe(`${exact}…`);
-  });
-});
-
-describe('the cache', () => {
-  it('scans a text once', () => {
-    const scanner = new StatementScanner();
-    expect(scanner.scan('TRUNCATE t')).toBe(scanner.scan('TRUNCATE t'));
-  });
-
-  it('lets the oldest go', () => {
-    const scanner = new StatementScanner({ capacity: 2 });
-    const [a, b] = [scanner.scan('USE a'), scanner.scan('USE b')];
-    scanner.scan('USE c');
-    expect(scanner.size).toBe(2);
-    expect(scanner.scan('USE b')).toBe(b);
-    expect(scanner.scan('USE a')).not.toBe(a);
-  });
-
-  it('does not keep very long texts', () => {
-    const scanner = new StatementScanner();
-    const text = `SELECT a FROM t WHERE a = '${'x'.repeat(20_000)}'`;
-    expect(scanner.scan(text).kind).toBe('select');
-    expect(scanner.size).toBe(0);
-  });
-
-  it.each([0, -1, 1.5, NaN])('refuses a capacity of %s', (capacity) => {
-    expect(() => new StatementScanner({ capacity })).toThrow(RangeError);
   });
 });

@@ -188,8 +188,8 @@ export class Statement {
   }
 
   #touched({ counters, lists }: UnsafeColumns): { hazard: string; what: string } | undefined {
-    const counter = counters[0];
-    if (counter !== undefined && this.facts.kind !== 'delete') return { hazard: 'counter', what: counter };
+    // A table with counters has nothing but counters beside its key.
+    if (counters[0] !== undefined) return { hazard: 'counter', what: counters[0] };
     const list = lists.find((name) => this.#mentions(name));
     return list === undefined ? undefined : { hazard: 'list', what: list };
   }
@@ -222,6 +222,9 @@ export class Statement {
   }
 }
 
+/** Longer texts are hardly ever repeated (values in the text), and would fill the memory. */
+const LONGEST_KEPT_TEXT = 16_384;
+
 /** Statements by text, so that a text is scanned, prepared and judged once. Bounded; the oldest leaves first. */
 export class Statements {
   readonly #byText = new Map<string, Statement>();
@@ -236,6 +239,7 @@ export class Statements {
     const known = this.#byText.get(text);
     if (known) return known;
     const statement = new Statement(text, this.sessions, this.clock);
+    if (text.length > LONGEST_KEPT_TEXT) return statement;
     if (this.#byText.size >= this.capacity) {
       for (const oldest of this.#byText.keys()) {
         this.#byText.delete(oldest);

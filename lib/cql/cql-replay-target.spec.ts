@@ -1,0 +1,130 @@
+import cassandra from 'cassandra-driver';
+import { describe, expect, it } from 'vitest';
+import { setUpCql } from '../../test/support/cql.js';
+import { envelope } from '../../test/support/envelope.js';
+import { columns, invalid, timedOut, type, unreachable } from '../../test/support/fake-cql-client.js';
+import { type Envelope } from '../core/index.js';
+import { CqlReplayTarget } from './index.js';
+import { parametersSignature } from './driver/types.js';
+
+const INSERT = 'INSERT INTO users (id, name) VALUES (?, ?)';
+const USER = columns({ id: type('int'), name: type('text') });
+const SIGNATURE = parametersSignature(USER);
+
+async function setUp(options?: Parameters<typeof setUpCql>[0]) {
+  const fixture = await setUpCql(options);
+  fixture.knows(INSERT, USER);
+  const target = new CqlReplayTarget(fixture.sessions.B!, fixture.statements);
+  const queued = (fields: Partial<Envelope> = {}): Envelope =>
+    envelope('op1', {
+      statements: [{ text: INSERT, signature: SIGNATURE, params: [new Uint8Array([0, 0, 0, 7]), null] }],
+      ...fields,
+    });
+  return { ...fixture, target, queued };
+}
+
+describe('CqlReplayTarget', () => {
+  it('sends the same bytes with the same write time and consistency', async () => {
+    const { target, queued, clients } = await setUp();
+    const { quorum, localSerial } = cassandra.types.consistencies;
+    const given = queued({ timestampUs: 123_456, consistency: quorum, serialConsistency: localSerial });
+    expect(await target.apply(given, 30_000)).toEqual({ kind: 'applied' });
+    expect(clients.B.executed).toMatchObject([
+      {
+        query: INSERT,
+        params: [Buffer.from([0, 0, 0, 7]), null],
+        options: {
+          timestamp: 123_456,
+          consistency: quorum,
+          serialConsistency: localSerial,
+          isIdempotent: false,
+          readTimeout: 30_000,
+        },
+      },
+    ]);
+    expect(clients.A.executed).toEqual([]);
+  });
+
+  it('hands the driver Buffers, which it leaves as they are', async () => {
+    const { target, queued, clients } = await setUp();
+    const bytes = new Uint8Array([9, 9, 0, 0, 0, 7, 9]).subarray(2, 6);
+    await target.apply(queued({ statements: [{ text: INSERT, signature: SIGNATURE, params: [bytes, null] }] }), 1);
+    const [id] = clients.B.executed[0]?.params as unknown[];
+    expect(id).toEqual(Buffer.from([0, 0, 0, 7]));
+    expect(Buffer.isBuffer(id)).toBe(true);
+  });
+
+  it('leaves columns alone that were unset', async () => {
+    const { target, queued, clients } = await setUp();
+    const params = [new Uint8Array(4), undefined];
+    await target.apply(queued({ statements: [{ text: INSERT, signature: SIGNATURE, params }] }), 1_000);
+    expect((clients.B.executed[0]?.params as unknown[])[1]).toBe(cassandra.types.unset);
+  });
+
+  it.each(['logged', 'unlogged', 'counter'] as const)('sends a %s batch as one', async (batch) => {
+    const { target, queued, clients } = await setUp();
+    const statement = queued().statements[0]!;
+    expect(await target.apply(queued({ batch, statements: [statement, statement] }), 1_000)).toEqual({
+      kind: 'applied',
+    });
+    expect(clients.B.batches).toMatchObject([
+      { options: { logged: batch === 'logged', counter: batch === 'counter' } },
+    ]);
+    expect(clients.B.batches[0]?.queries).toHaveLength(2);
+  });
+
+  it.each<[what: string, error: () => Error, kind: string]>([
+    ['is not reached', unreachable, 'unreached'],
+    ['does not answer', timedOut, 'ambiguous'],
+    ['refuses', () => invalid(), 'rejected'],
+    ['does not permit it', () => new cassandra.errors.ResponseError(0x2100, 'no'), 'blocked'],
+    ['has too few replicas', () => new cassandra.errors.ResponseError(0x1000, 'no'), 'unreached'],
+  ])('never rejects: the cluster %s', async (_what, error, kind) => {
+    const { target, queued, clients } = await setUp();
+    clients.B.answers.push(error());
+    expect(await target.apply(queued(), 1_000)).toMatchObject({ kind });
+  });
+
+  it('takes Unavailable for a doubt when a batch may be partly applied', async () => {
+    const { target, queued, clients } = await setUp();
+    clients.B.answers.push(new cassandra.errors.ResponseError(0x1000, 'no'));
+    const statement = queued().statements[0]!;
+    const given = queued({ batch: 'unlogged', statements: [statement, statement] });
+    expect(await target.apply(given, 1_000)).toMatchObject({ kind: 'ambiguous' });
+  });
+
+  it.each<[what: string, error: () => Error, kind: string]>([
+    ['does not answer', timedOut, 'unreached'],
+    ['refuses', () => invalid(), 'rejected'],
+  ])('has written nothing when preparing fails: the cluster %s', async (_what, error, kind) => {
+    const { target, queued, clients } = await setUp();
+    clients.B.statements.set(INSERT, error());
+    expect(await target.apply(queued(), 1_000)).toMatchObject({ kind });
+    expect(clients.B.executed).toEqual([]);
+  });
+
+  it('never sends bytes that were made for other types', async () => {
+    const { target, queued, clients } = await setUp();
+    clients.B.statements.set(INSERT, columns({ id: type('int'), name: type('blob') }));
+    expect(await target.apply(queued(), 1_000)).toMatchObject({
+      kind: 'rejected',
+      error: { name: 'SchemaMismatchError' },
+    });
+    expect(clients.B.executed).toEqual([]);
+  });
+
+  it('says unreached while the cluster was never connected', async () => {
+    const { target, queued, clients } = await setUp({ connected: ['A'] });
+    expect(await target.apply(queued(), 1_000)).toMatchObject({ kind: 'unreached' });
+    await expect(target.ping(1_000)).rejects.toThrow('Not connected');
+    expect(clients.B.preparedTexts).toEqual([]);
+  });
+
+  it('pings the cluster itself', async () => {
+    const { target, clients } = await setUp();
+    await target.ping(1_000);
+    expect(clients.B.unprepared).toHaveLength(1);
+    clients.B.pingError = timedOut();
+    await expect(target.ping(1_000)).rejects.toThrow();
+  });
+});
