@@ -33,8 +33,28 @@ export interface HelixInstanceParts {
   readonly replayer: Replayer | undefined;
 }
 
-/** At most one error line about lost writes in so many ms. */
-const LOST_LOG_INTERVAL_MS = 1_000;
+/** At most one error line of a kind in so many ms. */
+const LOG_INTERVAL_MS = 1_000;
+
+/** Logs the first of many equal lines, then at most one a second with how many there were. */
+class RateLimitedLog {
+  #unlogged = 0;
+  #loggedMs = Number.NEGATIVE_INFINITY;
+
+  constructor(
+    private readonly clock: Clock,
+    private readonly log: (message: string) => void,
+  ) {}
+
+  add(message: string): void {
+    this.#unlogged++;
+    const nowMs = this.clock.monotonicMs();
+    if (nowMs - this.#loggedMs < LOG_INTERVAL_MS) return;
+    this.log(this.#unlogged === 1 ? message : `${message} (and ${this.#unlogged - 1} more like it)`);
+    this.#loggedMs = nowMs;
+    this.#unlogged = 0;
+  }
+}
 
 /** @internal One pair of clusters, wired: what every provider of an instance is made from. */
 export class HelixInstance {
@@ -45,8 +65,8 @@ export class HelixInstance {
   readonly replayer: Replayer | undefined;
   readonly worker: ReplayWorker | undefined;
   #lost = 0;
-  #lostUnlogged = 0;
-  #lostLoggedMs = Number.NEGATIVE_INFINITY;
+  readonly #lostLog = new RateLimitedLog(this.clock, (message) => this.logger.error(message));
+  readonly #divergenceLog = new RateLimitedLog(this.clock, (message) => this.logger.error(message));
 
   constructor(readonly parts: HelixInstanceParts) {
     const { name, options, sessions } = parts;
@@ -69,7 +89,7 @@ export class HelixInstance {
         onDropped: (envelope, error) => this.reportLost(envelope, error),
         onStrategyError: (error) => this.#reportStrategyError(error),
         onDivergence: (cluster, error, operation) => {
-          this.logger.error(
+          this.#divergenceLog.add(
             `divergence: ${sideLabel(sessions, cluster)} refused (${errorLabel(error)}) what the other applied, kept in the dead letters: ${operation.masked}`,
           );
         },
@@ -124,15 +144,9 @@ export class HelixInstance {
   /** An accepted write that one side will never get: told to the application and logged, never silent. */
   reportLost(envelope: Envelope, error: Error): void {
     this.#lost++;
-    this.#lostUnlogged++;
-    const nowMs = this.clock.monotonicMs();
-    if (nowMs - this.#lostLoggedMs >= LOST_LOG_INTERVAL_MS) {
-      this.logger.error(
-        `${this.#lostUnlogged} write(s) lost for a side, last for ${sideLabel(this.sessions, envelope.cluster)}, operation ${envelope.operationId}: ${errorLabel(error)}`,
-      );
-      this.#lostLoggedMs = nowMs;
-      this.#lostUnlogged = 0;
-    }
+    this.#lostLog.add(
+      `A write is lost for ${sideLabel(this.sessions, envelope.cluster)}, operation ${envelope.operationId}: ${errorLabel(error)}`,
+    );
     try {
       this.options.onReplayDropped(envelope, error);
     } catch (thrown) {

@@ -63,7 +63,12 @@ export class ReadPath implements ReadContext {
   }
 
   isUsable(cluster: ClusterId): boolean {
-    return (this.sides[cluster]?.hasConnected ?? false) && this.policy.isAvailable(cluster);
+    try {
+      return (this.sides[cluster]?.hasConnected ?? false) && this.policy.isAvailable(cluster);
+    } catch (error) {
+      this.onStrategyError(toError(error));
+      return true;
+    }
   }
 
   /** The strategy's choice, unless it is known to be bad and the other is not: it is then asked last. */

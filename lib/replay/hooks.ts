@@ -1,5 +1,4 @@
-import { type Clock, type DeadLetterReason, type Envelope } from '../core/index.js';
-import { errorLabel } from './error-label.js';
+import { type Clock, type DeadLetterReason, type Envelope, errorLabel } from '../core/index.js';
 
 /** What a user is told about single envelopes. A hook that throws or rejects is logged and changes nothing. */
 export interface ReplayHooks {

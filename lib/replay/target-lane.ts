@@ -5,16 +5,17 @@ import {
   type Delivery,
   type DeliveryVerdict,
   type Envelope,
+  errorLabel,
   HelixUsageError,
   type Replayer,
   type ReplayLane,
   type ReplayTarget,
   type SettledOutcome,
+  toError,
 } from '../core/index.js';
 import { backoffMs, PROBE_BACKOFF, RETRY_BACKOFF } from './backoff.js';
 import { ConcurrencyLimit } from './concurrency-limit.js';
 import { withDeadline } from './deadline.js';
-import { errorLabel } from './error-label.js';
 import { type Gate, type GateEvent, nextGate, PAUSED } from './gate.js';
 import { type ReplayLog, type SafeHooks } from './hooks.js';
 
@@ -127,7 +128,7 @@ export class TargetLane {
     try {
       return await withDeadline(clock, executeTimeoutMs + GRACE_MS, target.apply(envelope, executeTimeoutMs));
     } catch (error) {
-      return { kind: 'ambiguous', error: asError(error) };
+      return { kind: 'ambiguous', error: toError(error) };
     }
   }
 
@@ -246,7 +247,7 @@ export class TargetLane {
       await withDeadline(clock, PING_TIMEOUT_MS + GRACE_MS, target.ping(PING_TIMEOUT_MS));
       return true;
     } catch (error) {
-      this.#lastError = asError(error);
+      this.#lastError = toError(error);
       return false;
     }
   }
@@ -264,8 +265,4 @@ export class TargetLane {
       log('log', `Replay to cluster ${cluster} goes on.`);
     }
   }
-}
-
-function asError(error: unknown): Error {
-  return error instanceof Error ? error : new Error('Not an error object.');
 }

@@ -5,11 +5,11 @@ import {
   type DeadLetterReason,
   type DeadLetterStore,
   type Envelope,
+  errorLabel,
   HelixUsageError,
   type ReplayContext,
   SessionClosedError,
 } from '../../core/index.js';
-import { errorLabel } from '../error-label.js';
 
 /** What the dead letters need of the queue they belong to. */
 export interface DeadLetterOwner {
