@@ -3,7 +3,10 @@ import { type Epoch, Epochs } from './epochs.js';
 
 /** Whether the barrier is open, after everything that is already decided has happened. */
 async function isOpen(barrier: Promise<void>): Promise<boolean> {
-  return Promise.race([barrier.then(() => true), new Promise<boolean>((resolve) => setImmediate(resolve, false))]);
+  return Promise.race([
+    barrier.then(() => true),
+    new Promise<boolean>((resolve) => setImmediate(resolve, false)),
+  ]);
 }
 
 describe('Epochs', () => {

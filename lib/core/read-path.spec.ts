@@ -323,6 +323,14 @@ describe('a policy or a strategy that throws', () => {
     expect(strategyErrors).toHaveLength(1);
   });
 
+  it('does not keep a read from being sent: the side counts as available', async () => {
+    const { run, read, policy, strategyErrors } = setUp();
+    policy.isBroken = true;
+    expect((await run(read('applied'))).value).toBe('A');
+    expect((await run(read('unreached', 'applied'))).value).toBe('B');
+    expect(strategyErrors[0]?.message).toBe('broken policy');
+  });
+
   it('ends a read that has failed on both sides', async () => {
     const strategy = new FakeStrategy();
     strategy.brokenIn = 'onFailure';

@@ -204,9 +204,9 @@ describe.each(paths)('WritePath with %s', (_name, strategy) => {
         const answer = await onlyOnce.run(onlyOnce.write(a, b, { class: 'once' }));
         expect(answer.error).toMatchObject({ outcome: 'unknown' });
         expect(onlyOnce.replayer.enqueued).toEqual([]);
-        expect(
-          onlyOnce.replayer.buried.map(({ envelope, reason }) => [envelope.cluster, reason]),
-        ).toEqual(once.map((cluster) => [cluster, 'inDoubt']));
+        expect(onlyOnce.replayer.buried.map(({ envelope, reason }) => [envelope.cluster, reason])).toEqual(
+          once.map((cluster) => [cluster, 'inDoubt']),
+        );
       },
     );
 
@@ -271,7 +271,10 @@ describe.each(paths)('WritePath with %s', (_name, strategy) => {
       await clock.advance(1);
       expect(statuses(answer.value)).toBe('lost, applied');
       expect(dropped).toMatchObject([
-        { envelope: { cluster: 'A' }, error: { message: expect.stringContaining('enqueueTimeoutMs') as string } },
+        {
+          envelope: { cluster: 'A' },
+          error: { message: expect.stringContaining('enqueueTimeoutMs') as string },
+        },
       ]);
     });
 
@@ -312,17 +315,20 @@ describe.each(paths)('WritePath with %s', (_name, strategy) => {
       expect(replayer.enqueuedFor).toEqual([['B']]);
     });
 
-    it.each(['applied', 'rejected', 'unreached'] as const)('changes nothing when the answer %s comes after its time', async (late) => {
-      const { clock, run, write, replayer, policy, divergences } = setUp({ strategy: strategy() });
-      const answer = await run(write('applied', { answer: late, afterMs: WRITE_TIMEOUT_MS + 1 }));
-      await clock.advance(WRITE_TIMEOUT_MS * 3);
-      expect(statuses(answer.value)).toBe('applied, queued');
-      expect(replayer.enqueuedFor).toEqual([['B']]);
-      expect(replayer.buried).toEqual([]);
-      expect(divergences).toEqual([]);
-      expect(policy.successes).toEqual([['A', undefined]]);
-      expect(policy.failures).toEqual(['B']);
-    });
+    it.each(['applied', 'rejected', 'unreached'] as const)(
+      'changes nothing when the answer %s comes after its time',
+      async (late) => {
+        const { clock, run, write, replayer, policy, divergences } = setUp({ strategy: strategy() });
+        const answer = await run(write('applied', { answer: late, afterMs: WRITE_TIMEOUT_MS + 1 }));
+        await clock.advance(WRITE_TIMEOUT_MS * 3);
+        expect(statuses(answer.value)).toBe('applied, queued');
+        expect(replayer.enqueuedFor).toEqual([['B']]);
+        expect(replayer.buried).toEqual([]);
+        expect(divergences).toEqual([]);
+        expect(policy.successes).toEqual([['A', undefined]]);
+        expect(policy.failures).toEqual(['B']);
+      },
+    );
 
     it('takes an answer that comes just in time', async () => {
       const { clock, run, write } = setUp({ strategy: strategy() });

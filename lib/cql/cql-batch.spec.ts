@@ -1,7 +1,14 @@
 import cassandra from 'cassandra-driver';
 import { describe, expect, it } from 'vitest';
 import { FIRST_TIMESTAMP_US, setUpCql } from '../../test/support/cql.js';
-import { columns, type ExecutedBatch, type FakeCqlClient, timedOut, type, unreachable } from '../../test/support/fake-cql-client.js';
+import {
+  columns,
+  type ExecutedBatch,
+  type FakeCqlClient,
+  timedOut,
+  type,
+  unreachable,
+} from '../../test/support/fake-cql-client.js';
 import {
   ClusterError,
   HazardousStatementError,
@@ -104,7 +111,11 @@ describe('a batch', () => {
     const batch = helix.batch().add(DELETE, [1]);
     await batch.consistency('ALL').serialConsistency('SERIAL').withTimestamp(77).withPriority('low').exec();
     const { all, serial } = cassandra.types.consistencies;
-    expect(lastOf(clients.A).options).toMatchObject({ consistency: all, serialConsistency: serial, timestamp: 77 });
+    expect(lastOf(clients.A).options).toMatchObject({
+      consistency: all,
+      serialConsistency: serial,
+      timestamp: 77,
+    });
     expect(replayer.enqueued.flat()).toMatchObject([{ priority: 'low', timestampUs: 77, consistency: all }]);
   });
 
@@ -178,7 +189,9 @@ describe('a batch', () => {
     await helix.batch().add(DELETE, [1]).exec();
     await helix.batch().add(INSERT, [1, 'Ada']).exec();
     expect(clients.B.batches).toHaveLength(1);
-    expect(await helix.batch().add(INSERT, [1, 'Ada']).add(DELETE, [1]).exec()).toMatchObject({ B: 'queued' });
+    expect(await helix.batch().add(INSERT, [1, 'Ada']).add(DELETE, [1]).exec()).toMatchObject({
+      B: 'queued',
+    });
     expect(clients.B.batches).toHaveLength(1);
   });
 

@@ -4,7 +4,7 @@ import { FIRST_TIMESTAMP_US, READ_TIMEOUT_MS, setUpCql, WRITE_TIMEOUT_MS } from 
 import {
   columns,
   type Executed,
-  FakeCqlClient,
+  type FakeCqlClient,
   invalid,
   row,
   timedOut,
@@ -136,7 +136,9 @@ describe('a write', () => {
     const { isIdempotent, prepare, retry } = lastOf(clients.A).options;
     expect({ isIdempotent, prepare }).toEqual({ isIdempotent: false, prepare: true });
     const policy = retry as Record<string, () => { decision: number }>;
-    const { rethrow } = cassandra.policies.retry.RetryPolicy.retryDecision;
+    const { decision: rethrow } = new cassandra.policies.retry.RetryPolicy().rethrowResult() as {
+      decision: number;
+    };
     for (const decide of ['onReadTimeout', 'onRequestError', 'onUnavailable', 'onWriteTimeout']) {
       expect(policy[decide]?.().decision).toBe(rethrow);
     }
@@ -219,6 +221,14 @@ describe('named parameters', () => {
     expect(paramsOf(clients.B)).toEqual([int(1), Buffer.from('Ada')]);
   });
 
+  it('are found when the statement has them in quotes', async () => {
+    const { helix, knows, clients } = await setUp();
+    const quoted = 'INSERT INTO users (id, name) VALUES (:id, :"userName")';
+    const params = columns({ id: type('int'), userName: type('text') });
+    await helix.query(knows(quoted, params), { id: 1, username: 'Ada' }).exec();
+    expect(paramsOf(clients.A)[1]).toEqual(Buffer.from('Ada'));
+  });
+
   it('are asked for by name when one is missing', async () => {
     const { helix, knows, clients } = await setUp();
     const error = await caught(helix.query(knows(NAMED, named), { id: 1 }).exec());
@@ -265,6 +275,7 @@ describe('a statement that one cluster cannot prepare', () => {
     clients.B.statements.set(INSERT, unreachable());
     expect(await helix.query(INSERT, [1, 'Ada']).exec()).toMatchObject({ A: 'applied', B: 'queued' });
     expect(clients.B.executed).toEqual([]);
+    expect(clients.B.preparedTexts).toHaveLength(1);
     expect(replayer.enqueued.flat()).toMatchObject([
       { cluster: 'B', statements: [{ params: [int(1), Buffer.from('Ada')] }] },
     ]);

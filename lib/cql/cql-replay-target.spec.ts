@@ -48,7 +48,10 @@ describe('CqlReplayTarget', () => {
   it('hands the driver Buffers, which it leaves as they are', async () => {
     const { target, queued, clients } = await setUp();
     const bytes = new Uint8Array([9, 9, 0, 0, 0, 7, 9]).subarray(2, 6);
-    await target.apply(queued({ statements: [{ text: INSERT, signature: SIGNATURE, params: [bytes, null] }] }), 1);
+    await target.apply(
+      queued({ statements: [{ text: INSERT, signature: SIGNATURE, params: [bytes, null] }] }),
+      1,
+    );
     const [id] = clients.B.executed[0]?.params as unknown[];
     expect(id).toEqual(Buffer.from([0, 0, 0, 7]));
     expect(Buffer.isBuffer(id)).toBe(true);

@@ -60,6 +60,15 @@ describe('StickyReadStrategy', () => {
     expect(strategy.select()).toBe('B');
   });
 
+  it('does not begin a new cooldown when a read fails on the side it has left already', async () => {
+    const { clock, strategy } = setUp();
+    strategy.onFailure('A');
+    await clock.advance(COOLDOWN_MS);
+    strategy.onFailure('A');
+    strategy.onFailure('B');
+    expect(strategy.select()).toBe('A');
+  });
+
   it('moves at every failure without a cooldown', () => {
     const { strategy } = setUp('A', 0);
     strategy.onFailure('A');

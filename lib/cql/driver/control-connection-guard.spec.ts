@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { FakeClock } from '../../../test/support/fake-clock.js';
 import { guardControlConnection } from './control-connection-guard.js';
 
@@ -100,17 +100,11 @@ describe('guardControlConnection', () => {
   });
 
   it('calls the method on the control connection itself', async () => {
-    const clock = new FakeClock();
-    let self: unknown;
-    const control = {
-      _refresh(this: unknown) {
-        self = this;
-        return Promise.resolve();
-      },
-    };
-    guardControlConnection(control, clock);
+    const control = { _refresh: vi.fn(() => Promise.resolve()) };
+    const original = control._refresh;
+    guardControlConnection(control, new FakeClock());
     await control._refresh();
-    expect(self).toBe(control);
+    expect(original.mock.contexts).toEqual([control]);
   });
 
   it.each([

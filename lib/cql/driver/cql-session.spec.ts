@@ -94,7 +94,10 @@ describe('a ping', () => {
     await made.connect();
     await made.ping(500);
     expect(client.unprepared).toMatchObject([
-      { query: 'SELECT key FROM system.local', options: { consistency: consistencies.one, readTimeout: 500 } },
+      {
+        query: 'SELECT key FROM system.local',
+        options: { consistency: consistencies.one, readTimeout: 500 },
+      },
     ]);
   });
 
@@ -151,7 +154,9 @@ describe('consistency', () => {
   });
 
   it("comes from Helix's options, else from the driver's", async () => {
-    const byDriver = { queryOptions: { consistency: consistencies.two, serialConsistency: consistencies.serial } };
+    const byDriver = {
+      queryOptions: { consistency: consistencies.two, serialConsistency: consistencies.serial },
+    };
     const driver = await session({ ...CLUSTER_OPTIONS, ...byDriver });
     expect([driver.consistency, driver.serialConsistency]).toEqual([consistencies.two, consistencies.serial]);
     const helix = await session({
@@ -195,9 +200,11 @@ describe('options of the driver', () => {
 
   it('have hosts asked again every second, unless the user has a policy of his own', async () => {
     const delayOf = (made: CqlSession): unknown => {
-      const { reconnection } = (optionsOf(made) as unknown as {
-        policies: { reconnection: { newSchedule(): Iterator<number> } };
-      }).policies;
+      const { reconnection } = (
+        optionsOf(made) as unknown as {
+          policies: { reconnection: { newSchedule(): Iterator<number> } };
+        }
+      ).policies;
       return reconnection.newSchedule().next().value;
     };
     expect(delayOf(await session(CLUSTER_OPTIONS))).toBe(1_000);
@@ -222,7 +229,10 @@ describe('options of the driver', () => {
 describe('encoding', () => {
   it('gives the bytes the driver would send', async () => {
     const made = await session(new FakeCqlClient());
-    const encoder = new (cassandra as unknown as { Encoder: new (v: number, o: object) => Encoding }).Encoder(4, {});
+    const encoder = new (cassandra as unknown as { Encoder: new (v: number, o: object) => Encoding }).Encoder(
+      4,
+      {},
+    );
     const { int, varchar, boolean } = cassandra.types.dataTypes;
     for (const [value, code] of [
       [7, int],

@@ -370,7 +370,7 @@ describe('MemoryReplayer dead letters', () => {
       operationId: 'op',
       cluster: 'B',
       reason: 'rejected',
-      error: 'RangeError 8704',
+      error: 'RangeError 0x2200',
       attempts: 2,
       createdAt: new Date('2025-01-01T00:00:00.000Z'),
       deadAt: new Date('2025-01-01T00:00:00.500Z'),

@@ -1,0 +1,157 @@
+import { EventEmitter } from 'node:events';
+import cassandra from 'cassandra-driver';
+import { type CqlClient, type CqlClientResult, type CqlClientRow } from '../../lib/cql/index.js';
+import { type Column, type ColumnType } from '../../lib/cql/driver/driver-internals.js';
+
+const { dataTypes, responseErrorCodes } = cassandra.types;
+
+/** Scalar types by name, as the driver describes them. */
+export function type(name: keyof typeof dataTypes): ColumnType {
+  return { code: dataTypes[name], info: null };
+}
+
+export const listOf = (of: ColumnType, frozen = false): ColumnType => ({
+  code: dataTypes.list,
+  info: of,
+  options: { frozen },
+});
+
+export function columns(types: Readonly<Record<string, ColumnType>>): Column[] {
+  return Object.entries(types).map(([name, each]) => ({ name, type: each }));
+}
+
+export interface Executed {
+  readonly query: string;
+  readonly params: unknown;
+  readonly options: Readonly<Record<string, unknown>>;
+}
+
+export interface ExecutedBatch {
+  readonly queries: readonly { readonly query: string; readonly params?: unknown }[];
+  readonly options: Readonly<Record<string, unknown>>;
+}
+
+type Answer = Error | 'never' | { readonly rows: CqlClientRow[]; readonly pageState?: string };
+/** Rejects when it cannot be prepared; `never` does not answer. */
+type Prepare = Column[] | Error | 'never';
+
+/** A row as the driver gives it: columns as properties, and `values()`. */
+export function row(fields: Readonly<Record<string, unknown>>): CqlClientRow {
+  return Object.assign(Object.create({ values: () => Object.values(fields) }) as CqlClientRow, fields);
+}
+
+/**
+ * The driver's `Client` without a network: what it can prepare, which tables it knows and what it answers is
+ * set by the test, and it notes what reached it. The driver's own prepare step and encoder work on it.
+ */
+export class FakeCqlClient implements CqlClient {
+  keyspace = 'shop';
+  readonly options = { contactPoints: ['10.0.0.1'], protocolOptions: { port: 9_042 }, encoding: {} };
+  connects = 0;
+  shutdowns = 0;
+  /** Texts that were asked for, whether prepared before or not. */
+  readonly preparedTexts: string[] = [];
+  readonly executed: Executed[] = [];
+  readonly batches: ExecutedBatch[] = [];
+  /** Pings and the like are kept apart. */
+  readonly unprepared: Executed[] = [];
+  /** Columns of the parameters by text. A text that is missing is answered by an Invalid. */
+  readonly statements = new Map<string, Prepare>();
+  /** Columns of tables by name; a table that is missing is unknown. */
+  readonly tables = new Map<string, Column[] | Error>();
+  /** What the next executions answer, in this order; then they all succeed without rows. */
+  readonly answers: Answer[] = [];
+  connectError: Error | 'never' | undefined;
+  /** Nothing reaches the cluster. */
+  isDown = false;
+  pingError: Error | 'never' | undefined;
+  readonly #preparing: EventEmitter[] = [];
+
+  readonly metadata = {
+    getPreparedInfo: (_keyspace: string, query: string): object => this.#getPrepared(query),
+    getTable: (_keyspace: string, name: string): Promise<{ columns: Column[] } | null> => {
+      const known = this.tables.get(name);
+      if (known instanceof Error) return Promise.reject(known);
+      return Promise.resolve(known ? { columns: known } : null);
+    },
+  };
+
+  connect(): Promise<void> {
+    this.connects++;
+    return this.#settle(this.isDown ? unreachable() : this.connectError, undefined);
+  }
+
+  execute(query: string, params?: unknown, options: object = {}): Promise<CqlClientResult> {
+    const executed: Executed = { query, params, options: { ...options } };
+    if (!executed.options['prepare']) {
+      this.unprepared.push(executed);
+      return this.#settle(this.isDown ? unreachable() : this.pingError, { rows: [], pageState: null });
+    }
+    this.executed.push(executed);
+    return this.#answer();
+  }
+
+  batch(queries: { query: string; params?: unknown }[], options: object = {}): Promise<CqlClientResult> {
+    this.batches.push({ queries: queries.map((each) => ({ ...each })), options: { ...options } });
+    return this.#answer();
+  }
+
+  shutdown(): Promise<void> {
+    this.shutdowns++;
+    return Promise.resolve();
+  }
+
+  /** Ends every prepare that hangs, by what the statement is known as now. */
+  answerPrepares(): void {
+    for (const info of this.#preparing.splice(0)) {
+      const prepare = this.statements.get((info as EventEmitter & { query: string }).query);
+      if (prepare instanceof Error) info.emit('prepared', prepare);
+      else info.emit('prepared', null, prepared(prepare as Column[]));
+    }
+  }
+
+  #getPrepared(query: string): object {
+    this.preparedTexts.push(query);
+    if (this.isDown) throw unreachable();
+    const prepare = this.statements.get(query);
+    if (prepare === undefined) throw invalid();
+    if (prepare instanceof Error) throw prepare;
+    if (prepare !== 'never') return prepared(prepare);
+    const info = Object.assign(new EventEmitter(), { preparing: true, query });
+    this.#preparing.push(info);
+    return info;
+  }
+
+  #answer(): Promise<CqlClientResult> {
+    if (this.isDown) return Promise.reject(unreachable());
+    const answer = this.answers.shift() ?? { rows: [] };
+    if (answer === 'never' || answer instanceof Error) return this.#settle(answer, EMPTY);
+    return Promise.resolve({ rows: answer.rows, pageState: answer.pageState ?? null });
+  }
+
+  #settle<T>(failure: Error | 'never' | undefined, value: T): Promise<T> {
+    if (failure === 'never') return new Promise(() => undefined);
+    return failure ? Promise.reject(failure) : Promise.resolve(value);
+  }
+}
+
+const EMPTY: CqlClientResult = { rows: [], pageState: null };
+
+function prepared(all: Column[]): object {
+  return { queryId: Buffer.from('id'), meta: { columns: all, partitionKeys: [0] } };
+}
+
+/** What the server says of a statement whose table it does not have. */
+export function invalid(message = 'unconfigured table'): Error {
+  return new cassandra.errors.ResponseError(responseErrorCodes.invalid, message);
+}
+
+/** Certainly not applied. */
+export function unreachable(): Error {
+  return new cassandra.errors.NoHostAvailableError({});
+}
+
+/** May have been applied. */
+export function timedOut(): Error {
+  return new cassandra.errors.OperationTimedOutError('The host 10.0.0.1:9042 did not reply');
+}

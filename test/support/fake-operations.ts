@@ -1,0 +1,125 @@
+import {
+  type Clock,
+  type ClusterId,
+  delay,
+  type FailedOutcome,
+  type OperationClass,
+  type Priority,
+  type ReadOperation,
+  type WriteOperation,
+} from '../../lib/core/index.js';
+import { envelope } from './envelope.js';
+
+type Failure = FailedOutcome['kind'];
+
+/** What a side answers, or `never`. */
+export type SideAnswer = 'applied' | 'never' | Failure;
+export type SideScript = SideAnswer | { readonly answer: SideAnswer; readonly afterMs: number };
+
+/** The error that the driver raised on a side; its message stands for values that must not be shown. */
+export class FakeDriverError extends Error {
+  override readonly name = 'FakeDriverError';
+
+  constructor(readonly kind: Failure) {
+    super(`secret of ${kind}`);
+  }
+}
+
+async function play(clock: Clock, script: SideScript): Promise<void> {
+  const { answer, afterMs } = typeof script === 'string' ? { answer: script, afterMs: 0 } : script;
+  if (afterMs > 0) await delay(clock, afterMs);
+  if (answer === 'never') await new Promise(() => undefined);
+  if (answer !== 'applied' && answer !== 'never') throw new FakeDriverError(answer);
+}
+
+function classify(error: unknown): FailedOutcome {
+  if (!(error instanceof FakeDriverError)) throw new Error('not an error of this fake', { cause: error });
+  return { kind: error.kind, error };
+}
+
+/** A write whose sides answer as they are told to. */
+export class FakeWrite implements WriteOperation {
+  readonly id: string;
+  readonly timestampUs = 1_735_689_600_000_123;
+  readonly priority: Priority = 'low';
+  readonly class: OperationClass;
+  readonly masked = 'INSERT INTO users (id) VALUES (?)';
+  /** In the order in which the sides were sent to. */
+  readonly sent: ClusterId[] = [];
+  readonly expired: ClusterId[] = [];
+
+  constructor(
+    private readonly clock: Clock,
+    private readonly script: Record<ClusterId, SideScript>,
+    fields: { readonly id?: string; readonly class?: OperationClass } = {},
+  ) {
+    this.id = fields.id ?? 'op1';
+    this.class = fields.class ?? 'idempotent';
+  }
+
+  attempt(cluster: ClusterId): Promise<unknown> {
+    this.sent.push(cluster);
+    return play(this.clock, this.script[cluster]);
+  }
+
+  classify = classify;
+
+  expire(cluster: ClusterId): FailedOutcome {
+    this.expired.push(cluster);
+    const error = new Error(`no answer from ${cluster}`);
+    error.name = 'TimeoutError';
+    return { kind: 'ambiguous', error };
+  }
+
+  envelope(cluster: ClusterId) {
+    return envelope(this.id, { cluster, class: this.class, priority: this.priority });
+  }
+}
+
+/** A read that answers with the side it came from. */
+export class FakeRead implements ReadOperation<ClusterId> {
+  readonly masked = 'SELECT * FROM users WHERE id = ?';
+  readonly asked: ClusterId[] = [];
+  /** The `onProgress` of the latest attempt on each side. */
+  readonly progress: Partial<Record<ClusterId, () => boolean>> = {};
+
+  constructor(
+    private readonly clock: Clock,
+    private readonly script: Record<ClusterId, SideScript>,
+  ) {}
+
+  async attempt(cluster: ClusterId, onProgress: () => boolean): Promise<ClusterId> {
+    this.asked.push(cluster);
+    this.progress[cluster] = onProgress;
+    await play(this.clock, this.script[cluster]);
+    return cluster;
+  }
+
+  classify = classify;
+}
+
+/** Settles a promise into what it ended with, or `waiting` while it has not. */
+export class Watched<T> {
+  state: { readonly value: T } | { readonly error: unknown } | 'waiting' = 'waiting';
+
+  constructor(promise: Promise<T>) {
+    promise.then(
+      (value) => (this.state = { value }),
+      (error: unknown) => (this.state = { error }),
+    );
+  }
+
+  get isSettled(): boolean {
+    return this.state !== 'waiting';
+  }
+
+  get value(): T {
+    if (typeof this.state === 'object' && 'value' in this.state) return this.state.value;
+    throw new Error('did not succeed', { cause: this.state });
+  }
+
+  get error(): unknown {
+    if (typeof this.state === 'object' && 'error' in this.state) return this.state.error;
+    throw new Error('did not fail', { cause: this.state });
+  }
+}
