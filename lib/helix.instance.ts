@@ -165,8 +165,8 @@ export class HelixInstance {
     return new ReplayWorker({
       replayer: this.replayer,
       targets: {
-        A: new CqlReplayTarget(sessions.A, statements),
-        B: new CqlReplayTarget(sessions.B, statements),
+        A: new CqlReplayTarget(sessions.A, statements, this.clock),
+        B: new CqlReplayTarget(sessions.B, statements, this.clock),
       },
       namespace: this.name,
       clock: this.clock,

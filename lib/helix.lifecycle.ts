@@ -1,5 +1,12 @@
 import { type OnApplicationBootstrap, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
-import { delay, errorLabel, NoAvailableClusterError, SessionClosedError, toError } from './core/index.js';
+import {
+  delay,
+  type Envelope,
+  errorLabel,
+  NoAvailableClusterError,
+  SessionClosedError,
+  toError,
+} from './core/index.js';
 import { type CqlSession } from './cql/index.js';
 import { type HelixInstance } from './helix.instance.js';
 
@@ -64,7 +71,7 @@ export class HelixLifecycle implements OnModuleInit, OnApplicationBootstrap, OnA
 
     if (replayer?.durability === 'volatile') await worker?.drain(leftUntil(DRAIN_SHARE));
     if (worker) await this.#within(leftUntil(DRAIN_SHARE), worker.stop());
-    const remaining = (await replayer?.close()) ?? [];
+    const remaining = await this.#closeReplayer(leftUntil(1));
     const reason = new SessionClosedError('The application ended before this write could be replayed');
     for (const envelope of remaining) instance.reportLost(envelope, reason);
     if (remaining.length > 0) {
@@ -83,7 +90,8 @@ export class HelixLifecycle implements OnModuleInit, OnApplicationBootstrap, OnA
     if (options.connect === 'lazy') return;
     const enough = b ? this.#enough(a, b) : a.connected;
     const isEnough = await this.#within(options.connectTimeoutMs, enough);
-    if (!isEnough) throw this.#cannotConnect();
+    const isOneUp = options.connect === 'any' && (sessions.A.hasConnected || sessions.B?.hasConnected);
+    if (!isEnough && !isOneUp) throw this.#cannotConnect();
   }
 
   #keepConnecting(session: CqlSession): { connected: Promise<void>; firstFailure: Promise<void> } {
@@ -95,6 +103,9 @@ export class HelixLifecycle implements OnModuleInit, OnApplicationBootstrap, OnA
       session.keepConnecting(
         () => {
           if (failures > 0) logger.log(`${label} is connected after ${failures} failed attempt(s)`);
+          if (!session.isGuarded) {
+            logger.warn('This version of cassandra-driver cannot be guarded against its unhandled rejection');
+          }
           this.instance.worker?.probe(session.cluster);
           resolve();
         },
@@ -138,6 +149,19 @@ export class HelixLifecycle implements OnModuleInit, OnApplicationBootstrap, OnA
       `Helix "${name}" could not connect within connectTimeoutMs = ${options.connectTimeoutMs} ms (connect: '${options.connect}'): ${reasons.join('; ')}`,
       { cause: missing[0]?.connectError },
     );
+  }
+
+  /** What the replayer held and cannot keep; nothing it does may keep the sessions from being closed. */
+  async #closeReplayer(timeoutMs: number): Promise<readonly Envelope[]> {
+    const { replayer, logger } = this.instance;
+    let remaining: readonly Envelope[] = [];
+    const closing = replayer?.close().then((envelopes) => (remaining = envelopes)) ?? Promise.resolve();
+    try {
+      if (!(await this.#within(timeoutMs, closing))) logger.error('The replayer did not close in time');
+    } catch (error) {
+      logger.error(`The replayer failed to close: ${errorLabel(toError(error))}`);
+    }
+    return remaining;
   }
 
   async #closeSessions(timeoutMs: number): Promise<void> {

@@ -116,6 +116,9 @@ export function resolveOptions(options: HelixModuleOptions, instance: string): R
   checkClusters(check, cql);
   check.object('replayWorker', replayWorker);
   check.known('replayWorker.', replayWorker, KNOWN_WORKER_OPTIONS);
+  for (const hook of ['onSuccess', 'onError', 'onDrop'] as const) {
+    check.callback(`replayWorker.${hook}`, Reflect.get(replayWorker, hook));
+  }
   checkMethods(check, options);
   return {
     cql,
@@ -161,7 +164,9 @@ function checkMethods(check: OptionCheck, options: HelixModuleOptions): void {
     'isAvailable',
   ]);
   if (options.replayer !== false) {
-    check.methods('replayer', options.replayer, ['open', 'enqueue', 'bury', 'consume', 'position', 'close']);
+    check.methods('replayer', options.replayer, [
+      ...['open', 'enqueue', 'bury', 'consume', 'position', 'stats', 'snapshot', 'flush', 'close'],
+    ]);
   }
 }
 
@@ -246,6 +251,11 @@ class OptionCheck {
 function describe(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value);
   if (typeof value === 'number' || value === null) return String(value);
-  if (typeof value === 'object') return `an object of ${value.constructor.name}`;
+  if (typeof value === 'object') return `an object of ${classOf(value)}`;
   return typeof value;
+}
+
+function classOf(value: object): string {
+  const { constructor } = value as { constructor?: { name?: string } };
+  return constructor?.name ?? 'no class';
 }

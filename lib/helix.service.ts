@@ -125,12 +125,12 @@ export class HelixService {
   }
 
   #sideState(cluster: ClusterId): SideState {
-    const { sessions, context, parts } = this.instance;
+    const { sessions, context } = this.instance;
     const session = sessions[cluster];
     return {
       name: session?.name ?? cluster,
       connected: session?.isConnected ?? false,
-      breaker: parts.failoverPolicy.isAvailable(cluster) ? 'closed' : 'open',
+      breaker: context.readPath.isAvailable(cluster) ? 'closed' : 'open',
       degraded: false,
       inFlight: context.writePath.inFlight[cluster] + context.readPath.inFlight[cluster],
     };

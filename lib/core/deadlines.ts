@@ -20,6 +20,8 @@ export class DeadlineList {
   #first: Deadline | undefined;
   #last: Deadline | undefined;
   #timer: Timer | undefined;
+  /** What expires may begin a deadline anew: the timer is set once, afterwards. */
+  #isExpiring = false;
 
   constructor(
     private readonly clock: Clock,
@@ -32,7 +34,7 @@ export class DeadlineList {
     if (this.#last) this.#last.next = deadline;
     else this.#first = deadline;
     this.#last = deadline;
-    this.#timer ??= this.clock.setTimer(this.#onTimer, this.timeoutMs);
+    if (!this.#isExpiring) this.#timer ??= this.clock.setTimer(this.#onTimer, this.timeoutMs);
   }
 
   /** Call once, and only for a deadline that has not expired. */
@@ -53,8 +55,10 @@ export class DeadlineList {
   readonly #onTimer = (): void => {
     this.#timer = undefined;
     const nowMs = this.clock.monotonicMs();
+    this.#isExpiring = true;
     while (this.#first && this.#first.dueMs <= nowMs) this.#expireFirst(this.#first);
-    if (this.#first) this.#timer ??= this.clock.setTimer(this.#onTimer, this.#first.dueMs - nowMs);
+    this.#isExpiring = false;
+    if (this.#first) this.#timer = this.clock.setTimer(this.#onTimer, this.#first.dueMs - nowMs);
   };
 
   #expireFirst(first: Deadline): void {

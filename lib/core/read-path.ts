@@ -63,8 +63,13 @@ export class ReadPath implements ReadContext {
   }
 
   isUsable(cluster: ClusterId): boolean {
+    return (this.sides[cluster]?.hasConnected ?? false) && this.isAvailable(cluster);
+  }
+
+  /** What the policy says; one that throws says nothing against the side. */
+  isAvailable(cluster: ClusterId): boolean {
     try {
-      return (this.sides[cluster]?.hasConnected ?? false) && this.policy.isAvailable(cluster);
+      return this.policy.isAvailable(cluster);
     } catch (error) {
       this.onStrategyError(toError(error));
       return true;

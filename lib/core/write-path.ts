@@ -8,6 +8,7 @@ import {
   ClusterError,
   DualClusterError,
   type HelixError,
+  HelixUsageError,
   OverloadedError,
   SessionClosedError,
   toError,
@@ -70,6 +71,17 @@ export class WritePath {
     return this.#runStrategy(operation);
   }
 
+  /** Counts what leads up to an operation as part of it: it was accepted before it could be sent. */
+  async accepted<Result>(operation: () => Promise<Result>): Promise<Result> {
+    this.checkOpen();
+    const epoch = this.operations.enter();
+    try {
+      return await operation();
+    } finally {
+      this.operations.leave(epoch);
+    }
+  }
+
   /** Refuses new operations from now on. */
   close(): void {
     this.#closed = true;
@@ -114,8 +126,8 @@ export class WritePath {
         throw this.#refusal(operation, decision.by, decision.outcome, decision.by === 'A' ? a : b);
       }
       case 'bothFailed': {
-        await this.#replay(operation, decision.replay, { A: a, B: b });
-        throw this.#bothFailed(operation, decision.outcome, a, b);
+        const kept = await this.#replay(operation, decision.replay, { A: a, B: b });
+        throw this.#bothFailed(operation, decision.outcome, a, b, kept);
       }
       case 'bothDraining':
         throw new BothClustersDrainingError(
@@ -167,12 +179,18 @@ export class WritePath {
       let outcomes: readonly [Outcome, Outcome];
       try {
         outcomes = await this.options.strategy.execute(a, b, context);
+        if (!isPair(outcomes)) {
+          throw new HelixUsageError('WriteStrategy.execute must answer with the outcome of A and of B');
+        }
       } catch (error) {
         if (!a.wasSent && !b.wasSent) throw error;
         this.options.onStrategyError(toError(error));
         outcomes = await Promise.all([a.sent(), b.sent()]);
       }
-      const [outcomeA, outcomeB] = outcomes;
+      let [outcomeA, outcomeB] = outcomes;
+      while (decide(outcomeA, outcomeB, operation.class).kind === 'await') {
+        [outcomeA, outcomeB] = await nextToSettle(outcomeA, outcomeB);
+      }
       return await this.settle(
         operation,
         isLastHope(outcomeA, outcomeB) ? await a.sendAnyway() : outcomeA,
@@ -210,7 +228,7 @@ export class WritePath {
     cluster: ClusterId,
   ): void {
     const epoch = this.operations.enter();
-    void settled
+    void settledOutcome(settled)
       .then((outcome) => this.settle(operation, cluster === 'A' ? outcome : a, cluster === 'B' ? outcome : b))
       .catch((error: unknown) => {
         this.options.onDropped(operation.envelope(cluster), toError(error));
@@ -301,12 +319,16 @@ export class WritePath {
     outcome: 'notApplied' | 'unknown',
     a: Outcome,
     b: Outcome,
+    kept: { A?: SideStatus; B?: SideStatus },
   ): DualClusterError {
     const errors = { A: errorOf(a), B: errorOf(b) };
-    const advice =
-      outcome === 'notApplied'
-        ? 'Nothing was applied; it is safe to retry'
-        : 'It may have been applied; both clusters will be made equal by replay';
+    const isQueued = kept.A !== undefined && kept.B !== undefined && kept.A !== 'lost' && kept.B !== 'lost';
+    let advice = 'Nothing was applied; it is safe to retry';
+    if (outcome === 'unknown') {
+      advice = isQueued
+        ? 'It may have been applied; replay will apply it to both'
+        : 'It may have been applied on one of them only, and is not replayed';
+    }
     return new DualClusterError(
       `Write failed on both clusters (A: ${errorLabel(errors.A)}, B: ${errorLabel(errors.B)}). ${advice}: ${operation.masked}`,
       errors,
@@ -411,6 +433,7 @@ class ConcurrentWrite extends Deadline {
   #attemptLate(cluster: ClusterId): void {
     if (this.dueMs !== Number.POSITIVE_INFINITY) this.path.deadlines.remove(this);
     this.path.deadlines.add(this);
+    this.#startedMs = this.dueMs - this.path.deadlines.timeoutMs;
     if (cluster === 'A') this.#attemptA();
     else this.#attemptB();
   }
@@ -508,7 +531,7 @@ class SideAttempt extends Deadline implements SideWrite {
 function isLastHope(outcome: Outcome, other: Outcome): boolean {
   return (
     outcome.kind === 'skipped' &&
-    outcome.reason === 'breaker' &&
+    (outcome.reason === 'breaker' || outcome.reason === 'limit') &&
     (other.kind === 'unreached' || other.kind === 'blocked' || other.kind === 'ambiguous')
   );
 }
@@ -516,9 +539,19 @@ function isLastHope(outcome: Outcome, other: Outcome): boolean {
 /** Waits until a pending side has settled and answers with both outcomes as they are then. */
 function nextToSettle(a: Outcome, b: Outcome): Promise<[Outcome, Outcome]> {
   const waits: Promise<[Outcome, Outcome]>[] = [];
-  if (a.kind === 'pending') waits.push(a.settled.then((outcome) => [outcome, b]));
-  if (b.kind === 'pending') waits.push(b.settled.then((outcome) => [a, outcome]));
+  if (a.kind === 'pending') waits.push(settledOutcome(a.settled).then((outcome) => [outcome, b]));
+  if (b.kind === 'pending') waits.push(settledOutcome(b.settled).then((outcome) => [a, outcome]));
   return Promise.race(waits);
+}
+
+/** A strategy's promise that rejects says nothing of the write: it may have been applied. */
+function settledOutcome(settled: Promise<Outcome>): Promise<Outcome> {
+  return settled.catch((error: unknown) => ({ kind: 'ambiguous', error: toError(error) }));
+}
+
+function isPair(answer: unknown): boolean {
+  const isOutcome = (each: unknown): boolean => typeof each === 'object' && each !== null && 'kind' in each;
+  return Array.isArray(answer) && answer.length === 2 && answer.every(isOutcome);
 }
 
 function errorOf(outcome: Outcome): Error {

@@ -2,7 +2,7 @@ import { HelixUsageError, type WriteReceipt } from '../core/index.js';
 import { CqlBuilder } from './cql-query.js';
 import { type CqlContext } from './cql-context.js';
 import { CqlBatchWrite } from './cql-write.js';
-import { type CqlParams, type PrepareErrors, type Statement } from './statement.js';
+import { type CqlParams, type PrepareErrors, snapshot, type Statement } from './statement.js';
 
 export type BatchKind = 'logged' | 'unlogged' | 'counter';
 
@@ -30,7 +30,7 @@ export class CqlBatch extends CqlBuilder {
         `batch.add(): a batch holds INSERT, UPDATE and DELETE, received: ${statement.facts.masked}`,
       );
     }
-    this.#items.push({ statement, params });
+    this.#items.push({ statement, params: snapshot(params) });
     return this;
   }
 
@@ -41,7 +41,10 @@ export class CqlBatch extends CqlBuilder {
       throw new HelixUsageError('batch.exec(): the batch is empty; add() at least one statement');
     }
     for (const { statement } of this.#items) statement.checkWritable();
-    const errors = await this.#prepare();
+    return this.context.writePath.accepted(async () => this.#write(await this.#prepare()));
+  }
+
+  #write(errors: PrepareErrors): Promise<WriteReceipt> {
     // Without types there is nothing to encode for: no side could be prepared, so none will be sent to.
     const isReady = this.#items.every(({ statement }) => statement.isReady);
     const items = this.#items.map(({ statement, params }) => ({

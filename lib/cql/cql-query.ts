@@ -12,7 +12,13 @@ import { type CqlContext } from './cql-context.js';
 import { CqlAllRead, CqlPageRead, type ReadSettings } from './cql-read.js';
 import { CqlStatementWrite, type WriteSettings } from './cql-write.js';
 import { isEncodingError } from './driver/index.js';
-import { type BoundValue, type CqlParams, type PrepareErrors, type Statement } from './statement.js';
+import {
+  type BoundValue,
+  type CqlParams,
+  type PrepareErrors,
+  snapshot,
+  type Statement,
+} from './statement.js';
 
 /** Settings that a query and a batch share. Each is chainable. */
 export abstract class CqlBuilder {
@@ -58,6 +64,11 @@ export abstract class CqlBuilder {
 
   /** Order of replay if one side misses the write. Default: the instance's `priority`. */
   withPriority(priority: Priority): this {
+    if (!['high', 'low'].includes(priority)) {
+      throw new HelixUsageError(
+        `${this.#what}.withPriority(): expected 'high' or 'low', received '${priority}'`,
+      );
+    }
     this.#priority = priority;
     return this;
   }
@@ -144,7 +155,7 @@ export class CqlQuery<Row = CqlRow> extends CqlBuilder {
         );
       }
       statement.checkWritable();
-      return statement.isReady ? this.#write(statement) : this.#prepareAndWrite(statement);
+      return statement.isReady ? this.#write(statement, this.params) : this.#prepareAndWrite(statement);
     } catch (error) {
       return Promise.reject(toError(error));
     }
@@ -188,15 +199,19 @@ export class CqlQuery<Row = CqlRow> extends CqlBuilder {
     return statement;
   }
 
-  async #prepareAndWrite(statement: Statement): Promise<WriteReceipt> {
-    const errors = await statement.prepare(this.context.writeTimeoutMs);
-    return this.#write(statement, errors);
+  #prepareAndWrite(statement: Statement): Promise<WriteReceipt> {
+    const { writePath, writeTimeoutMs } = this.context;
+    // The caller may reuse its array while the statement is being prepared.
+    const params = snapshot(this.params);
+    return writePath.accepted(async () =>
+      this.#write(statement, params, await statement.prepare(writeTimeoutMs)),
+    );
   }
 
-  #write(statement: Statement, errors?: PrepareErrors): Promise<WriteReceipt> {
+  #write(statement: Statement, params: CqlParams | undefined, errors?: PrepareErrors): Promise<WriteReceipt> {
     // Without types there is nothing to encode for: no side could be prepared, so none will be sent to.
-    const params = statement.isReady ? this.bind(statement, this.params) : [];
-    const write = new CqlStatementWrite(this.context, this.writeSettings, statement, params, errors);
+    const bound = statement.isReady ? this.bind(statement, params) : [];
+    const write = new CqlStatementWrite(this.context, this.writeSettings, statement, bound, errors);
     return this.context.writePath.run(write);
   }
 }

@@ -14,7 +14,7 @@ const SIGNATURE = parametersSignature(USER);
 async function setUp(options?: Parameters<typeof setUpCql>[0]) {
   const fixture = await setUpCql(options);
   fixture.knows(INSERT, USER);
-  const target = new CqlReplayTarget(fixture.sessions.B!, fixture.statements);
+  const target = new CqlReplayTarget(fixture.sessions.B!, fixture.statements, fixture.clock);
   const queued = (fields: Partial<Envelope> = {}): Envelope =>
     envelope('op1', {
       statements: [{ text: INSERT, signature: SIGNATURE, params: [new Uint8Array([0, 0, 0, 7]), null] }],

@@ -1,5 +1,6 @@
 import {
   APPLIED,
+  type Clock,
   type EncodedStatement,
   type Envelope,
   type ReplayTarget,
@@ -20,6 +21,7 @@ export class CqlReplayTarget implements ReplayTarget {
   constructor(
     private readonly session: CqlSession,
     private readonly statements: Statements,
+    private readonly clock: Clock,
   ) {}
 
   ping(timeoutMs: number): Promise<void> {
@@ -28,9 +30,13 @@ export class CqlReplayTarget implements ReplayTarget {
 
   async apply(envelope: Envelope, timeoutMs: number): Promise<SettledOutcome> {
     let stage: Stage = 'prepare';
+    const startMs = this.clock.monotonicMs();
     try {
       if (!this.session.hasConnected) throw this.session.notConnected();
       for (const statement of envelope.statements) await this.#checkTypes(statement);
+      if (this.clock.monotonicMs() - startMs > timeoutMs) {
+        throw new Error('Its time was over before it could be sent');
+      }
       stage = 'execute';
       await this.#send(envelope, timeoutMs);
       return APPLIED;

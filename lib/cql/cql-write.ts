@@ -8,6 +8,7 @@ import {
   type Priority,
   SchemaMismatchError,
   sideLabel,
+  toError,
   type WriteOperation,
 } from '../core/index.js';
 import { type CqlContext } from './cql-context.js';
@@ -66,8 +67,12 @@ export abstract class CqlWrite implements WriteOperation {
   protected abstract encoded(): EncodedStatement[];
 
   attempt(cluster: ClusterId): Promise<unknown> {
-    if (!this.isPreparedOn(cluster)) return this.#prepareAndSend(cluster);
-    return this.#send(cluster);
+    try {
+      return this.isPreparedOn(cluster) ? this.#send(cluster) : this.#prepareAndSend(cluster);
+    } catch (error) {
+      // The driver answers with a promise; a client of the user's own may throw.
+      return Promise.reject(toError(error));
+    }
   }
 
   classify(thrown: unknown, cluster: ClusterId): FailedOutcome {

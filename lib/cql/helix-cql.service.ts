@@ -54,11 +54,12 @@ export class HelixCqlService {
    * A is asked, and B counts as done.
    */
   async onBoth(cql: string, options: OnBothOptions = {}): Promise<Record<ClusterId, SideResult>> {
-    const { sessions, writePath } = this.#configured;
+    const { sessions, statements, writePath } = this.#configured;
     writePath.checkOpen();
     const timeoutMs = options.timeoutMs ?? 30_000;
     const a = await runOn(sessions.A, cql, timeoutMs);
     const b = sessions.B ? await runOn(sessions.B, cql, timeoutMs) : DONE;
+    statements.recheck();
     return { A: a, B: b };
   }
 

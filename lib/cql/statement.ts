@@ -7,7 +7,13 @@ import {
   SchemaMismatchError,
   toError,
 } from '../core/index.js';
-import { type Column, type CqlSession, type PreparedStatement, type UnsafeColumns } from './driver/index.js';
+import {
+  type Column,
+  type CqlSession,
+  parametersSignature,
+  type PreparedStatement,
+  type UnsafeColumns,
+} from './driver/index.js';
 import { hazardAdvice } from './hazards.js';
 import { scanStatement, type StatementFacts } from './scanner.js';
 
@@ -19,17 +25,31 @@ export type CqlParams = readonly unknown[] | Readonly<Record<string, unknown>>;
 /** A parameter as it goes to both clusters and into the envelope: bytes, `null`, or the driver's unset. */
 export type BoundValue = Uint8Array | object | null;
 
+/** The parameters as they are now, whatever becomes of the caller's array or object. */
+export function snapshot(params: CqlParams | undefined): CqlParams | undefined {
+  if (params === undefined) return undefined;
+  return isPositional(params) ? [...params] : { ...params };
+}
+
+function isPositional(params: CqlParams | undefined): params is readonly unknown[] {
+  return Array.isArray(params);
+}
+
 export type PrepareErrors = Partial<Record<ClusterId, Error>>;
+
+/** How long a statement stays refused for the state of a schema before the clusters are asked again. */
+const RECHECK_MS = 1_000;
 
 /** One statement text: what it says by itself, and what each cluster says of it once it has prepared it. */
 export class Statement {
   readonly facts: StatementFacts;
-  readonly #prepared: Partial<Record<ClusterId, PreparedStatement>> = {};
+  readonly #prepared: Partial<Record<ClusterId, PreparedStatement | undefined>> = {};
   readonly #preparing: Partial<Record<ClusterId, Promise<PreparedStatement> | undefined>> = {};
   #reference: { readonly cluster: ClusterId; readonly prepared: PreparedStatement } | undefined;
-  #mismatch: string | undefined;
   #isJudged = false;
-  #refusal: (() => HazardousStatementError) | undefined;
+  /** Why the statement is refused for what the clusters say of their tables and types. */
+  #verdict: (() => HazardousStatementError) | undefined;
+  #verdictMs = 0;
 
   constructor(
     readonly text: string,
@@ -54,16 +74,38 @@ export class Statement {
     return this.#reference?.cluster ?? 'A';
   }
 
+  /** A schema has changed: what it was refused for may be mended. */
+  recheck(): void {
+    this.#verdictMs = Number.NEGATIVE_INFINITY;
+  }
+
   isPreparedOn(cluster: ClusterId): boolean {
-    return this.#prepared[cluster] !== undefined && this.#mismatch === undefined;
+    return this.#prepared[cluster] !== undefined && this.#verdict === undefined;
   }
 
   /** Throws if the statement may not be written to both clusters, as far as is known by now. */
   checkWritable(): void {
     if (!this.sessions.B) return;
-    this.#refusal ??= this.#refusalByText();
-    if (this.#refusal) throw this.#refusal();
-    if (this.#mismatch !== undefined) throw this.#mismatchError(this.#mismatch);
+    const refusal = this.#refusalByText();
+    if (refusal) throw refusal;
+    this.#forgetOldVerdict();
+    if (this.#verdict) throw this.#verdict();
+  }
+
+  /** Schemas can be mended: after a while the clusters are asked again. */
+  #forgetOldVerdict(): void {
+    if (!this.#verdict || this.clock.monotonicMs() - this.#verdictMs < RECHECK_MS) return;
+    for (const cluster of ['A', 'B'] as const) {
+      this.#prepared[cluster] = undefined;
+      this.sessions[cluster]?.forgetPrepared();
+    }
+    this.#reference = this.#verdict = undefined;
+    this.#isJudged = false;
+  }
+
+  #refuse(verdict: () => HazardousStatementError): void {
+    this.#verdict = verdict;
+    this.#verdictMs = this.clock.monotonicMs();
   }
 
   /**
@@ -87,7 +129,7 @@ export class Statement {
     if (this.#reference) await this.#within(timeoutMs / 2, all);
     else for (const cluster of clusters) errors[cluster] ??= timedOut(cluster, timeoutMs);
     if (this.#reference && !this.#isJudged) {
-      if (this.sessions.B) await this.#judge(this.#reference);
+      if (this.sessions.B) await this.#judge(this.#reference, timeoutMs / 2);
       this.#isJudged = true;
     }
     this.checkWritable();
@@ -96,11 +138,13 @@ export class Statement {
 
   /** Rejects when the cluster cannot be reached, refuses the text, or has other parameter types. */
   async prepareOn(cluster: ClusterId): Promise<PreparedStatement> {
+    this.#forgetOldVerdict();
     const prepared = (this.#prepared[cluster] ??= await this.#prepareOnce(cluster));
     this.#reference ??= { cluster, prepared };
     if (prepared.signature !== this.#reference.prepared.signature) {
-      this.#mismatch ??= differences(this.#reference.prepared.columns, prepared.columns);
-      throw this.#mismatchError(this.#mismatch);
+      const difference = differences(this.#reference.prepared.columns, prepared.columns);
+      this.#refuse(() => this.#mismatchError(difference));
+      throw this.#mismatchError(difference);
     }
     return prepared;
   }
@@ -111,9 +155,9 @@ export class Statement {
     if (!reference) throw new HelixUsageError('A statement must be prepared before it is bound');
     const { columns } = reference.prepared;
     const session = this.#session(reference.cluster);
-    const values = Array.isArray(params)
-      ? this.#positional(params as readonly unknown[], columns.length)
-      : this.#named((params ?? {}) as Readonly<Record<string, unknown>>, columns);
+    const values = isPositional(params)
+      ? this.#positional(params, columns.length)
+      : this.#named(params ?? {}, columns);
     return columns.map((column, i) => session.encode(values[i], column) as BoundValue);
   }
 
@@ -129,7 +173,7 @@ export class Statement {
   #named(params: Readonly<Record<string, unknown>>, columns: readonly Column[]): unknown[] {
     const byLowerCase = new Map(Object.entries(params).map(([name, value]) => [name.toLowerCase(), value]));
     return columns.map(({ name }) => {
-      if (name in params) return params[name];
+      if (Object.hasOwn(params, name)) return params[name];
       const key = name.toLowerCase();
       if (!byLowerCase.has(key)) {
         throw new HelixUsageError(`No value for parameter "${name}": ${this.facts.masked}`);
@@ -162,26 +206,34 @@ export class Statement {
     });
   }
 
-  #refusalByText(): (() => HazardousStatementError) | undefined {
+  #refusalByText(): HazardousStatementError | undefined {
     for (const { hazard, what } of this.facts.hazards) {
-      if (hazard === 'listOrCounterArithmetic' || hazard === 'listIndex') continue;
-      return () => this.#hazardError(hazard, what);
+      if (hazard !== 'listOrCounterArithmetic' && hazard !== 'listIndex')
+        return this.#hazardError(hazard, what);
     }
     return undefined;
   }
 
   /** Whether a list or a counter is written, only the table tells; if it does not, the text is taken at its worst. */
-  async #judge({ cluster, prepared }: { cluster: ClusterId; prepared: PreparedStatement }): Promise<void> {
+  async #judge(
+    { cluster, prepared }: { cluster: ClusterId; prepared: PreparedStatement },
+    timeoutMs: number,
+  ): Promise<void> {
     if (prepared.hasCounter) {
-      this.#refusal = () => this.#hazardError('counter', 'a counter column');
+      this.#refuse(() => this.#hazardError('counter', 'a counter column'));
       return;
     }
     const session = this.#session(cluster);
     for (const { keyspace, table } of this.facts.tables) {
-      const unsafe = await session.unsafeColumns(keyspace, table).catch(() => undefined);
+      let unsafe: UnsafeColumns | undefined;
+      const asked = session.unsafeColumns(keyspace, table).then((columns) => (unsafe = columns));
+      await this.#within(
+        timeoutMs,
+        asked.catch(() => undefined),
+      );
       const found = unsafe ? this.#touched(unsafe) : this.#suspected(prepared);
       if (found) {
-        this.#refusal = () => this.#hazardError(found.hazard, found.what);
+        this.#refuse(() => this.#hazardError(found.hazard, found.what));
         return;
       }
     }
@@ -197,15 +249,18 @@ export class Statement {
   #suspected(prepared: PreparedStatement): { hazard: string; what: string } | undefined {
     const byText = this.facts.hazards[0];
     if (byText) return { hazard: 'list', what: byText.what };
-    if (prepared.hasList || this.facts.masked.includes('['))
-      return { hazard: 'list', what: 'a list parameter' };
-    return undefined;
+    const mayHide = prepared.hasList || this.text.includes('[') || this.#words().some(isJson);
+    return mayHide ? { hazard: 'list', what: 'what may be a list' } : undefined;
   }
 
-  /** `INSERT … JSON` and `SELECT`-like shorthands do not name their columns: they count as naming all. */
+  /** JSON does not name its columns: it counts as naming all. */
   #mentions(column: string): boolean {
-    const words = this.text.toLowerCase().split(/[^a-z0-9_]+/);
-    return words.includes('json') || words.includes(column.toLowerCase()) || !/^\w+$/.test(column);
+    const words = this.#words();
+    return words.some(isJson) || words.includes(column.toLowerCase()) || !/^\w+$/.test(column);
+  }
+
+  #words(): string[] {
+    return this.text.toLowerCase().split(/[^a-z0-9_]+/);
   }
 
   #hazardError(hazard: string, what: string): HazardousStatementError {
@@ -235,6 +290,11 @@ export class Statements {
     private readonly capacity = 2_000,
   ) {}
 
+  /** A schema has changed: asks the clusters again about every statement that is refused. */
+  recheck(): void {
+    for (const statement of this.#byText.values()) statement.recheck();
+  }
+
   get(text: string): Statement {
     const known = this.#byText.get(text);
     if (known) return known;
@@ -257,10 +317,14 @@ function timedOut(cluster: ClusterId, timeoutMs: number): Error {
   return error;
 }
 
+function isJson(word: string): boolean {
+  return word === 'json' || word === 'fromjson' || word === 'from_json';
+}
+
 function differences(a: readonly Column[], b: readonly Column[]): string {
   if (a.length !== b.length) return `${a.length} and ${b.length} parameters`;
   const names = a
-    .filter(({ type }, i) => JSON.stringify(type) !== JSON.stringify(b[i]?.type))
+    .filter((column, i) => parametersSignature([column]) !== parametersSignature(b.slice(i, i + 1)))
     .map(({ name }) => name);
   return names.length > 0 ? `parameter ${names.join(', ')}` : 'parameter types';
 }

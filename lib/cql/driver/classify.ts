@@ -48,8 +48,8 @@ export function classifyWriteError(thrown: unknown, context: ClassifyContext): F
 /** For reads nothing is in doubt: only refusals are told apart from failures of the cluster. */
 export function classifyReadError(thrown: unknown): FailedOutcome {
   const error: DriverErrorShape = toError(thrown);
-  if (isEncodingError(error)) return { kind: 'rejected', error };
-  return { kind: serverAnswer(error) ?? 'unreached', error };
+  const answer = serverAnswer(error) ?? (isEncodingError(error) ? 'rejected' : 'unreached');
+  return { kind: answer, error };
 }
 
 /** Errors of the driver's encoder: the value does not fit the parameter's type. */

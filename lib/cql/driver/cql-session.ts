@@ -74,6 +74,7 @@ export class CqlSession implements Side {
   #connectError: Error | undefined;
   #hasConnected = false;
   #isClosed = false;
+  #isGuarded = true;
 
   constructor(
     driver: Driver,
@@ -115,6 +116,16 @@ export class CqlSession implements Side {
   get isConnected(): boolean {
     const { hosts } = this.#client;
     return this.#hasConnected && (!hosts || hosts.values().some((host) => host.isUp()));
+  }
+
+  /** False if this version of the driver has no place for the guard of its control connection. */
+  get isGuarded(): boolean {
+    return this.#isGuarded;
+  }
+
+  /** Forgets what is prepared: after a schema change the driver would go on with the types of before. */
+  forgetPrepared(): void {
+    this.#client.metadata.clearPrepared?.();
   }
 
   /** Why the last attempt to connect failed; names the hosts. */
@@ -166,7 +177,9 @@ export class CqlSession implements Side {
     if (value === null) return null;
     if (value === undefined || value === this.unset) return this.unset;
     this.#encoder ??= new this.#driver.Encoder(4, this.#client.options);
-    return this.#encoder.encode(value, column.type);
+    const encoded = this.#encoder.encode(value, column.type);
+    // A blob comes back as the caller's own buffer, which the caller may use again while the write waits.
+    return encoded === value ? Buffer.from(value as Buffer) : encoded;
   }
 
   /** `undefined` when the cluster does not tell: metadata is off, or the table is too new. */
@@ -278,7 +291,10 @@ export class CqlSession implements Side {
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#retryTimer?.cancel();
-    if (this.#isOwnClient) await this.#client.shutdown();
+    if (!this.#isOwnClient) return;
+    // The driver's shutdown does nothing while it connects, and would leave the connection that comes of it.
+    await this.#connecting?.catch(() => undefined);
+    await this.#client.shutdown();
   }
 
   async #connect(): Promise<void> {
@@ -286,7 +302,8 @@ export class CqlSession implements Side {
       await this.#client.connect();
       this.#hasConnected = true;
       this.#connectError = undefined;
-      if (this.#isOwnClient) guardControlConnection(this.#client.controlConnection, this.clock);
+      this.#isGuarded =
+        !this.#isOwnClient || guardControlConnection(this.#client.controlConnection, this.clock);
     } catch (error) {
       this.#connectError = new Error(`Cannot connect to ${this.cluster} at ${this.#contactPoints}`, {
         cause: error,
@@ -303,8 +320,8 @@ export class NotConnectedError extends Error {
 
 /** Whether connecting failed in a way that waiting will not mend, such as bad credentials. */
 export function isBlockedConnect(error: Error): boolean {
-  const { cause } = error;
-  return classifyWriteError(cause, { stage: 'prepare', singlePartition: true }).kind === 'blocked';
+  const driverError = error.cause instanceof Error ? error.cause.cause : undefined;
+  return classifyWriteError(driverError, { stage: 'prepare', singlePartition: true }).kind === 'blocked';
 }
 
 function isClient(options: CqlClusterOptions | CqlClient): options is CqlClient {

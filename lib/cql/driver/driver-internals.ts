@@ -30,7 +30,10 @@ export interface TableMetadata {
 /** The driver's `Client` with what it does not show. */
 export interface DriverClient extends CqlClient {
   readonly options: object;
-  readonly metadata: { getTable(keyspace: string, name: string): Promise<TableMetadata | null> };
+  readonly metadata: {
+    getTable(keyspace: string, name: string): Promise<TableMetadata | null>;
+    clearPrepared?(): void;
+  };
   readonly controlConnection?: ControlConnection;
   readonly profileManager?: { getDefaultLoadBalancing(): unknown };
   readonly hosts?: { values(): { isUp(): boolean }[] };

@@ -9,3 +9,4 @@ export {
   type UnsafeColumns,
 } from './cql-session.js';
 export { type Column, type Driver, loadDriver } from './driver-internals.js';
+export { parametersSignature } from './types.js';

@@ -3,10 +3,7 @@ import { type Column, type ColumnType } from './driver-internals.js';
 /** `types.dataTypes` of the driver, as in the native protocol. */
 const COUNTER = 0x05;
 const LIST = 0x20;
-const MAP = 0x21;
-const SET = 0x22;
 const UDT = 0x30;
-const TUPLE = 0x31;
 
 interface UdtInfo {
   readonly name: string;
@@ -18,16 +15,20 @@ interface UdtInfo {
  * matter, the keyspace it lives in does not.
  */
 export function typeSignature({ code, info }: ColumnType): string {
-  if (info === null || info === undefined) return String(code);
   if (code === UDT) {
     const { name, fields } = info as UdtInfo;
     return `${code}:${name}{${fields.map((field) => `${field.name} ${typeSignature(field.type)}`).join(',')}}`;
   }
-  if (code === TUPLE || code === MAP) {
-    return `${code}<${(info as readonly ColumnType[]).map(typeSignature).join(',')}>`;
-  }
-  if (code === LIST || code === SET) return `${code}<${typeSignature(info as ColumnType)}>`;
-  return `${code}(${typeof info === 'string' ? info : JSON.stringify(info)})`;
+  const parts: unknown[] = Array.isArray(info) ? info : [info ?? undefined];
+  const spelled = parts
+    .filter((part) => part !== undefined)
+    .map((part) => (isType(part) ? typeSignature(part) : JSON.stringify(part)));
+  return spelled.length === 0 ? String(code) : `${code}<${spelled.join(',')}>`;
+}
+
+/** Element types of collections and tuples are types; the size of a vector or the name of a class is not. */
+function isType(part: unknown): part is ColumnType {
+  return typeof part === 'object' && part !== null && 'code' in part;
 }
 
 /** Types of all parameters of a statement, in order. */
