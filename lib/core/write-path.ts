@@ -140,11 +140,9 @@ export class WritePath {
     }
   }
 
-  settleSingle(operation: WriteOperation, a: SettledOutcome): WriteReceipt {
-    if (a.kind === 'applied') {
-      return { id: operation.id, timestamp: operation.timestampUs, A: 'applied', B: 'absent' };
-    }
-    throw this.#refusal(operation, 'A', a.kind === 'ambiguous' ? 'unknown' : 'notApplied', a);
+  /** The error of a write that the only cluster did not apply. */
+  failedAlone(operation: WriteOperation, outcome: SettledOutcome): HelixError {
+    return this.#refusal(operation, 'A', outcome.kind === 'ambiguous' ? 'unknown' : 'notApplied', outcome);
   }
 
   /** Tells the policy, whose mistakes must not become the write's. */
@@ -413,7 +411,7 @@ class ConcurrentWrite extends Deadline {
     const a = this.#a;
     const b = this.#b;
     if (path.isSingle) {
-      this.#finish(() => path.settleSingle(operation, outcome));
+      this.#settleSingle(outcome);
     } else if (a && b) {
       if (a.kind === 'applied' && b.kind === 'applied') {
         this.#leave();
@@ -446,12 +444,13 @@ class ConcurrentWrite extends Deadline {
       .finally(() => this.path.operations.leave(this.#epoch));
   }
 
-  #finish(answer: () => WriteReceipt): void {
+  #settleSingle(outcome: SettledOutcome): void {
+    const { operation } = this;
     this.#leave();
-    try {
-      this.resolve(answer());
-    } catch (error) {
-      this.reject(error);
+    if (outcome.kind === 'applied') {
+      this.resolve({ id: operation.id, timestamp: operation.timestampUs, A: 'applied', B: 'absent' });
+    } else {
+      this.reject(this.path.failedAlone(operation, outcome));
     }
   }
 

@@ -158,7 +158,13 @@ export class Statement {
     const values = isPositional(params)
       ? this.#positional(params, columns.length)
       : this.#named(params ?? {}, columns);
-    return columns.map((column, i) => session.encode(values[i], column) as BoundValue);
+    const bound = new Array<BoundValue>(columns.length);
+    let i = 0;
+    for (const column of columns) {
+      bound[i] = session.encode(values[i], column) as BoundValue;
+      i++;
+    }
+    return bound;
   }
 
   #positional(params: readonly unknown[], expected: number): readonly unknown[] {
