@@ -14,6 +14,23 @@ class Noted extends Deadline {
   }
 }
 
+/** Begins anew each time it expires. */
+class Recurring extends Deadline {
+  readonly expiredAtMs: number[] = [];
+
+  constructor(
+    private readonly clock: FakeClock,
+    private readonly list: DeadlineList,
+  ) {
+    super();
+  }
+
+  override expire(): void {
+    this.expiredAtMs.push(this.clock.monotonicMs());
+    this.list.add(this);
+  }
+}
+
 function setUp(timeoutMs = 100) {
   const clock = new FakeClock();
   const list = new DeadlineList(clock, timeoutMs);
@@ -70,6 +87,27 @@ describe('DeadlineList', () => {
     expect(deadline.expiredAtMs).toBeUndefined();
     await clock.advance(1);
     expect(deadline.expiredAtMs).toBe(150);
+  });
+
+  it('keeps the time of those behind one that begins anew when it expires', async () => {
+    const { clock, list, add } = setUp();
+    const recurring = new Recurring(clock, list);
+    list.add(recurring);
+    await clock.advance(10);
+    const second = add();
+    await clock.advance(290);
+    expect(second.expiredAtMs).toBe(110);
+    expect(recurring.expiredAtMs).toEqual([100, 200, 300]);
+  });
+
+  it('sets one timer although some begin anew when they expire', async () => {
+    const { clock, list, add } = setUp();
+    list.add(new Recurring(clock, list));
+    list.add(new Recurring(clock, list));
+    await clock.advance(50);
+    add();
+    await clock.advance(50);
+    expect(clock.pendingTimers).toBe(1);
   });
 
   it('sets one timer for all, and none when it is empty', async () => {

@@ -44,6 +44,11 @@ export class SessionClosedError extends HelixError {
   readonly code = 'HELIX_SESSION_CLOSED';
 }
 
+/** The error of calls that come after the end. */
+export function closedError(): SessionClosedError {
+  return new SessionClosedError('Helix is shutting down or closed; nothing was sent');
+}
+
 /** Neither cluster has ever been reachable since the application started. */
 export class NoAvailableClusterError extends HelixError {
   readonly code = 'HELIX_NO_AVAILABLE_CLUSTER';

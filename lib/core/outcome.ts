@@ -21,5 +21,17 @@ export type FailedOutcome = Extract<Outcome, { error: Error }>;
 /** Shared by every acknowledged write, so that success allocates nothing. */
 export const APPLIED: { readonly kind: 'applied' } = Object.freeze({ kind: 'applied' });
 
+/** Shared by every write that leaves a side out because its breaker is open. */
+export const SKIPPED_BY_BREAKER = Object.freeze({ kind: 'skipped', reason: 'breaker' } as const);
+
+/** A side that was left out because it looked bad is tried after all when the other failed to apply. */
+export function isLastHope(outcome: Outcome, other: Outcome): boolean {
+  return (
+    outcome.kind === 'skipped' &&
+    (outcome.reason === 'breaker' || outcome.reason === 'limit') &&
+    (other.kind === 'unreached' || other.kind === 'blocked' || other.kind === 'ambiguous')
+  );
+}
+
 /** What a statement that is run on each cluster by itself did on one. */
 export type SideResult = { readonly ok: true } | { readonly ok: false; readonly error: Error };

@@ -250,6 +250,18 @@ describe('the deadline of a read', () => {
     expect(answer.value).toBe('B');
   });
 
+  it('comes no later because an older read fails over when its own is over', async () => {
+    const { clock, run, read } = setUp();
+    await run(read('never', 'never'));
+    await clock.advance(10);
+    const second = read('never', 'applied');
+    const answer = await run(second);
+    await clock.advance(READ_TIMEOUT_MS - 1);
+    expect(second.asked).toEqual(['A']);
+    await clock.advance(1);
+    expect(answer.value).toBe('B');
+  });
+
   it('fails the read when neither answers', async () => {
     const { clock, path, run, read } = setUp();
     const answer = await run(read('never', 'never'));

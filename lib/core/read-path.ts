@@ -2,13 +2,12 @@ import { type Clock } from './clock.js';
 import { type ClusterId, otherCluster } from './cluster.js';
 import { Deadline, DeadlineList } from './deadlines.js';
 import { type Epoch, Epochs } from './epochs.js';
-import { ClusterError, DualClusterError, NoAvailableClusterError, toError } from './errors.js';
+import { closedError, ClusterError, DualClusterError, NoAvailableClusterError, toError } from './errors.js';
 import { type ReadOperation } from './operation.js';
 import { type FailedOutcome } from './outcome.js';
 import { type FailoverPolicy } from './ports/failover-policy.js';
 import { type ReadContext, type ReadStrategy } from './ports/read-strategy.js';
 import { errorLabel, sideLabel, type Sides } from './sides.js';
-import { closedError } from './write-path.js';
 
 export interface ReadPathOptions {
   readonly sides: Sides;

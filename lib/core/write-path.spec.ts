@@ -10,6 +10,7 @@ import {
   type ClusterId,
   DualClusterError,
   type Envelope,
+  HelixUsageError,
   type OperationClass,
   type Outcome,
   OverloadedError,
@@ -242,6 +243,24 @@ describe.each(paths)('WritePath with %s', (_name, strategy) => {
       expect(replayer.buried).toMatchObject([{ envelope: { cluster: doubted }, reason: 'inDoubt' }]);
     });
 
+    it('says that replay will apply it to both when it is kept for both', async () => {
+      const { run, write } = setUp({ strategy: strategy() });
+      const { message } = (await run(write('ambiguous', 'unreached'))).error as Error;
+      expect(message).toContain('replay will apply it to both');
+    });
+
+    it.each<[why: string, setup: Setup, kind: OperationClass, mode: RecordingReplayer['mode']]>([
+      ['there is no replayer', { replay: 'off' }, 'idempotent', 'accept'],
+      ['it must not be repeated', {}, 'once', 'accept'],
+      ['the replayer does not take it', {}, 'idempotent', 'refuse'],
+    ])('promises no replay when %s', async (_why, setup, kind, mode) => {
+      const { run, write, replayer } = setUp({ strategy: strategy(), ...setup });
+      replayer.mode = mode;
+      const { message } = (await run(write('ambiguous', 'unreached', { class: kind }))).error as Error;
+      expect(message).toContain('is not replayed');
+      expect(message).not.toContain('replay will');
+    });
+
     it('names clusters, kinds of errors and the masked statement, never what a driver said', async () => {
       const { run, write } = setUp({ strategy: strategy() });
       const both = (await run(write('unreached', 'ambiguous'))).error as Error;
@@ -394,6 +413,14 @@ describe.each(paths)('WritePath with %s', (_name, strategy) => {
       expect(operation.sent).toEqual(['A', 'B']);
       await clock.advance(WRITE_TIMEOUT_MS - 1);
       expect(statuses(answer.value)).toBe('queued, applied');
+    });
+
+    it('is timed from when it is sent to, not from when the other was', async () => {
+      const policy = new FakePolicy({ unavailable: ['B'], needsLatency: true });
+      const { clock, run, write } = setUp({ strategy: strategy(), policy });
+      await run(write({ answer: 'unreached', afterMs: 4_000 }, { answer: 'applied', afterMs: 5 }));
+      await clock.advance(4_005);
+      expect(policy.successes).toEqual([['B', 5]]);
     });
 
     it('is not tried when the other rejected it', async () => {
@@ -641,6 +668,36 @@ describe('the outcomes a strategy answers with', () => {
   });
 });
 
+describe('a side that a strategy left out', () => {
+  const leavesOutB = (reason: Parameters<typeof skipped>[0]) =>
+    new Strategy(async (a) => [await a.send(), skipped(reason)]);
+
+  it.each<SideScript>(['unreached', 'blocked', 'ambiguous'])(
+    'because of its limit is tried after all when the other is %s',
+    async (a) => {
+      const { run, write, replayer } = setUp({ strategy: leavesOutB('limit') });
+      const operation = write(a, 'applied');
+      expect(statuses((await run(operation)).value)).toBe('queued, applied');
+      expect(operation.sent).toEqual(['A', 'B']);
+      expect(replayer.enqueuedFor).toEqual([['A']]);
+    },
+  );
+
+  it('because of its limit is queued for when the other applied it', async () => {
+    const { run, write } = setUp({ strategy: leavesOutB('limit') });
+    const operation = write('applied', 'applied');
+    expect(statuses((await run(operation)).value)).toBe('applied, queued');
+    expect(operation.sent).toEqual(['A']);
+  });
+
+  it('because it is draining is not tried, whatever the other answers', async () => {
+    const { run, write } = setUp({ strategy: leavesOutB('draining') });
+    const operation = write('unreached', 'applied');
+    expect((await run(operation)).error).toMatchObject({ outcome: 'notApplied' });
+    expect(operation.sent).toEqual(['A']);
+  });
+});
+
 describe('a strategy that fails', () => {
   it.each<[how: string, fail: (a: SideWrite) => Promise<never>]>([
     [
@@ -695,6 +752,25 @@ describe('a strategy that fails', () => {
     });
     expect((await run(write('ambiguous', 'unreached'))).error).toMatchObject({ outcome: 'unknown' });
     expect(replayer.enqueuedFor).toEqual([['A', 'B']]);
+  });
+
+  it.each<[what: string, answer: unknown]>([
+    ['nothing', undefined],
+    ['a single outcome', APPLIED],
+    ['one outcome of two', [APPLIED]],
+    ['one outcome and nothing', [APPLIED, undefined]],
+    ['names of outcomes', ['applied', 'applied']],
+    ['three outcomes', [APPLIED, APPLIED, APPLIED]],
+  ])('loses nothing of what it sent when it answers with %s', async (_what, answer) => {
+    const { run, write, replayer, strategyErrors } = setUp({
+      strategy: new Strategy(async (a, b) => {
+        await Promise.all([a.send(), b.send()]);
+        return answer as [Outcome, Outcome];
+      }),
+    });
+    expect(statuses((await run(write('applied', 'unreached'))).value)).toBe('applied, queued');
+    expect(replayer.enqueuedFor).toEqual([['B']]);
+    expect(strategyErrors).toEqual([expect.any(HelixUsageError)]);
   });
 
   it('fails the write with its error when it had sent nothing', async () => {
@@ -797,6 +873,46 @@ describe('a side that is left pending', () => {
     expect(statuses(answer.value)).toBe('pending, applied');
     await clock.advance(50);
     expect(replayer.enqueuedFor).toEqual([['A']]);
+  });
+
+  it('has the side that the policy avoids tried after all when it fails', async () => {
+    const { clock, run, write, replayer } = setUp({
+      strategy: new Strategy(async (a, b) => [{ kind: 'pending', settled: a.send() }, await b.send()]),
+      policy: new FakePolicy({ unavailable: ['B'] }),
+    });
+    const operation = write(late('unreached'), 'applied');
+    const answer = await run(operation);
+    expect(operation.sent).toEqual(['A']);
+    await clock.advance(50);
+    expect(operation.sent).toEqual(['A', 'B']);
+    expect(statuses(answer.value)).toBe('queued, applied');
+    expect(replayer.enqueuedFor).toEqual([['A']]);
+  });
+
+  describe('by a promise that rejects', () => {
+    const rejectsForB = () =>
+      new Strategy(async (a, b) => {
+        const settled = b.send().then(() => Promise.reject<Outcome>(new Error('broken strategy')));
+        return [await a.send(), { kind: 'pending', settled }];
+      });
+
+    it.each<[kind: OperationClass, enqueued: ClusterId[][], buried: string[]]>([
+      ['idempotent', [['B']], []],
+      ['once', [], ['inDoubt']],
+    ])('may have applied it beside an applied side: class %s', async (kind, enqueued, buried) => {
+      const { run, write, replayer } = setUp({ strategy: rejectsForB() });
+      const answer = await run(write('applied', 'unreached', { class: kind }));
+      expect(statuses(answer.value)).toBe('applied, pending');
+      expect(replayer.enqueuedFor).toEqual(enqueued);
+      expect(replayer.buried.map(({ reason }) => reason)).toEqual(buried);
+    });
+
+    it('leaves the outcome unknown beside a failed side', async () => {
+      const { run, write, replayer } = setUp({ strategy: rejectsForB() });
+      const answer = await run(write('unreached', 'unreached'));
+      expect(answer.error).toMatchObject({ code: 'HELIX_BOTH_FAILED', outcome: 'unknown' });
+      expect(replayer.enqueuedFor).toEqual([['A', 'B']]);
+    });
   });
 
   it('ends at its deadline like any other', async () => {

@@ -1,0 +1,130 @@
+import { type ClusterId } from './cluster.js';
+import { Deadline } from './deadlines.js';
+import { type Epoch } from './epochs.js';
+import { type WriteOperation } from './operation.js';
+import { APPLIED, isLastHope, type SettledOutcome, SKIPPED_BY_BREAKER } from './outcome.js';
+import { type WriteReceipt } from './receipt.js';
+import { type WritePath } from './write-path.js';
+
+/** Both sides at once, joined without wrapper objects; also the single-cluster write. */
+export class ConcurrentWrite extends Deadline {
+  readonly #epoch: Epoch;
+  #a: SettledOutcome | undefined;
+  #b: SettledOutcome | undefined;
+  #startedMs = 0;
+
+  constructor(
+    private readonly path: WritePath,
+    private readonly operation: WriteOperation,
+    private readonly resolve: (receipt: WriteReceipt | Promise<WriteReceipt>) => void,
+    private readonly reject: (error: unknown) => void,
+  ) {
+    super();
+    this.#epoch = path.operations.enter();
+  }
+
+  start(): void {
+    const { path } = this;
+    path.deadlines.add(this);
+    this.#startedMs = this.dueMs - path.deadlines.timeoutMs;
+    if (path.isSingle) {
+      this.#attemptA();
+      return;
+    }
+    const skip = path.sideToSkip();
+    if (skip === 'A') this.#a = SKIPPED_BY_BREAKER;
+    else this.#attemptA();
+    if (skip === 'B') this.#b = SKIPPED_BY_BREAKER;
+    else this.#attemptB();
+  }
+
+  override expire(): void {
+    const { operation } = this;
+    const a = this.#a ? undefined : operation.expire('A');
+    const b = this.#b || this.path.isSingle ? undefined : operation.expire('B');
+    this.dueMs = Number.POSITIVE_INFINITY;
+    if (a) this.#settle('A', a);
+    if (b) this.#settle('B', b);
+  }
+
+  #attemptA(): void {
+    this.path.inFlight.A++;
+    this.operation.attempt('A').then(
+      () => {
+        if (this.#a === undefined) this.#settle('A', APPLIED);
+      },
+      (error: unknown) => {
+        if (this.#a === undefined) this.#settle('A', this.operation.classify(error, 'A'));
+      },
+    );
+  }
+
+  #attemptB(): void {
+    this.path.inFlight.B++;
+    this.operation.attempt('B').then(
+      () => {
+        if (this.#b === undefined) this.#settle('B', APPLIED);
+      },
+      (error: unknown) => {
+        if (this.#b === undefined) this.#settle('B', this.operation.classify(error, 'B'));
+      },
+    );
+  }
+
+  #settle(cluster: ClusterId, outcome: SettledOutcome): void {
+    const { path, operation } = this;
+    path.inFlight[cluster]--;
+    path.record(cluster, outcome, this.#startedMs);
+    if (cluster === 'A') this.#a = outcome;
+    else this.#b = outcome;
+    const a = this.#a;
+    const b = this.#b;
+    if (path.isSingle) {
+      this.#settleSingle(outcome);
+    } else if (a && b) {
+      if (a.kind === 'applied' && b.kind === 'applied') {
+        this.#leave();
+        this.resolve({ id: operation.id, timestamp: operation.timestampUs, A: 'applied', B: 'applied' });
+      } else if (isLastHope(a, b)) {
+        this.#a = undefined;
+        this.#attemptLate('A');
+      } else if (isLastHope(b, a)) {
+        this.#b = undefined;
+        this.#attemptLate('B');
+      } else {
+        this.#decide(a, b);
+      }
+    }
+  }
+
+  #attemptLate(cluster: ClusterId): void {
+    if (this.dueMs !== Number.POSITIVE_INFINITY) this.path.deadlines.remove(this);
+    this.path.deadlines.add(this);
+    this.#startedMs = this.dueMs - this.path.deadlines.timeoutMs;
+    if (cluster === 'A') this.#attemptA();
+    else this.#attemptB();
+  }
+
+  #decide(a: SettledOutcome, b: SettledOutcome): void {
+    if (this.dueMs !== Number.POSITIVE_INFINITY) this.path.deadlines.remove(this);
+    this.path.settlement
+      .settle(this.operation, a, b)
+      .then(this.resolve, this.reject)
+      .finally(() => this.path.operations.leave(this.#epoch));
+  }
+
+  #settleSingle(outcome: SettledOutcome): void {
+    const { operation } = this;
+    this.#leave();
+    if (outcome.kind === 'applied') {
+      this.resolve({ id: operation.id, timestamp: operation.timestampUs, A: 'applied', B: 'absent' });
+    } else {
+      this.reject(this.path.settlement.failedAlone(operation, outcome));
+    }
+  }
+
+  #leave(): void {
+    if (this.dueMs !== Number.POSITIVE_INFINITY) this.path.deadlines.remove(this);
+    this.path.operations.leave(this.#epoch);
+  }
+}
