@@ -155,9 +155,11 @@ export class HelixLifecycle implements OnModuleInit, OnApplicationBootstrap, OnA
   async #closeReplayer(timeoutMs: number): Promise<readonly Envelope[]> {
     const { replayer, logger } = this.instance;
     let remaining: readonly Envelope[] = [];
-    const closing = replayer?.close().then((envelopes) => (remaining = envelopes)) ?? Promise.resolve();
+    const close = async (): Promise<void> => {
+      remaining = (await replayer?.close()) ?? [];
+    };
     try {
-      if (!(await this.#within(timeoutMs, closing))) logger.error('The replayer did not close in time');
+      if (!(await this.#within(timeoutMs, close()))) logger.error('The replayer did not close in time');
     } catch (error) {
       logger.error(`The replayer failed to close: ${errorLabel(toError(error))}`);
     }

@@ -1,6 +1,7 @@
 import { type DynamicModule, Injectable, type LoggerService, Module } from '@nestjs/common';
 import { Test, type TestingModule } from '@nestjs/testing';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { CLUSTER_OPTIONS } from '../test/support/cql.js';
 import { columns, FakeCqlClient, invalid, type, unreachable } from '../test/support/fake-cql-client.js';
 import { Watched } from '../test/support/fake-operations.js';
 import { RecordingReplayer } from '../test/support/recording-replayer.js';
@@ -340,6 +341,23 @@ describe('connecting', () => {
     expect(ready.value).toBeDefined();
   });
 
+  it.each([
+    ['A', () => [hanging(), client()]],
+    ['B', () => [client(), hanging()]],
+  ] as const)(
+    "'any' goes on without %s when connectTimeoutMs is shorter than that",
+    async (_missing, make) => {
+      const { ready } = await boot(
+        { connect: 'any', connectTimeoutMs: 1_000 },
+        ...(make() as [FakeCqlClient, FakeCqlClient]),
+      );
+      await vi.advanceTimersByTimeAsync(999);
+      expect(ready.isSettled).toBe(false);
+      await vi.advanceTimersByTimeAsync(1);
+      expect(ready.value).toBeDefined();
+    },
+  );
+
   it("'any' goes on connecting the missing one, whose writes are queued meanwhile", async () => {
     const { B, helix } = await boot({ connect: 'any' }, client(), down());
     expect(await helix.query(INSERT, [1, 'Ada']).exec()).toMatchObject({ A: 'applied', B: 'queued' });
@@ -460,6 +478,54 @@ describe('the end', () => {
     await close(module);
     expect(events).toEqual(['A applied, B queued', 'queue closed']);
     expect(replayer.enqueuedFor).toEqual([['B']]);
+  });
+
+  it('lets a write pass that is still being prepared, and closes the queue after it', async () => {
+    const replayer = new RecordingReplayer();
+    const events: string[] = [];
+    vi.spyOn(replayer, 'close').mockImplementation(() => {
+      events.push('queue closed');
+      return Promise.resolve([]);
+    });
+    const { module, helix, B } = await start({ replayer });
+    B.statements.set(INSERT, 'never');
+    void helix
+      .query(INSERT, [1, 'Ada'])
+      .exec()
+      .then((receipt) => events.push(`A ${receipt.A}, B ${receipt.B}`));
+    await close(module);
+    expect(events).toEqual(['A applied, B queued', 'queue closed']);
+  });
+
+  describe.each<[what: string, close: () => Promise<never>]>([
+    ['never closes', () => new Promise(() => undefined)],
+    ['fails to close', () => Promise.reject(new Error('broken replayer'))],
+    [
+      'throws when it is to close',
+      () => {
+        throw new Error('broken replayer');
+      },
+    ],
+  ])('with a replayer that %s', (_what, closeReplayer) => {
+    async function broken() {
+      const replayer = new RecordingReplayer();
+      vi.spyOn(replayer, 'close').mockImplementation(closeReplayer);
+      const cql = { A: { ...CLUSTER_OPTIONS }, B: client() };
+      return compile(HelixModule.forRoot({ cql, replayer, shutdownTimeoutMs: 1_000 }));
+    }
+
+    it('comes within shutdownTimeoutMs, and is logged as an error', async () => {
+      const module = await broken();
+      expect(await close(module)).toBeLessThanOrEqual(1_000);
+      expect(logger.lines.filter((line) => line.startsWith('error The replayer'))).toHaveLength(1);
+    });
+
+    it('closes the sessions all the same', async () => {
+      const module = await broken();
+      const shutdown = vi.spyOn(module.get(HelixCqlService).session('A'), 'shutdown');
+      await close(module);
+      expect(shutdown).toHaveBeenCalledTimes(1);
+    });
   });
 
   it('decides running writes as they stand when their share of the time is over', async () => {
@@ -609,6 +675,20 @@ describe('HelixService', () => {
     B.isDown = false;
     await vi.advanceTimersByTimeAsync(60_000);
     expect(point.value).toMatchObject({ applied: 1, deadLettered: 0 });
+  });
+
+  it('counts a write that is still being prepared into a sync point', async () => {
+    const { status, helix, B } = await start();
+    B.statements.set(INSERT, 'never');
+    void helix.query(INSERT, [1, 'Ada']).exec();
+    const point = new Watched(status.syncPoint());
+    await vi.advanceTimersByTimeAsync(20_000);
+    expect(point.isSettled).toBe(false);
+    B.statements.set(INSERT, USER);
+    B.answerPrepares();
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(point.value).toMatchObject({ applied: 1, deadLettered: 0 });
+    expect(B.executed).toHaveLength(1);
   });
 
   it('gives up on a sync point after timeoutMs', async () => {

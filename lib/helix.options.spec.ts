@@ -123,11 +123,15 @@ describe('a wrong value is refused, and the message says what it is and what it 
   it.each<[option: string, options: object, received: string, allowed: string]>([
     ['connect', { connect: 'all' }, '"all"', "'any', 'both', 'lazy'"],
     ['connect', { connect: null }, 'null', "'any', 'both', 'lazy'"],
+    ['connect', { connect: Object.create(null) as object }, 'an object of no class', "'any'"],
     ['priority', { priority: 'urgent' }, '"urgent"', "'high', 'low'"],
     ['replayWorker.mode', { replayWorker: { mode: 'on' } }, '"on"', "'embedded', 'off'"],
     ['replayWorker.executeTimeoutMs', { replayWorker: { executeTimeoutMs: 0 } }, '0', 'milliseconds from 1'],
     ['replayWorker', { replayWorker: 'off' }, '"off"', 'an object'],
     ['replayWorker', { replayWorker: [] }, 'an object of Array', 'an object'],
+    ['replayWorker.onSuccess', { replayWorker: { onSuccess: 5 } }, '5', 'a function'],
+    ['replayWorker.onError', { replayWorker: { onError: 'log' } }, '"log"', 'a function'],
+    ['replayWorker.onDrop', { replayWorker: { onDrop: null } }, 'null', 'a function'],
     ['clusterNames', { clusterNames: 'x' }, '"x"', 'an object'],
     ['clusterNames.A', { clusterNames: { A: '' } }, '""', 'letters, digits and _'],
     ['clusterNames.A', { clusterNames: { A: '1st' } }, '"1st"', 'letters, digits and _'],
@@ -155,6 +159,18 @@ describe('a wrong value is refused, and the message says what it is and what it 
     expect(message).toContain(`${option} is wrong`);
     expect(message).toContain(received);
     expect(message.slice(message.indexOf('allowed:'))).toContain(allowed);
+  });
+
+  const replayerMethods = [
+    ...['open', 'enqueue', 'bury', 'consume', 'position', 'stats', 'snapshot', 'flush', 'close'],
+  ];
+
+  it.each(replayerMethods)('a replayer without %s()', (missing) => {
+    const others = replayerMethods.filter((name) => name !== missing);
+    const replayer = Object.fromEntries(others.map((name) => [name, () => undefined]));
+    expect(refusal({ replayer }).message).toContain(
+      `allowed: an object with the methods ${replayerMethods.join(', ')}`,
+    );
   });
 
   it.each([undefined, null, 'x', 5, []])('options as a whole: %s', (options) => {

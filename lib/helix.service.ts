@@ -48,6 +48,11 @@ export class HelixService {
     private readonly lifecycle: HelixLifecycle,
   ) {}
 
+  /** Name the instance is registered under. */
+  get name(): string {
+    return this.instance.name;
+  }
+
   /** True when no cluster B is configured. */
   get isSingleCluster(): boolean {
     return this.instance.sessions.B === undefined;
@@ -66,6 +71,11 @@ export class HelixService {
       );
     }
     return replayer.deadLetters;
+  }
+
+  /** Display name of a cluster. */
+  clusterName(cluster: ClusterId): string {
+    return this.instance.options.clusterNames[cluster];
   }
 
   status(): HelixStatus {

@@ -46,7 +46,10 @@ export class WritePath {
   }
 
   run(operation: WriteOperation): Promise<WriteReceipt> {
-    if (this.#closed) return Promise.reject(closedError());
+    return this.#closed ? Promise.reject(closedError()) : this.#run(operation);
+  }
+
+  #run(operation: WriteOperation): Promise<WriteReceipt> {
     if (this.isSingle || this.options.strategy.sendsBothAtOnce) {
       return new Promise((resolve, reject) => {
         new ConcurrentWrite(this, operation, resolve, reject).start();
@@ -55,12 +58,15 @@ export class WritePath {
     return this.#runStrategy(operation);
   }
 
-  /** Counts what leads up to an operation as part of it: it was accepted before it could be sent. */
-  async accepted<Result>(operation: () => Promise<Result>): Promise<Result> {
+  /**
+   * Runs an operation that must be prepared first. It is accepted now, so a shutdown waits for it and lets it
+   * pass.
+   */
+  async runPrepared(prepare: () => Promise<WriteOperation>): Promise<WriteReceipt> {
     this.checkOpen();
     const epoch = this.operations.enter();
     try {
-      return await operation();
+      return await this.#run(await prepare());
     } finally {
       this.operations.leave(epoch);
     }

@@ -20,6 +20,7 @@ export type ConsistencyName = keyof typeof CODES;
 /** A name, or the code as in the driver's `types.consistencies`. */
 export type Consistency = ConsistencyName | number;
 
+export const LOCAL_ONE: number = CODES.LOCAL_ONE;
 export const LOCAL_QUORUM: number = CODES.LOCAL_QUORUM;
 
 /** The protocol's code; throws `HelixConfigError` naming `where` if there is no such consistency. */

@@ -1,6 +1,6 @@
 import cassandra from 'cassandra-driver';
 import { describe, expect, it } from 'vitest';
-import { FIRST_TIMESTAMP_US, setUpCql } from '../../test/support/cql.js';
+import { FIRST_TIMESTAMP_US, setUpCql, WRITE_TIMEOUT_MS } from '../../test/support/cql.js';
 import {
   columns,
   type ExecutedBatch,
@@ -9,12 +9,14 @@ import {
   type,
   unreachable,
 } from '../../test/support/fake-cql-client.js';
+import { Watched } from '../../test/support/fake-operations.js';
 import {
   ClusterError,
   HazardousStatementError,
   HelixConfigError,
   HelixUsageError,
   SchemaMismatchError,
+  SessionClosedError,
 } from '../core/index.js';
 import { type BatchKind, type CqlBatch } from './index.js';
 
@@ -119,6 +121,21 @@ describe('a batch', () => {
     expect(replayer.enqueued.flat()).toMatchObject([{ priority: 'low', timestampUs: 77, consistency: all }]);
   });
 
+  it.each<[what: string, text: string, params: () => unknown[] | Record<string, unknown>]>([
+    ['an array', INSERT, () => [1, 'Ada']],
+    ['an object', 'INSERT INTO users (id, name) VALUES (:id, :name)', () => ({ id: 1, name: 'Ada' })],
+  ])('takes parameters when they are added: changing %s afterwards', async (_what, text, make) => {
+    const { helix, knows, clients } = await setUp();
+    const params = make();
+    const batch = helix.batch().add(knows(text, USER), params);
+    Object.assign(params, Array.isArray(params) ? [2, 'Bob'] : { id: 2, name: 'Bob' });
+    await batch.exec();
+    expect(lastOf(clients.A).queries).toMatchObject([
+      { params: [Buffer.from([0, 0, 0, 1]), Buffer.from('Ada')] },
+    ]);
+    expect(lastOf(clients.B).queries).toEqual(lastOf(clients.A).queries);
+  });
+
   it('can be run once', async () => {
     const { helix, clients } = await setUp();
     const batch = helix.batch().add(DELETE, [1]);
@@ -220,6 +237,25 @@ describe('a batch', () => {
       client.answers.push(new cassandra.errors.ResponseError(0x1000, 'unavailable'));
     }
     expect(await caught(build(helix.batch()))).toMatchObject({ outcome });
+  });
+
+  it('counts as accepted while it is prepared: what is settled waits for it', async () => {
+    const { clock, helix, clients, context } = await setUp();
+    clients.B.statements.set(DELETE, 'never');
+    const answer = new Watched(helix.batch().add(DELETE, [1]).exec());
+    const settled = new Watched(context.writePath.settled());
+    await clock.settle();
+    expect(settled.isSettled).toBe(false);
+    await clock.advance(2 * WRITE_TIMEOUT_MS);
+    expect(answer.isSettled).toBe(true);
+    expect(settled.isSettled).toBe(true);
+  });
+
+  it('is refused after the end, and nothing is prepared', async () => {
+    const { helix, clients, context } = await setUp();
+    context.writePath.close();
+    expect(await caught(helix.batch().add(DELETE, [1]))).toBeInstanceOf(SessionClosedError);
+    expect([...clients.A.preparedTexts, ...clients.B.preparedTexts]).toEqual([]);
   });
 
   it('shows its kind, its size and a masked statement in messages', async () => {

@@ -41,19 +41,17 @@ export class CqlBatch extends CqlBuilder {
       throw new HelixUsageError('batch.exec(): the batch is empty; add() at least one statement');
     }
     for (const { statement } of this.#items) statement.checkWritable();
-    return this.context.writePath.accepted(async () => this.#write(await this.#prepare()));
+    return this.context.writePath.runPrepared(async () => this.#operation(await this.#prepare()));
   }
 
-  #write(errors: PrepareErrors): Promise<WriteReceipt> {
+  #operation(errors: PrepareErrors): CqlBatchWrite {
     // Without types there is nothing to encode for: no side could be prepared, so none will be sent to.
     const isReady = this.#items.every(({ statement }) => statement.isReady);
     const items = this.#items.map(({ statement, params }) => ({
       statement,
       params: isReady ? this.bind(statement, params) : [],
     }));
-    return this.context.writePath.run(
-      new CqlBatchWrite(this.context, this.writeSettings, this.kind, items, errors),
-    );
+    return new CqlBatchWrite(this.context, this.writeSettings, this.kind, items, errors);
   }
 
   /** A side that cannot prepare one of the statements cannot take the batch. */

@@ -20,6 +20,7 @@ import {
   SchemaMismatchError,
   SessionClosedError,
 } from '../core/index.js';
+import { type Column } from './driver/driver-internals.js';
 import { type CqlQuery } from './index.js';
 
 const INSERT = 'INSERT INTO users (id, name) VALUES (?, ?)';
@@ -43,6 +44,10 @@ const int = (value: number): Buffer => {
   const buffer = Buffer.alloc(4);
   buffer.writeInt32BE(value);
   return buffer;
+};
+/** A client of the user's own that does not keep to answering by a promise. */
+const throwing = (): never => {
+  throw new Error('broken client');
 };
 const caught = async (promise: Promise<unknown>): Promise<Error> => {
   try {
@@ -173,6 +178,43 @@ describe('a write', () => {
     ]);
   });
 
+  it('keeps its bytes as they were when the caller uses a buffer again', async () => {
+    const { helix, clients, knows, hasTable, replayer } = await setUp();
+    const file = columns({ id: type('int'), data: type('blob') });
+    hasTable('files', file);
+    clients.B.answers.push(timedOut());
+    const data = Buffer.from('first');
+    await helix.query(knows('INSERT INTO files (id, data) VALUES (?, ?)', file), [1, data]).exec();
+    data.write('other');
+    expect(replayer.enqueued.flat()).toMatchObject([
+      { statements: [{ params: [int(1), Buffer.from('first')] }] },
+    ]);
+  });
+
+  it.each<[what: string, text: string, params: () => unknown[] | Record<string, unknown>]>([
+    ['an array', INSERT, () => [1, 'Ada']],
+    ['an object', 'INSERT INTO users (id, name) VALUES (:id, :name)', () => ({ id: 1, name: 'Ada' })],
+  ])('takes its parameters when it is run: changing %s while it is prepared', async (_what, text, make) => {
+    const { helix, knows, clients } = await setUp();
+    const params = make();
+    const written = helix.query(knows(text, USER), params).exec();
+    Object.assign(params, Array.isArray(params) ? [2, 'Bob'] : { id: 2, name: 'Bob' });
+    await written;
+    expect(paramsOf(clients.A)).toEqual([int(1), Buffer.from('Ada')]);
+    expect(paramsOf(clients.B)).toEqual([int(1), Buffer.from('Ada')]);
+  });
+
+  it('takes a buffer as it is when the statement is run: writing to it while it is prepared', async () => {
+    const { helix, clients, knows, hasTable } = await setUp();
+    const file = columns({ id: type('int'), data: type('blob') });
+    hasTable('files', file);
+    const data = Buffer.from('first');
+    const written = helix.query(knows('INSERT INTO files (id, data) VALUES (?, ?)', file), [1, data]).exec();
+    data.write('other');
+    await written;
+    expect(paramsOf(clients.A)).toEqual([int(1), Buffer.from('first')]);
+  });
+
   it("passes the driver's unset through", async () => {
     const { helix, clients } = await setUp();
     await helix.query(INSERT, [1, cassandra.types.unset]).exec();
@@ -234,6 +276,20 @@ describe('named parameters', () => {
     const error = await caught(helix.query(knows(NAMED, named), { id: 1 }).exec());
     expect(error).toBeInstanceOf(HelixUsageError);
     expect(error.message).toContain('No value for parameter "username"');
+    expect(clients.A.executed).toEqual([]);
+  });
+
+  it.each(['constructor', 'valueOf'])('are not found among what every object has: %s', async (name) => {
+    const { helix, knows, hasTable, clients } = await setUp();
+    const thing: Column[] = [
+      { name: 'id', type: type('int') },
+      { name, type: type('text') },
+    ];
+    hasTable('things', thing);
+    const text = knows(`INSERT INTO things (id, "${name}") VALUES (:id, :"${name}")`, thing);
+    const error = await caught(helix.query(text, { id: 1 }).exec());
+    expect(error).toBeInstanceOf(HelixUsageError);
+    expect(error.message).toContain(`No value for parameter "${name}"`);
     expect(clients.A.executed).toEqual([]);
   });
 
@@ -343,6 +399,33 @@ describe('a statement that one cluster cannot prepare', () => {
     expect(replayer.enqueued).toEqual([]);
   });
 
+  it('fails safely within writeTimeoutMs when neither answers', async () => {
+    const { clock, helix, clients, replayer } = await setUp();
+    for (const client of [clients.A, clients.B]) client.statements.set(INSERT, 'never');
+    const answer = new Watched(helix.query(INSERT, [1, 'Ada']).exec());
+    await clock.advance(WRITE_TIMEOUT_MS - 1);
+    expect(answer.isSettled).toBe(false);
+    await clock.advance(1);
+    expect(answer.error).toBeInstanceOf(DualClusterError);
+    expect(answer.error).toMatchObject({
+      outcome: 'notApplied',
+      errors: { A: { name: 'TimeoutError' }, B: { name: 'TimeoutError' } },
+    });
+    expect(replayer.enqueued).toEqual([]);
+  });
+
+  it('counts as accepted while it is prepared: what is settled waits for it', async () => {
+    const { clock, helix, clients, context } = await setUp();
+    clients.B.statements.set(INSERT, 'never');
+    const answer = new Watched(helix.query(INSERT, [1, 'Ada']).exec());
+    const settled = new Watched(context.writePath.settled());
+    await clock.settle();
+    expect(settled.isSettled).toBe(false);
+    await clock.advance(2 * WRITE_TIMEOUT_MS);
+    expect(answer.isSettled).toBe(true);
+    expect(settled.isSettled).toBe(true);
+  });
+
   it('is refused when both refuse it', async () => {
     const { helix } = await setUp();
     const error = await caught(helix.query('INSERT INTO nowhere (id) VALUES (?)', [1]).exec());
@@ -365,6 +448,16 @@ describe('clusters with other parameter types', () => {
     expect(replayer.enqueued).toEqual([]);
   });
 
+  it('are refused also when the schema tables answer too late', async () => {
+    const { clock, helix, clients } = await setUp();
+    clients.B.statements.set(INSERT, columns({ id: type('bigint'), name: type('text') }));
+    for (const client of [clients.A, clients.B]) client.tables.set('users', 'never');
+    const write = new Watched(helix.query(INSERT, [1, 'Ada']).exec());
+    await clock.advance(20_000);
+    expect(write.error).toBeInstanceOf(SchemaMismatchError);
+    expect([...clients.A.executed, ...clients.B.executed]).toEqual([]);
+  });
+
   it('never get bytes of the wrong type when it shows only later', async () => {
     const { helix, clients, replayer } = await setUp();
     clients.B.statements.set(INSERT, unreachable());
@@ -373,6 +466,52 @@ describe('clusters with other parameter types', () => {
     expect(await helix.query(INSERT, [2, 'Ada']).exec()).toMatchObject({ A: 'applied', B: 'rejected' });
     expect(clients.B.executed).toEqual([]);
     expect(replayer.buried).toMatchObject([{ reason: 'rejected', error: { name: 'SchemaMismatchError' } }]);
+  });
+});
+
+describe('a statement refused for other parameter types', () => {
+  /** B has another type for the id; `mend` brings it into line. */
+  async function refused() {
+    const fixture = await setUp();
+    const { clients, helix } = fixture;
+    const forgotten: string[] = [];
+    for (const cluster of ['A', 'B'] as const) {
+      Object.assign(clients[cluster].metadata, { clearPrepared: () => forgotten.push(cluster) });
+    }
+    clients.B.statements.set(INSERT, columns({ id: type('bigint'), name: type('text') }));
+    expect(await caught(helix.query(INSERT, [1, 'Ada']).exec())).toBeInstanceOf(SchemaMismatchError);
+    const mend = () => clients.B.statements.set(INSERT, USER);
+    return { ...fixture, mend, forgotten };
+  }
+
+  it('is written again at once after onBoth() has brought the schemas into line', async () => {
+    const { helix, mend } = await refused();
+    mend();
+    await helix.onBoth('ALTER TABLE users ALTER id TYPE int');
+    expect(await helix.query(INSERT, [1, 'Ada']).exec()).toMatchObject({ A: 'applied', B: 'applied' });
+  });
+
+  it('is written again after a second when somebody else has brought them into line', async () => {
+    const { clock, helix, mend } = await refused();
+    mend();
+    await clock.advance(1_000);
+    expect(await helix.query(INSERT, [1, 'Ada']).exec()).toMatchObject({ A: 'applied', B: 'applied' });
+  });
+
+  it('is refused until then without asking the clusters again', async () => {
+    const { clock, helix, clients, mend } = await refused();
+    mend();
+    await clock.advance(999);
+    expect(await caught(helix.query(INSERT, [1, 'Ada']).exec())).toBeInstanceOf(SchemaMismatchError);
+    expect([clients.A.preparedTexts, clients.B.preparedTexts]).toEqual([[INSERT], [INSERT]]);
+  });
+
+  it('has both drivers forget the types of before when it is asked for again', async () => {
+    const { clock, helix, forgotten } = await refused();
+    expect(forgotten).toEqual([]);
+    await clock.advance(1_000);
+    expect(await caught(helix.query(INSERT, [1, 'Ada']).exec())).toBeInstanceOf(SchemaMismatchError);
+    expect(forgotten).toEqual(['A', 'B']);
   });
 });
 
@@ -398,6 +537,17 @@ describe('outcomes of the execution', () => {
       client.answers.push(new cassandra.errors.ResponseError(0x1000, 'unavailable'));
     }
     expect(await caught(helix.query(text, [1]).exec())).toMatchObject({ outcome });
+  });
+
+  it('a client that throws instead of answering leaves its side in doubt, and nothing hangs', async () => {
+    const { clock, helix, clients, context } = await setUp();
+    await helix.query(INSERT, [1, 'Ada']).exec();
+    clients.B.execute = throwing;
+    expect(await helix.query(INSERT, [2, 'Ada']).exec()).toMatchObject({ A: 'applied', B: 'queued' });
+    expect(context.writePath.inFlight).toEqual({ A: 0, B: 0 });
+    const settled = new Watched(context.writePath.settled());
+    await clock.settle();
+    expect(settled.isSettled).toBe(true);
   });
 
   it('a sent write that is not answered within writeTimeoutMs is ambiguous', async () => {
@@ -497,6 +647,13 @@ describe('settings', () => {
     expect(() => helix.query(SELECT, [1]).pageSize(rows)).toThrow(HelixUsageError);
   });
 
+  it.each(['urgent', '', 'HIGH', 1, null, undefined])('withPriority(%s) is refused', async (priority) => {
+    const { helix } = await setUp();
+    const set = () => helix.query(INSERT, [1, 'Ada']).withPriority(priority as 'high');
+    expect(set).toThrow(HelixUsageError);
+    expect(set).toThrow("query.withPriority(): expected 'high' or 'low'");
+  });
+
   it('withPriority() is in the envelope', async () => {
     const { helix, clients, replayer } = await setUp();
     clients.B.answers.push(timedOut());
@@ -569,6 +726,24 @@ describe('a read', () => {
     expect(clients.A.executed).toEqual([]);
   });
 
+  it('fails over when a client throws instead of answering', async () => {
+    const { helix, clients, context } = await setUp();
+    clients.A.execute = throwing;
+    clients.B.answers.push({ rows: [row(bob)] });
+    expect(await helix.query(SELECT, [1]).one()).toMatchObject(bob);
+    expect(context.readPath.inFlight).toEqual({ A: 0, B: 0 });
+  });
+
+  it.each(['one', 'all'] as const)(
+    '%s() fails when both clients throw instead of answering',
+    async (call) => {
+      const { helix, clients, context } = await setUp();
+      clients.A.execute = clients.B.execute = throwing;
+      expect(await caught(helix.query(SELECT, [1])[call]())).toBeInstanceOf(DualClusterError);
+      expect(context.readPath.inFlight).toEqual({ A: 0, B: 0 });
+    },
+  );
+
   it('does not fail over when a cluster refuses it', async () => {
     const { helix, clients } = await setUp();
     clients.A.answers.push(invalid());
@@ -591,6 +766,13 @@ describe('after the end', () => {
     context.writePath.close();
     expect(await caught(helix.query(INSERT, [2, 'Bob']).exec())).toBeInstanceOf(SessionClosedError);
     expect(clients.A.executed).toHaveLength(1);
+  });
+
+  it('writes of unknown statements are refused, and nothing is prepared', async () => {
+    const { helix, clients, context } = await setUp();
+    context.writePath.close();
+    expect(await caught(helix.query(INSERT, [1, 'Ada']).exec())).toBeInstanceOf(SessionClosedError);
+    expect([...clients.A.preparedTexts, ...clients.B.preparedTexts]).toEqual([]);
   });
 
   it('reads are refused and nothing is asked', async () => {

@@ -155,7 +155,8 @@ export class CqlQuery<Row = CqlRow> extends CqlBuilder {
         );
       }
       statement.checkWritable();
-      return statement.isReady ? this.#write(statement, this.params) : this.#prepareAndWrite(statement);
+      if (!statement.isReady) return this.#prepareAndRun(statement);
+      return this.context.writePath.run(this.#operation(statement, this.params));
     } catch (error) {
       return Promise.reject(toError(error));
     }
@@ -199,19 +200,18 @@ export class CqlQuery<Row = CqlRow> extends CqlBuilder {
     return statement;
   }
 
-  #prepareAndWrite(statement: Statement): Promise<WriteReceipt> {
+  #prepareAndRun(statement: Statement): Promise<WriteReceipt> {
     const { writePath, writeTimeoutMs } = this.context;
     // The caller may reuse its array while the statement is being prepared.
     const params = snapshot(this.params);
-    return writePath.accepted(async () =>
-      this.#write(statement, params, await statement.prepare(writeTimeoutMs)),
+    return writePath.runPrepared(async () =>
+      this.#operation(statement, params, await statement.prepare(writeTimeoutMs)),
     );
   }
 
-  #write(statement: Statement, params: CqlParams | undefined, errors?: PrepareErrors): Promise<WriteReceipt> {
+  #operation(statement: Statement, params: CqlParams | undefined, errors?: PrepareErrors): CqlStatementWrite {
     // Without types there is nothing to encode for: no side could be prepared, so none will be sent to.
     const bound = statement.isReady ? this.bind(statement, params) : [];
-    const write = new CqlStatementWrite(this.context, this.writeSettings, statement, bound, errors);
-    return this.context.writePath.run(write);
+    return new CqlStatementWrite(this.context, this.writeSettings, statement, bound, errors);
   }
 }

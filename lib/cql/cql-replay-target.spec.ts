@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { setUpCql } from '../../test/support/cql.js';
 import { envelope } from '../../test/support/envelope.js';
 import { columns, invalid, timedOut, type, unreachable } from '../../test/support/fake-cql-client.js';
+import { Watched } from '../../test/support/fake-operations.js';
 import { type Envelope } from '../core/index.js';
 import { CqlReplayTarget } from './index.js';
 import { parametersSignature } from './driver/types.js';
@@ -103,6 +104,18 @@ describe('CqlReplayTarget', () => {
     const { target, queued, clients } = await setUp();
     clients.B.statements.set(INSERT, error());
     expect(await target.apply(queued(), 1_000)).toMatchObject({ kind });
+    expect(clients.B.executed).toEqual([]);
+  });
+
+  it('sends nothing any more when preparing has taken longer than its time', async () => {
+    const { clock, target, queued, clients } = await setUp();
+    clients.B.statements.set(INSERT, 'never');
+    const applied = new Watched(target.apply(queued(), 1_000));
+    await clock.advance(1_001);
+    clients.B.statements.set(INSERT, USER);
+    clients.B.answerPrepares();
+    await clock.settle();
+    expect(applied.value).toMatchObject({ kind: 'unreached' });
     expect(clients.B.executed).toEqual([]);
   });
 

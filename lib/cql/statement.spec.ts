@@ -160,6 +160,25 @@ describe('lists', () => {
   );
 });
 
+describe('lists hidden in JSON', () => {
+  it.each<[text: string, params: Record<string, ColumnType>]>([
+    ['INSERT INTO t JSON ?', { '[json]': type('text') }],
+    [`INSERT INTO t JSON '{"id":1,"tags":["a"]}'`, {}],
+    ['INSERT INTO t (id, tags) VALUES (?, fromJson(?))', { id: ID, tags: type('text') }],
+    ['UPDATE t SET tags = from_json(?) WHERE id = ?', { tags: type('text'), id: ID }],
+  ])('are suspected while the table does not tell: %s', async (text, params) => {
+    expect(await refusalOf(text, { params, table: 'unknown' })).toBe('list');
+    expect(await refusalOf(text, { params, table: 'unavailable' })).toBe('list');
+  });
+
+  it.each<[text: string, params: Record<string, ColumnType>]>([
+    ['INSERT INTO t JSON ?', { '[json]': type('text') }],
+    ['INSERT INTO t (id, name) VALUES (?, fromJson(?))', { id: ID, name: type('text') }],
+  ])('are no obstacle when the table has none: %s', async (text, params) => {
+    expect(await refusalOf(text, { params, table: { id: ID, name: type('text') } })).toBeUndefined();
+  });
+});
+
 describe('a refusal', () => {
   it('says what was found, what to do instead, and shows the masked statement', async () => {
     const { helix } = await setUpCql();
@@ -182,6 +201,32 @@ describe('a refusal', () => {
       await expect(helix.query(text, [1, 1]).exec()).rejects.toThrow(HazardousStatementError);
     }
     expect(clients.A.preparedTexts).toHaveLength(1);
+  });
+});
+
+describe('a refusal for a table that could not be looked up', () => {
+  const INSERT = 'INSERT INTO t (id, tags) VALUES (?, ?)';
+
+  async function refused() {
+    const fixture = await setUpCql();
+    const { helix, clients, knows, hasTable } = fixture;
+    knows(INSERT, columns({ id: ID, tags: TAGS }));
+    for (const client of [clients.A, clients.B]) client.tables.set('t', unreachable());
+    await expect(helix.query(INSERT, [1, ['a']]).exec()).rejects.toThrow(HazardousStatementError);
+    hasTable('t', columns({ id: ID, tags: FROZEN_TAGS }));
+    return fixture;
+  }
+
+  it('ends after a second when it can be looked up', async () => {
+    const { clock, helix } = await refused();
+    await clock.advance(1_000);
+    expect(await helix.query(INSERT, [1, ['a']]).exec()).toMatchObject({ A: 'applied', B: 'applied' });
+  });
+
+  it('stands for a second', async () => {
+    const { clock, helix } = await refused();
+    await clock.advance(999);
+    await expect(helix.query(INSERT, [1, ['a']]).exec()).rejects.toThrow(HazardousStatementError);
   });
 });
 

@@ -25,10 +25,15 @@ export type CqlParams = readonly unknown[] | Readonly<Record<string, unknown>>;
 /** A parameter as it goes to both clusters and into the envelope: bytes, `null`, or the driver's unset. */
 export type BoundValue = Uint8Array | object | null;
 
-/** The parameters as they are now, whatever becomes of the caller's array or object. */
+/** The parameters as they are now, whatever becomes of the caller's array, object and buffers. */
 export function snapshot(params: CqlParams | undefined): CqlParams | undefined {
   if (params === undefined) return undefined;
-  return isPositional(params) ? [...params] : { ...params };
+  if (isPositional(params)) return params.map(ownBytes);
+  return Object.fromEntries(Object.entries(params).map(([name, value]) => [name, ownBytes(value)]));
+}
+
+function ownBytes(value: unknown): unknown {
+  return value instanceof Uint8Array ? Buffer.from(value) : value;
 }
 
 function isPositional(params: CqlParams | undefined): params is readonly unknown[] {
@@ -40,6 +45,13 @@ export type PrepareErrors = Partial<Record<ClusterId, Error>>;
 /** How long a statement stays refused for the state of a schema before the clusters are asked again. */
 const RECHECK_MS = 1_000;
 
+interface Verdict {
+  readonly error: () => HazardousStatementError;
+  /** Types differ: the driver must prepare anew to see others. */
+  readonly isMismatch: boolean;
+  readonly atMs: number;
+}
+
 /** One statement text: what it says by itself, and what each cluster says of it once it has prepared it. */
 export class Statement {
   readonly facts: StatementFacts;
@@ -48,8 +60,7 @@ export class Statement {
   #reference: { readonly cluster: ClusterId; readonly prepared: PreparedStatement } | undefined;
   #isJudged = false;
   /** Why the statement is refused for what the clusters say of their tables and types. */
-  #verdict: (() => HazardousStatementError) | undefined;
-  #verdictMs = 0;
+  #verdict: Verdict | undefined;
 
   constructor(
     readonly text: string,
@@ -76,7 +87,7 @@ export class Statement {
 
   /** A schema has changed: what it was refused for may be mended. */
   recheck(): void {
-    this.#verdictMs = Number.NEGATIVE_INFINITY;
+    if (this.#verdict) this.#verdict = { ...this.#verdict, atMs: Number.NEGATIVE_INFINITY };
   }
 
   isPreparedOn(cluster: ClusterId): boolean {
@@ -89,23 +100,22 @@ export class Statement {
     const refusal = this.#refusalByText();
     if (refusal) throw refusal;
     this.#forgetOldVerdict();
-    if (this.#verdict) throw this.#verdict();
+    if (this.#verdict) throw this.#verdict.error();
   }
 
   /** Schemas can be mended: after a while the clusters are asked again. */
   #forgetOldVerdict(): void {
-    if (!this.#verdict || this.clock.monotonicMs() - this.#verdictMs < RECHECK_MS) return;
+    if (!this.#verdict || this.clock.monotonicMs() - this.#verdict.atMs < RECHECK_MS) return;
     for (const cluster of ['A', 'B'] as const) {
       this.#prepared[cluster] = undefined;
-      this.sessions[cluster]?.forgetPrepared();
+      if (this.#verdict.isMismatch) this.sessions[cluster]?.forgetPrepared();
     }
     this.#reference = this.#verdict = undefined;
     this.#isJudged = false;
   }
 
-  #refuse(verdict: () => HazardousStatementError): void {
-    this.#verdict = verdict;
-    this.#verdictMs = this.clock.monotonicMs();
+  #refuse(error: () => HazardousStatementError, isMismatch = false): void {
+    this.#verdict = { error, isMismatch, atMs: this.clock.monotonicMs() };
   }
 
   /**
@@ -128,11 +138,11 @@ export class Statement {
     await this.#within(timeoutMs, Promise.race([first, all]));
     if (this.#reference) await this.#within(timeoutMs / 2, all);
     else for (const cluster of clusters) errors[cluster] ??= timedOut(cluster, timeoutMs);
-    if (this.#reference && !this.#isJudged) {
+    if (this.#reference && !this.#isJudged && !this.#verdict) {
       if (this.sessions.B) await this.#judge(this.#reference, timeoutMs / 2);
       this.#isJudged = true;
     }
-    this.checkWritable();
+    if (this.sessions.B && this.#verdict) throw this.#verdict.error();
     return errors;
   }
 
@@ -143,7 +153,7 @@ export class Statement {
     this.#reference ??= { cluster, prepared };
     if (prepared.signature !== this.#reference.prepared.signature) {
       const difference = differences(this.#reference.prepared.columns, prepared.columns);
-      this.#refuse(() => this.#mismatchError(difference));
+      this.#refuse(() => this.#mismatchError(difference), true);
       throw this.#mismatchError(difference);
     }
     return prepared;

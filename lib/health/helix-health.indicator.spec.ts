@@ -1,7 +1,13 @@
-import { HealthCheckService, HealthIndicatorService, TerminusModule } from '@nestjs/terminus';
+import {
+  HealthCheckService,
+  type HealthIndicatorResult,
+  HealthIndicatorService,
+  TerminusModule,
+} from '@nestjs/terminus';
 import { Test, type TestingModule } from '@nestjs/testing';
 import { afterEach, describe, expect, it } from 'vitest';
 import { columns, FakeCqlClient, timedOut, type } from '../../test/support/fake-cql-client.js';
+import { FakePolicy } from '../../test/support/fake-policy.js';
 import { RecordingReplayer } from '../../test/support/recording-replayer.js';
 import { HelixCqlService, HelixModule, type HelixModuleOptions, HelixService } from '../index.js';
 import { HelixHealthIndicator } from './index.js';
@@ -200,12 +206,23 @@ describe('replay()', () => {
   });
 });
 
+describe('a policy that throws', () => {
+  it.each<[check: string, run: (health: HelixHealthIndicator) => Promise<HealthIndicatorResult>]>([
+    ['cluster:A', (health) => health.cluster('A')],
+    ['replay', (health) => health.replay()],
+    ['readiness', (health) => health.readiness()],
+    ['liveness', (health) => health.liveness()],
+  ])('does not keep %s from being up', async (check, run) => {
+    const failoverPolicy = new FakePolicy();
+    const { health } = await setUp({ failoverPolicy });
+    failoverPolicy.isBroken = true;
+    expect(Object.values(await run(health)), check).toMatchObject([{ status: 'up' }]);
+  });
+});
+
 describe('a named instance', () => {
   it('has its name in the keys', async () => {
-    const service = {
-      status: () => ({ instance: 'analytics', A: { name: 'A' } }),
-      ping: () => Promise.resolve(),
-    };
+    const service = { name: 'analytics', clusterName: () => 'A', ping: () => Promise.resolve() };
     const health = new HelixHealthIndicator(service as never, new HealthIndicatorService());
     expect(Object.keys(await health.cluster('A'))).toEqual(['helix:analytics:A']);
     expect(Object.keys(await health.liveness())).toEqual(['helix:analytics:liveness']);

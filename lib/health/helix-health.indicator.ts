@@ -45,14 +45,18 @@ export class HelixHealthIndicator {
    * than `maxAgeMs`.
    */
   replay(options: ReplayHealthOptions = {}): Promise<HealthIndicatorResult> {
-    const { replay, lost } = this.helix.status();
+    const session = this.indicators.check(this.#key('replay'));
     const { maxQueued = Infinity, maxAgeMs = Infinity } = options;
     const isBehind = (lane: LaneStats): boolean =>
       lane.queued + lane.inFlight > maxQueued || lane.oldestAgeMs > maxAgeMs;
-    const data = { lost, A: summary(replay.A), B: summary(replay.B) };
-    const session = this.indicators.check(this.#key('replay'));
-    const isDown = lost > 0 || isBehind(replay.A) || isBehind(replay.B);
-    return Promise.resolve(isDown ? session.down(data) : session.up(data));
+    try {
+      const { replay, lost } = this.helix.status();
+      const data = { lost, A: summary(replay.A), B: summary(replay.B) };
+      const isDown = lost > 0 || isBehind(replay.A) || isBehind(replay.B);
+      return Promise.resolve(isDown ? session.down(data) : session.up(data));
+    } catch (error) {
+      return Promise.resolve(session.down({ error: error instanceof Error ? error.name : 'unknown' }));
+    }
   }
 
   /** Up while one cluster answers, degraded (HTTP 200) when the other does not, down when none does. */
@@ -74,14 +78,14 @@ export class HelixHealthIndicator {
   }
 
   #key(part: string): string {
-    return `helix:${this.helix.status().instance}:${part}`;
+    return `helix:${this.helix.name}:${part}`;
   }
 
   async #ping(
     cluster: ClusterId,
     timeoutMs = 1_000,
   ): Promise<{ answered: boolean; data: Record<string, unknown> }> {
-    const name = this.helix.status()[cluster]?.name ?? cluster;
+    const name = this.helix.clusterName(cluster);
     try {
       await this.helix.ping(cluster, timeoutMs);
       return { answered: true, data: { name } };

@@ -1,6 +1,6 @@
 import cassandra from 'cassandra-driver';
 import { type CqlClient, type CqlClientResult } from 'nestjs-helix';
-import { type Column, describeStatement, KEYSPACE, TABLES } from './tables.js';
+import { type Column, describeStatement, KEYSPACE } from './tables.js';
 
 interface Encoder {
   encode(value: unknown, type: { code: number }): unknown;
@@ -17,7 +17,7 @@ export class FakeClient implements CqlClient {
   readonly profileManager = { getDefaultLoadBalancing: () => undefined };
   readonly metadata = {
     getPreparedInfo: (_keyspace: string, text: string) => preparedInfo(text),
-    getTable: (_keyspace: string, name: string) => Promise.resolve(tableMetadata(name)),
+    clearPrepared: () => undefined,
   };
 
   readonly #result: CqlClientResult;
@@ -74,9 +74,4 @@ function preparedInfo(text: string): {
     queryId: Buffer.from(text),
     meta: { columns: describeStatement(text).bound.map(columnMeta), partitionKeys: [0] },
   };
-}
-
-function tableMetadata(name: string): { columns: ColumnMeta[] } | null {
-  const table = TABLES.find((each) => each.name === name);
-  return table ? { columns: table.columns.map(columnMeta) } : null;
 }

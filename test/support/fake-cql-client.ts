@@ -5,16 +5,29 @@ import { type Column, type ColumnType } from '../../lib/cql/driver/driver-intern
 
 const { dataTypes, responseErrorCodes } = cassandra.types;
 
+const COUNTER: number = dataTypes.counter;
+const LIST: number = dataTypes.list;
+
 /** Scalar types by name, as the driver describes them. */
 export function type(name: keyof typeof dataTypes): ColumnType {
   return { code: dataTypes[name], info: null };
 }
 
-export const listOf = (of: ColumnType, frozen = false): ColumnType => ({
+/** The types of a prepared statement do not say whether a list is frozen; those of a table do. */
+type TableColumnType = ColumnType & { readonly isFrozen?: boolean };
+
+export const listOf = (of: ColumnType, isFrozen = false): TableColumnType => ({
   code: dataTypes.list,
   info: of,
-  options: { frozen },
+  isFrozen,
 });
+
+/** A type as `system_schema.columns` spells it, as far as it matters. */
+function schemaType({ code, isFrozen }: TableColumnType): string {
+  if (code === COUNTER) return 'counter';
+  if (code === LIST) return isFrozen ? 'frozen<list<text>>' : 'list<text>';
+  return 'text';
+}
 
 export function columns(types: Readonly<Record<string, ColumnType>>): Column[] {
   return Object.entries(types).map(([name, each]) => ({ name, type: each }));
@@ -58,7 +71,7 @@ export class FakeCqlClient implements CqlClient {
   /** Columns of the parameters by text. A text that is missing is answered by an Invalid. */
   readonly statements = new Map<string, Prepare>();
   /** Columns of tables by name; a table that is missing is unknown. */
-  readonly tables = new Map<string, Column[] | Error>();
+  readonly tables = new Map<string, Column[] | Error | 'never'>();
   /** What the next executions answer, in this order; then they all succeed without rows. */
   readonly answers: Answer[] = [];
   connectError: Error | 'never' | undefined;
@@ -69,11 +82,7 @@ export class FakeCqlClient implements CqlClient {
 
   readonly metadata = {
     getPreparedInfo: (_keyspace: string, query: string): object => this.#getPrepared(query),
-    getTable: (_keyspace: string, name: string): Promise<{ columns: Column[] } | null> => {
-      const known = this.tables.get(name);
-      if (known instanceof Error) return Promise.reject(known);
-      return Promise.resolve(known ? { columns: known } : null);
-    },
+    clearPrepared: (): void => undefined,
   };
 
   connect(): Promise<void> {
@@ -82,6 +91,7 @@ export class FakeCqlClient implements CqlClient {
   }
 
   execute(query: string, params?: unknown, options: object = {}): Promise<CqlClientResult> {
+    if (query.includes('FROM system_schema.columns')) return this.#columnsOf((params as string[])[1]);
     const executed: Executed = { query, params, options: { ...options } };
     if (!executed.options['prepare']) {
       this.unprepared.push(executed);
@@ -120,6 +130,13 @@ export class FakeCqlClient implements CqlClient {
     const info = Object.assign(new EventEmitter(), { preparing: true, query });
     this.#preparing.push(info);
     return info;
+  }
+
+  #columnsOf(table: string | undefined): Promise<CqlClientResult> {
+    const known = this.tables.get(table ?? '') ?? [];
+    if (known === 'never' || known instanceof Error) return this.#settle(known, EMPTY);
+    const rows = known.map((column) => row({ column_name: column.name, type: schemaType(column.type) }));
+    return Promise.resolve({ rows, pageState: null });
   }
 
   #answer(): Promise<CqlClientResult> {

@@ -186,6 +186,13 @@ describe('classifyReadError', () => {
     expect(readKind(response(code))).toBe('blocked');
   });
 
+  it('is blocked for a data centre that does not exist', () => {
+    const error = new errors.ArgumentError(
+      "localDataCenter was configured as 'dc9', but only found hosts in data centers: [dc1]",
+    );
+    expect(readKind(error)).toBe('blocked');
+  });
+
   it.each<[name: string, error: Error]>([
     ['TypeError', new TypeError('Expected Number')],
     ['RangeError', new RangeError('out of range')],

@@ -6,12 +6,41 @@ import { FakeCqlClient, timedOut, unreachable } from '../../../test/support/fake
 import { Watched } from '../../../test/support/fake-operations.js';
 import { HelixConfigError } from '../../core/index.js';
 import { type CqlClient } from '../cql-client.js';
-import { type CqlClusterOptions, CqlSession, type Driver, loadDriver } from './index.js';
+import { type CqlClusterOptions, CqlSession, type Driver, isBlockedConnect, loadDriver } from './index.js';
 
 const { consistencies } = cassandra.types;
 
 async function session(options: CqlClusterOptions | CqlClient, clock = new FakeClock()) {
   return new CqlSession(await loadDriver(), 'A', 'us_east', options, clock);
+}
+
+/** A session whose client Helix has made itself: it is this one. */
+async function sessionOfItsOwn(client: FakeCqlClient) {
+  const Client = function () {
+    return client;
+  } as unknown as Driver['Client'];
+  const driver = { ...(await loadDriver()), Client };
+  return new CqlSession(driver, 'A', 'us_east', CLUSTER_OPTIONS, new FakeClock());
+}
+
+/** Connects when it is told to, and as in the driver a shutdown before that does nothing. */
+class SlowClient extends FakeCqlClient {
+  isEnded = false;
+  #isConnected = false;
+  #connected: (() => void) | undefined;
+
+  override connect(): Promise<void> {
+    return new Promise((resolve) => (this.#connected = resolve));
+  }
+
+  finishConnecting(): void {
+    this.#isConnected = true;
+    this.#connected?.();
+  }
+
+  override async shutdown(): Promise<void> {
+    if (this.#isConnected) this.isEnded = true;
+  }
 }
 
 const failure = (client: FakeCqlClient, error: Error): void => {
@@ -47,6 +76,36 @@ describe('connecting', () => {
     });
     expect(made.connectError).toMatchObject({ cause });
     expect(made.notConnected()).toMatchObject({ name: 'NotConnectedError', cause: made.connectError });
+  });
+
+  it.each<[why: string, error: Error]>([
+    [
+      'credentials are wrong',
+      new cassandra.errors.NoHostAvailableError({
+        '10.0.0.1:9042': new cassandra.errors.AuthenticationError('Provided username and/or password wrong'),
+      }),
+    ],
+    [
+      'its data centre does not exist',
+      new cassandra.errors.ArgumentError(
+        "localDataCenter was configured as 'dc9', but only found hosts in data centers: [dc1]",
+      ),
+    ],
+  ])('is blocked, and not only late, when %s', async (_why, error) => {
+    const client = new FakeCqlClient();
+    failure(client, error);
+    const made = await session(client);
+    await expect(made.connect()).rejects.toThrow();
+    expect(isBlockedConnect(made.notConnected())).toBe(true);
+  });
+
+  it('is not blocked while the cluster is only not reachable', async () => {
+    const client = new FakeCqlClient();
+    const made = await session(client);
+    expect(isBlockedConnect(made.notConnected())).toBe(false);
+    failure(client, unreachable());
+    await expect(made.connect()).rejects.toThrow();
+    expect(isBlockedConnect(made.notConnected())).toBe(false);
   });
 
   it('goes on until it succeeds, at growing intervals, and tells of every failure', async () => {
@@ -87,6 +146,28 @@ describe('connecting', () => {
   });
 });
 
+describe('the guard of the control connection', () => {
+  const refresh = () => Promise.resolve();
+
+  it.each([
+    ['is there when the driver has a place for it', { _refresh: refresh }, true],
+    ['is missing when the driver has none', {}, false],
+    ['is missing when the driver has no control connection', undefined, false],
+  ])('%s', async (_what, controlConnection, isGuarded) => {
+    const made = await sessionOfItsOwn(Object.assign(new FakeCqlClient(), { controlConnection }));
+    await made.connect();
+    expect(made.isGuarded).toBe(isGuarded);
+  });
+
+  it("is not put into the user's own client, and not missed there", async () => {
+    const controlConnection = { _refresh: refresh };
+    const made = await session(Object.assign(new FakeCqlClient(), { controlConnection }));
+    await made.connect();
+    expect(controlConnection._refresh).toBe(refresh);
+    expect(made.isGuarded).toBe(true);
+  });
+});
+
 describe('a ping', () => {
   it('asks the cluster with a statement of its own', async () => {
     const client = new FakeCqlClient();
@@ -96,7 +177,7 @@ describe('a ping', () => {
     expect(client.unprepared).toMatchObject([
       {
         query: 'SELECT key FROM system.local',
-        options: { consistency: consistencies.one, readTimeout: 500 },
+        options: { consistency: consistencies.localOne, readTimeout: 500 },
       },
     ]);
   });
@@ -135,14 +216,37 @@ describe('closing', () => {
 
   it('ends a client that Helix has made', async () => {
     const client = new FakeCqlClient();
-    const Client = function () {
-      return client;
-    } as unknown as Driver['Client'];
-    const driver = { ...(await loadDriver()), Client };
-    const made = new CqlSession(driver, 'A', 'us_east', CLUSTER_OPTIONS, new FakeClock());
+    const made = await sessionOfItsOwn(client);
     await made.connect();
     await made.close();
     expect(client.shutdowns).toBe(1);
+  });
+
+  it('ends a client that is still connecting once it has connected', async () => {
+    const client = new SlowClient();
+    const made = await sessionOfItsOwn(client);
+    made.keepConnecting(
+      () => undefined,
+      () => undefined,
+    );
+    const closed = made.close();
+    client.finishConnecting();
+    await closed;
+    expect(client.isEnded).toBe(true);
+  });
+
+  it('ends although the client fails to connect meanwhile', async () => {
+    const client = new FakeCqlClient();
+    failure(client, unreachable());
+    const made = await sessionOfItsOwn(client);
+    const failed: Error[] = [];
+    made.keepConnecting(
+      () => undefined,
+      (error) => failed.push(error),
+    );
+    await made.close();
+    expect(client.shutdowns).toBe(1);
+    expect(failed).toEqual([]);
   });
 });
 
@@ -242,6 +346,14 @@ describe('encoding', () => {
       const type = { code, info: null };
       expect(made.encode(value, { name: 'c', type })).toEqual(encoder.encode(value, type));
     }
+  });
+
+  it('gives bytes of its own for a blob, whose owner may use it again', async () => {
+    const made = await session(new FakeCqlClient());
+    const blob = Buffer.from('first');
+    const encoded = made.encode(blob, { name: 'c', type: { code: cassandra.types.dataTypes.blob } });
+    blob.write('other');
+    expect(encoded).toEqual(Buffer.from('first'));
   });
 
   it('passes null through and makes undefined the unset of the driver', async () => {

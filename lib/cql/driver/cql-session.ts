@@ -7,17 +7,11 @@ import {
   toError,
 } from '../../core/index.js';
 import { type CqlClient, type CqlClientOptions, type CqlClientResult } from '../cql-client.js';
-import { type Consistency, consistencyCode, LOCAL_QUORUM } from '../consistency.js';
+import { type Consistency, consistencyCode, LOCAL_ONE, LOCAL_QUORUM } from '../consistency.js';
 import { classifyWriteError } from './classify.js';
 import { guardControlConnection } from './control-connection-guard.js';
-import {
-  type Column,
-  type Driver,
-  type DriverClient,
-  type Encoder,
-  type TableMetadata,
-} from './driver-internals.js';
-import { isCounter, isList, isNonFrozenList, parametersSignature } from './types.js';
+import { type Column, type Driver, type DriverClient, type Encoder } from './driver-internals.js';
+import { isCounter, isList, parametersSignature } from './types.js';
 
 /** Options of one cluster: the driver's, and the defaults of statements sent to it. */
 export interface CqlClusterOptions extends CqlClientOptions {
@@ -182,17 +176,23 @@ export class CqlSession implements Side {
     return encoded === value ? Buffer.from(value as Buffer) : encoded;
   }
 
-  /** `undefined` when the cluster does not tell: metadata is off, or the table is too new. */
+  /**
+   * Asks the cluster itself: the driver's metadata is as old as the last schema event that reached it, and no
+   * event does while its control connection is away. `undefined` when the cluster does not know the table.
+   */
   async unsafeColumns(keyspace: string | undefined, table: string): Promise<UnsafeColumns | undefined> {
-    const name = keyspace ?? this.keyspace;
-    const metadata: TableMetadata | null =
-      name === undefined ? null : await this.#client.metadata.getTable(name, table);
-    if (!metadata) return undefined;
-    const names = (test: (column: Column) => boolean): string[] =>
-      metadata.columns.filter(test).map((column) => column.name);
+    const { rows } = await this.#client.execute(
+      'SELECT column_name, type FROM system_schema.columns WHERE keyspace_name = ? AND table_name = ?',
+      [keyspace ?? this.keyspace ?? '', table],
+      { prepare: false, isIdempotent: true, consistency: LOCAL_ONE },
+    );
+    const columns = (rows ?? []) as unknown as { column_name: string; type: string }[];
+    if (columns.length === 0) return undefined;
+    const names = (test: (type: string) => boolean): string[] =>
+      columns.filter(({ type }) => test(type)).map(({ column_name }) => column_name);
     return {
-      counters: names(({ type }) => isCounter(type)),
-      lists: names(({ type }) => isNonFrozenList(type)),
+      counters: names((type) => type === 'counter'),
+      lists: names((type) => type.startsWith('list<')),
     };
   }
 
@@ -272,7 +272,7 @@ export class CqlSession implements Side {
           prepare: false,
           isIdempotent: false,
           retry: this.#retryPolicy,
-          consistency: 0x01,
+          consistency: LOCAL_ONE,
           readTimeout: timeoutMs,
         })
         .then(() => resolve(), reject)

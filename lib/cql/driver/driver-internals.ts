@@ -9,7 +9,6 @@ export interface ColumnType {
   readonly code: number;
   /** Element types of collections and tuples, `{ name, fields }` of a UDT, class name of a custom type. */
   readonly info?: unknown;
-  readonly options?: { readonly frozen?: boolean };
 }
 
 export interface Column {
@@ -23,17 +22,10 @@ export interface PreparedInfo {
   readonly meta: { readonly columns: readonly Column[]; readonly partitionKeys?: readonly number[] };
 }
 
-export interface TableMetadata {
-  readonly columns: readonly Column[];
-}
-
 /** The driver's `Client` with what it does not show. */
 export interface DriverClient extends CqlClient {
   readonly options: object;
-  readonly metadata: {
-    getTable(keyspace: string, name: string): Promise<TableMetadata | null>;
-    clearPrepared?(): void;
-  };
+  readonly metadata: { clearPrepared?(): void };
   readonly controlConnection?: ControlConnection;
   readonly profileManager?: { getDefaultLoadBalancing(): unknown };
   readonly hosts?: { values(): { isUp(): boolean }[] };

@@ -1,7 +1,7 @@
 import cassandra from 'cassandra-driver';
 import { describe, expect, it } from 'vitest';
 import { type Column, type ColumnType } from './driver-internals.js';
-import { isCounter, isList, isNonFrozenList, parametersSignature, typeSignature } from './types.js';
+import { isCounter, isList, parametersSignature, typeSignature } from './types.js';
 
 const { dataTypes } = cassandra.types;
 
@@ -15,11 +15,17 @@ const udt = (name: string, fields: [string, ColumnType][], keyspace = 'shop'): C
   code: dataTypes.udt,
   info: { keyspace, name, fields: fields.map(([field, type]): Column => ({ name: field, type })) },
 });
-/** As the driver reads it from a prepared statement: the class name, unparsed. */
+const MARSHAL = 'org.apache.cassandra.db.marshal';
+/** As Cassandra 5 describes it to a prepared statement, and the driver reads it: the class name, unparsed. */
 const vector = (of: string, dimensions: number): ColumnType => ({
   code: dataTypes.custom,
-  info: `org.apache.cassandra.db.marshal.VectorType(org.apache.cassandra.db.marshal.${of},${dimensions})`,
+  info: `${MARSHAL}.VectorType(${MARSHAL}.${of} , ${dimensions})`,
 });
+/** A UDT with one field within such a class name, which has names in hexadecimal. */
+const udtClass = (name: string, field: string, type: string, keyspace = 'shop'): string => {
+  const hex = (text: string): string => Buffer.from(text).toString('hex');
+  return `FrozenType(${MARSHAL}.UserType(${keyspace},${hex(name)},${hex(field)}:${MARSHAL}.${type}))`;
+};
 const point = udt('point', [
   ['x', INT],
   ['y', INT],
@@ -39,6 +45,21 @@ describe('typeSignature', () => {
     ['a tuple and its element', tuple(INT), INT],
     ['vector elements', vector('FloatType', 3), vector('Int32Type', 3)],
     ['vector dimensions', vector('FloatType', 3), vector('FloatType', 4)],
+    [
+      'the names of UDTs in vectors',
+      vector(udtClass('point', 'x', 'Int32Type'), 3),
+      vector(udtClass('place', 'x', 'Int32Type'), 3),
+    ],
+    [
+      'the names of UDT fields in vectors',
+      vector(udtClass('point', 'x', 'Int32Type'), 3),
+      vector(udtClass('point', 'y', 'Int32Type'), 3),
+    ],
+    [
+      'the types of UDT fields in vectors',
+      vector(udtClass('point', 'x', 'Int32Type'), 3),
+      vector(udtClass('point', 'x', 'UTF8Type'), 3),
+    ],
     [
       'the order of UDT fields',
       point,
@@ -91,6 +112,7 @@ describe('typeSignature', () => {
     ['a UDT', (keyspace) => udt('point', pointFields(), keyspace)],
     ['a list of a UDT', (keyspace) => list(udt('point', pointFields(), keyspace))],
     ['a UDT in a UDT', (keyspace) => udt('route', [['from', udt('point', pointFields(), keyspace)]])],
+    ['a vector of a UDT', (keyspace) => vector(udtClass('point', 'x', 'Int32Type', keyspace), 3)],
     ['a tuple of a UDT', (keyspace) => tuple(INT, udt('point', pointFields(), keyspace))],
   ])('does not depend on the keyspace of %s', (_what, of) => {
     expect(typeSignature(of('shop'))).toBe(typeSignature(of('shop_b')));
@@ -123,13 +145,6 @@ describe('kinds of columns', () => {
     expect(isCounter(INT)).toBe(false);
     expect(isList(list(INT))).toBe(true);
     expect(isList(set(INT))).toBe(false);
-  });
-
-  it('takes a list for frozen only if it says so', () => {
-    expect(isNonFrozenList(list(INT))).toBe(true);
-    expect(isNonFrozenList({ ...list(INT), options: { frozen: false } })).toBe(true);
-    expect(isNonFrozenList({ ...list(INT), options: { frozen: true } })).toBe(false);
-    expect(isNonFrozenList(set(INT))).toBe(false);
   });
 });
 

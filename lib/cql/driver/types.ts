@@ -22,8 +22,13 @@ export function typeSignature({ code, info }: ColumnType): string {
   const parts: unknown[] = Array.isArray(info) ? info : [info ?? undefined];
   const spelled = parts
     .filter((part) => part !== undefined)
-    .map((part) => (isType(part) ? typeSignature(part) : JSON.stringify(part)));
+    .map((part) => (isType(part) ? typeSignature(part) : withoutKeyspaces(part)));
   return spelled.length === 0 ? String(code) : `${code}<${spelled.join(',')}>`;
+}
+
+/** The class of a vector is a text that spells its element out, `…UserType(keyspace,name,…)` included. */
+function withoutKeyspaces(part: unknown): string {
+  return typeof part === 'string' ? part.replaceAll(/\.UserType\(\w+,/g, '.UserType(') : JSON.stringify(part);
 }
 
 /** Element types of collections and tuples are types; the size of a vector or the name of a class is not. */
@@ -42,9 +47,4 @@ export function isCounter({ code }: ColumnType): boolean {
 
 export function isList({ code }: ColumnType): boolean {
   return code === LIST;
-}
-
-/** Only table metadata says whether a collection is frozen; that of a prepared statement does not. */
-export function isNonFrozenList({ code, options }: ColumnType): boolean {
-  return code === LIST && options?.frozen !== true;
 }

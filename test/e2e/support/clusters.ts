@@ -61,11 +61,12 @@ export class TestCluster {
 
   /** Columns of a table, the key's first. */
   async columns(keyspace: string, table: string): Promise<{ keys: string[]; regular: string[] }> {
-    await this.run('SELECT key FROM system.local');
-    const metadata = await this.#direct.metadata.getTable(keyspace, table);
-    const keys = [...metadata.partitionKeys, ...metadata.clusteringKeys].map(({ name }) => name);
-    const all = metadata.columns.map(({ name }) => name);
-    return { keys, regular: all.filter((name) => !keys.includes(name)) };
+    const { rows } = await this.run(
+      `SELECT column_name, kind FROM system_schema.columns WHERE keyspace_name = '${keyspace}' AND table_name = '${table}'`,
+    );
+    const names = (isKey: boolean): string[] =>
+      rows.filter((row) => (row['kind'] !== 'regular') === isKey).map((row) => row['column_name'] as string);
+    return { keys: names(true), regular: names(false) };
   }
 }
 
