@@ -146,8 +146,6 @@ function columnRows(name: string): Answer {
 function sample({ type }: Column): Buffer {
   switch (type) {
     case 'uuid':
-    case 'blob':
-      return Buffer.alloc(16, 7);
     case 'text':
       return Buffer.from('Somebody of that name');
     case 'int':

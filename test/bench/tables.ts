@@ -5,7 +5,7 @@ export const KEYSPACE = 'bench';
 export interface Column {
   readonly name: string;
   /** The type's name in the schema tables, and its code in the protocol. */
-  readonly type: 'uuid' | 'text' | 'int' | 'double' | 'timestamp' | 'blob';
+  readonly type: 'uuid' | 'text' | 'int' | 'double' | 'timestamp';
   readonly code: number;
 }
 
@@ -40,14 +40,7 @@ export const USERS: Table = {
   ],
 };
 
-/** Parameters that are bytes already: nothing is left to encode, so what remains is glue. */
-export const PACKETS: Table = {
-  name: 'packets',
-  columns: ['id', 'a', 'b', 'c', 'd', 'e'].map((name) => ({ name, type: 'blob', code: dataTypes.blob })),
-  row: (index) => Array.from({ length: 6 }, (_, column) => Buffer.alloc(16, index + column)),
-};
-
-export const TABLES: readonly Table[] = [USERS, PACKETS];
+export const TABLES: readonly Table[] = [USERS];
 
 export function insertText({ name, columns }: Table): string {
   const names = columns.map((column) => column.name).join(', ');
