@@ -146,6 +146,7 @@ function columnRows(name: string): Answer {
 function sample({ type }: Column): Buffer {
   switch (type) {
     case 'uuid':
+      return Buffer.alloc(16, 7);
     case 'text':
       return Buffer.from('Somebody of that name');
     case 'int':
