@@ -69,7 +69,10 @@ export class HelixLifecycle implements OnModuleInit, OnApplicationBootstrap, OnA
     readPath.deadlines.expireAll();
     await this.#within(leftUntil(DRAIN_SHARE), writePath.settled());
 
-    if (replayer?.durability === 'volatile') await worker?.drain(leftUntil(DRAIN_SHARE));
+    if (worker && replayer?.durability === 'volatile') {
+      const drainMs = leftUntil(DRAIN_SHARE);
+      await this.#within(drainMs, worker.drain(drainMs));
+    }
     if (worker) await this.#within(leftUntil(DRAIN_SHARE), worker.stop());
     const remaining = await this.#closeReplayer(leftUntil(1));
     const reason = new SessionClosedError('The application ended before this write could be replayed');
@@ -174,7 +177,7 @@ export class HelixLifecycle implements OnModuleInit, OnApplicationBootstrap, OnA
   /** False if the time was over first. */
   async #within(timeoutMs: number, promise: Promise<unknown>): Promise<boolean> {
     return new Promise((resolve, reject) => {
-      const timer = this.instance.clock.setTimer(() => resolve(false), timeoutMs);
+      const timer = this.instance.clock.setTimer(() => resolve(false), timeoutMs, true);
       promise.then(
         () => {
           timer.cancel();

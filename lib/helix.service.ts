@@ -110,13 +110,17 @@ export class HelixService {
     const reached = this.#reachSyncPoint();
     if (timeoutMs === undefined) return reached;
     return new Promise((resolve, reject) => {
-      const timer = this.instance.clock.setTimer(() => {
-        const cause = new Error(`Not in sync within ${timeoutMs} ms`);
-        cause.name = 'TimeoutError';
-        reject(
-          new OperationAbortedError(`syncPoint: ${cause.message}; replay goes on`, 'unknown', { cause }),
-        );
-      }, timeoutMs);
+      const timer = this.instance.clock.setTimer(
+        () => {
+          const cause = new Error(`Not in sync within ${timeoutMs} ms`);
+          cause.name = 'TimeoutError';
+          reject(
+            new OperationAbortedError(`syncPoint: ${cause.message}; replay goes on`, 'unknown', { cause }),
+          );
+        },
+        timeoutMs,
+        true,
+      );
       reached.then(resolve, reject).finally(() => timer.cancel());
     });
   }

@@ -4,8 +4,11 @@ export interface Clock {
   nowMs(): number;
   /** Never goes back; origin unspecified, ms with fractions. */
   monotonicMs(): number;
-  /** Runs `callback` once after `delayMs`. The timer does not keep the process alive. */
-  setTimer(callback: () => void, delayMs: number): Timer;
+  /**
+   * Runs `callback` once after `delayMs`. The timer keeps the process alive only if `keepsAlive` is set: for
+   * waits that the application's own start or end depends on, when there may be no socket yet or any more.
+   */
+  setTimer(callback: () => void, delayMs: number, keepsAlive?: boolean): Timer;
 }
 
 export interface Timer {
@@ -15,8 +18,9 @@ export interface Timer {
 class SystemTimer implements Timer {
   readonly #handle: NodeJS.Timeout;
 
-  constructor(callback: () => void, delayMs: number) {
-    this.#handle = setTimeout(callback, delayMs).unref();
+  constructor(callback: () => void, delayMs: number, keepsAlive: boolean) {
+    this.#handle = setTimeout(callback, delayMs);
+    if (!keepsAlive) this.#handle.unref();
   }
 
   cancel(): void {
@@ -27,7 +31,7 @@ class SystemTimer implements Timer {
 export const systemClock: Clock = {
   nowMs: () => Date.now(),
   monotonicMs: () => performance.now(),
-  setTimer: (callback, delayMs) => new SystemTimer(callback, delayMs),
+  setTimer: (callback, delayMs, keepsAlive = false) => new SystemTimer(callback, delayMs, keepsAlive),
 };
 
 /** Resolves after `delayMs` on the given clock. */

@@ -1,3 +1,4 @@
+import { execFile } from 'node:child_process';
 import { type INestApplication } from '@nestjs/common';
 import request from 'supertest';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -23,6 +24,14 @@ const options = () => ({
   cql: { A: pair.A.options(keyspace), B: pair.B.options(keyspace) },
   writeTimeoutMs: 500,
 });
+function run(command: string, args: readonly string[]): Promise<{ code: number; output: string }> {
+  return new Promise((resolve) => {
+    execFile(command, args, (error, stdout, stderr) => {
+      resolve({ code: typeof error?.code === 'number' ? error.code : 0, output: stdout + stderr });
+    });
+  });
+}
+
 const get = (app: INestApplication, path: string) => request(app.getHttpServer() as never).get(path);
 
 describe('booting', () => {
@@ -67,6 +76,15 @@ describe('booting', () => {
       }
     },
   );
+
+  it('with both down ends the process with the reason, though nothing else keeps it alive', async () => {
+    pair.A.proxy.refuse();
+    pair.B.proxy.refuse();
+    const settings = JSON.stringify({ ...options(), connectTimeoutMs: 1_500 });
+    const ended = await run(process.execPath, ['--import', 'tsx', 'test/e2e/apps/boot.ts', settings]);
+    expect(ended.code).toBe(1);
+    expect(ended.output).toContain('could not connect within connectTimeoutMs = 1500 ms');
+  });
 
   it("with a black hole before B and connect: 'any' waits 2 s for it, then starts", async () => {
     pair.B.proxy.blackHole();
