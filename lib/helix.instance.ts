@@ -147,8 +147,13 @@ export class HelixInstance {
     this.#lostLog.add(
       `A write is lost for ${sideLabel(this.sessions, envelope.cluster)}, operation ${envelope.operationId}: ${errorLabel(error)}`,
     );
+    void this.#tellDropped(envelope, error);
+  }
+
+  async #tellDropped(envelope: Envelope, error: Error): Promise<void> {
     try {
-      this.options.onReplayDropped(envelope, error);
+      // An async function is a valid callback too, and its rejection would end the process.
+      await this.options.onReplayDropped(envelope, error);
     } catch (thrown) {
       this.logger.error(`onReplayDropped threw ${errorLabel(toError(thrown))}`);
     }

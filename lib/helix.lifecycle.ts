@@ -4,6 +4,7 @@ import {
   type Envelope,
   errorLabel,
   NoAvailableClusterError,
+  resolvesWithin,
   SessionClosedError,
   toError,
 } from './core/index.js';
@@ -174,20 +175,7 @@ export class HelixLifecycle implements OnModuleInit, OnApplicationBootstrap, OnA
     await this.#within(timeoutMs, Promise.allSettled([A.close(), B?.close()]));
   }
 
-  /** False if the time was over first. */
-  async #within(timeoutMs: number, promise: Promise<unknown>): Promise<boolean> {
-    return new Promise((resolve, reject) => {
-      const timer = this.instance.clock.setTimer(() => resolve(false), timeoutMs, true);
-      promise.then(
-        () => {
-          timer.cancel();
-          resolve(true);
-        },
-        (error: unknown) => {
-          timer.cancel();
-          reject(toError(error));
-        },
-      );
-    });
+  #within(timeoutMs: number, promise: Promise<unknown>): Promise<boolean> {
+    return resolvesWithin(this.instance.clock, timeoutMs, promise, true);
   }
 }

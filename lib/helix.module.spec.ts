@@ -549,6 +549,30 @@ describe('the end', () => {
     expect(dropped).toEqual([]);
   });
 
+  it.each<[what: string, callback: () => unknown]>([
+    [
+      'throws',
+      () => {
+        throw new Error('broken callback');
+      },
+    ],
+    ['rejects', () => Promise.reject(new Error('broken callback'))],
+  ])('goes on with the next envelope when onReplayDropped %s', async (_what, callback) => {
+    const dropped: string[] = [];
+    const { module, helix, B } = await start({
+      onReplayDropped: ({ operationId }) => {
+        dropped.push(operationId);
+        return callback() as undefined;
+      },
+    });
+    await helix.query(INSERT, [0, 'Ada']).exec();
+    B.isDown = true;
+    for (let i = 1; i < 3; i++) await helix.query(INSERT, [i, 'Ada']).exec();
+    await close(module);
+    expect(dropped).toHaveLength(2);
+    expect(logger.lines.filter((line) => line.includes('onReplayDropped threw Error'))).toHaveLength(2);
+  });
+
   it('reports every envelope the memory queue still held, within shutdownTimeoutMs', async () => {
     const dropped: { operationId: string; cluster: string; error: string }[] = [];
     const { module, helix, B } = await start({

@@ -39,7 +39,7 @@ export interface HelixModuleOptions {
   /** Default `MemoryReplayer` (10,000 envelopes). `false`: what a side misses is lost for it. */
   readonly replayer?: Replayer | false;
   readonly replayWorker?: ReplayWorkerModuleOptions;
-  /** Called for every envelope that could not be kept, also at shutdown. Must not throw. */
+  /** Called for every envelope that could not be kept, also at shutdown. What it throws is logged. */
   readonly onReplayDropped?: (envelope: Envelope, error: Error) => void;
   /**
    * When the application may start. `any` (default): one cluster is up and the other has failed once or had
@@ -74,7 +74,7 @@ export interface ResolvedOptions {
     readonly mode: 'embedded' | 'off';
     readonly executeTimeoutMs: number;
   };
-  readonly onReplayDropped: (envelope: Envelope, error: Error) => void;
+  readonly onReplayDropped: (envelope: Envelope, error: Error) => unknown;
   readonly connect: ConnectMode;
   readonly connectTimeoutMs: number;
   readonly priority: Priority;

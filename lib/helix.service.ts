@@ -5,6 +5,8 @@ import {
   type LaneStats,
   OperationAbortedError,
   type ReplayStats,
+  toError,
+  withTimeout,
 } from './core/index.js';
 import { type HelixInstance } from './helix.instance.js';
 import { type HelixLifecycle } from './helix.lifecycle.js';
@@ -109,20 +111,13 @@ export class HelixService {
     const { timeoutMs } = options;
     const reached = this.#reachSyncPoint();
     if (timeoutMs === undefined) return reached;
-    return new Promise((resolve, reject) => {
-      const timer = this.instance.clock.setTimer(
-        () => {
-          const cause = new Error(`Not in sync within ${timeoutMs} ms`);
-          cause.name = 'TimeoutError';
-          reject(
-            new OperationAbortedError(`syncPoint: ${cause.message}; replay goes on`, 'unknown', { cause }),
-          );
-        },
-        timeoutMs,
-        true,
-      );
-      reached.then(resolve, reject).finally(() => timer.cancel());
-    });
+    const message = `Not in sync within ${timeoutMs} ms; replay goes on`;
+    try {
+      return await withTimeout(this.instance.clock, timeoutMs, reached, message, true);
+    } catch (cause) {
+      if (toError(cause).name !== 'TimeoutError') throw cause;
+      throw new OperationAbortedError(`syncPoint: ${message}`, 'unknown', { cause });
+    }
   }
 
   /** Shuts the instance down as the end of the application would. Never rejects; later calls do nothing more. */

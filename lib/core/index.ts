@@ -10,5 +10,6 @@ export * from './deadlines.js';
 export * from './operation.js';
 export * from './read-path.js';
 export * from './sides.js';
+export * from './time-limit.js';
 export * from './timestamps.js';
 export * from './write-path.js';

@@ -8,6 +8,7 @@ import { type FailedOutcome } from './outcome.js';
 import { type FailoverPolicy } from './ports/failover-policy.js';
 import { type ReadContext, type ReadStrategy } from './ports/read-strategy.js';
 import { errorLabel, sideLabel, type Sides } from './sides.js';
+import { timeoutError } from './time-limit.js';
 
 export interface ReadPathOptions {
   readonly sides: Sides;
@@ -124,10 +125,9 @@ class Read<Result> extends Deadline {
 
   override expire(): void {
     const { path } = this;
-    const error = new Error(
+    const error = timeoutError(
       `No answer from ${sideLabel(path.sides, this.#cluster)} within readTimeoutMs = ${path.deadlines.timeoutMs} ms`,
     );
-    error.name = 'TimeoutError';
     this.#fail({ kind: 'ambiguous', error });
   }
 

@@ -16,6 +16,7 @@ import { type Envelope } from './ports/envelope.js';
 import { type Replayer } from './ports/replayer.js';
 import { type SideStatus, type WriteReceipt } from './receipt.js';
 import { errorLabel, sideLabel, type Sides } from './sides.js';
+import { withTimeout } from './time-limit.js';
 
 export interface SettlementOptions {
   readonly sides: Sides;
@@ -145,23 +146,19 @@ export class Settlement {
     envelopes: readonly Envelope[],
     hand: (replayer: Replayer) => Promise<SideStatus>,
   ): Promise<SideStatus> {
-    const { replayer, onDropped } = this.options;
+    const { replayer, onDropped, clock, enqueueTimeoutMs } = this.options;
     if (!replayer) return 'lost';
     try {
-      return await this.#within(this.options.enqueueTimeoutMs, hand(replayer));
+      return await withTimeout(
+        clock,
+        enqueueTimeoutMs,
+        hand(replayer),
+        `The replayer did not confirm within enqueueTimeoutMs = ${enqueueTimeoutMs} ms`,
+      );
     } catch (error) {
       for (const envelope of envelopes) onDropped(envelope, toError(error));
       return 'lost';
     }
-  }
-
-  #within<T>(timeoutMs: number, promise: Promise<T>): Promise<T> {
-    return new Promise((resolve, reject) => {
-      const timer = this.options.clock.setTimer(() => {
-        reject(new Error(`The replayer did not confirm within enqueueTimeoutMs = ${timeoutMs} ms`));
-      }, timeoutMs);
-      promise.then(resolve, reject).finally(() => timer.cancel());
-    });
   }
 
   #refusal(

@@ -8,6 +8,7 @@ import {
   type Priority,
   SchemaMismatchError,
   sideLabel,
+  timeoutError,
   toError,
   type WriteOperation,
 } from '../core/index.js';
@@ -90,10 +91,9 @@ export abstract class CqlWrite implements WriteOperation {
     this.#expired |= BIT[cluster];
     const { writeTimeoutMs, sessions } = this.context;
     const wasSent = (this.#sent & BIT[cluster]) !== 0;
-    const error = new Error(
+    const error = timeoutError(
       `No answer from ${sideLabel(sessions, cluster)} within writeTimeoutMs = ${writeTimeoutMs} ms`,
     );
-    error.name = 'TimeoutError';
     return { kind: wasSent ? 'ambiguous' : 'unreached', error };
   }
 

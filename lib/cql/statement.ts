@@ -4,7 +4,9 @@ import {
   HazardousStatementError,
   HelixUsageError,
   type PerCluster,
+  resolvesWithin,
   SchemaMismatchError,
+  timeoutError,
   toError,
 } from '../core/index.js';
 import {
@@ -135,9 +137,14 @@ export class Statement {
         }),
       ),
     );
-    await this.#within(timeoutMs, Promise.race([first, all]));
-    if (this.#reference) await this.#within(timeoutMs / 2, all);
-    else for (const cluster of clusters) errors[cluster] ??= timedOut(cluster, timeoutMs);
+    await resolvesWithin(this.clock, timeoutMs, Promise.race([first, all]));
+    if (this.#reference) await resolvesWithin(this.clock, timeoutMs / 2, all);
+    else
+      for (const cluster of clusters) {
+        errors[cluster] ??= timeoutError(
+          `Cluster ${cluster} did not prepare the statement within ${timeoutMs} ms`,
+        );
+      }
     if (this.#reference && !this.#isJudged && !this.#verdict) {
       if (this.sessions.B) await this.#judge(this.#reference, timeoutMs / 2);
       this.#isJudged = true;
@@ -212,16 +219,6 @@ export class Statement {
     return session;
   }
 
-  async #within(timeoutMs: number, promise: Promise<unknown>): Promise<void> {
-    await new Promise<void>((resolve) => {
-      const timer = this.clock.setTimer(resolve, timeoutMs);
-      void promise.then(() => {
-        timer.cancel();
-        resolve();
-      });
-    });
-  }
-
   #refusalByText(): HazardousStatementError | undefined {
     for (const { hazard, what } of this.facts.hazards) {
       if (hazard !== 'listOrCounterArithmetic' && hazard !== 'listIndex')
@@ -243,10 +240,7 @@ export class Statement {
     for (const { keyspace, table } of this.facts.tables) {
       let unsafe: UnsafeColumns | undefined;
       const asked = session.unsafeColumns(keyspace, table).then((columns) => (unsafe = columns));
-      await this.#within(
-        timeoutMs,
-        asked.catch(() => undefined),
-      );
+      await resolvesWithin(this.clock, timeoutMs, asked).catch(() => undefined);
       const found = unsafe ? this.#touched(unsafe) : this.#suspected(prepared);
       if (found) {
         this.#refuse(() => this.#hazardError(found.hazard, found.what));
@@ -325,12 +319,6 @@ export class Statements {
     this.#byText.set(text, statement);
     return statement;
   }
-}
-
-function timedOut(cluster: ClusterId, timeoutMs: number): Error {
-  const error = new Error(`Cluster ${cluster} did not prepare the statement within ${timeoutMs} ms`);
-  error.name = 'TimeoutError';
-  return error;
 }
 
 function isJson(word: string): boolean {

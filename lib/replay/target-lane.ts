@@ -12,10 +12,10 @@ import {
   type ReplayTarget,
   type SettledOutcome,
   toError,
+  withTimeout,
 } from '../core/index.js';
 import { backoffMs, PROBE_BACKOFF, RETRY_BACKOFF } from './backoff.js';
 import { ConcurrencyLimit } from './concurrency-limit.js';
-import { withDeadline } from './deadline.js';
 import { type Gate, type GateEvent, nextGate, PAUSED } from './gate.js';
 import { type ReplayLog, type SafeHooks } from './hooks.js';
 
@@ -124,12 +124,17 @@ export class TargetLane {
   }
 
   async #apply(envelope: Envelope): Promise<SettledOutcome> {
-    const { clock, target, executeTimeoutMs } = this.#on;
+    const { target, executeTimeoutMs } = this.#on;
     try {
-      return await withDeadline(clock, executeTimeoutMs + GRACE_MS, target.apply(envelope, executeTimeoutMs));
+      return await this.#answerOf(target.apply(envelope, executeTimeoutMs), executeTimeoutMs);
     } catch (error) {
       return { kind: 'ambiguous', error: toError(error) };
     }
+  }
+
+  #answerOf<T>(answer: Promise<T>, timeoutMs: number): Promise<T> {
+    const limitMs = timeoutMs + GRACE_MS;
+    return withTimeout(this.#on.clock, limitMs, answer, `The target did not answer within ${limitMs} ms`);
   }
 
   #answered(): void {
@@ -242,9 +247,8 @@ export class TargetLane {
   }
 
   async #askTarget(): Promise<boolean> {
-    const { clock, target } = this.#on;
     try {
-      await withDeadline(clock, PING_TIMEOUT_MS + GRACE_MS, target.ping(PING_TIMEOUT_MS));
+      await this.#answerOf(this.#on.target.ping(PING_TIMEOUT_MS), PING_TIMEOUT_MS);
       return true;
     } catch (error) {
       this.#lastError = toError(error);

@@ -5,6 +5,7 @@ import {
   type Side,
   type Timer,
   toError,
+  withTimeout,
 } from '../../core/index.js';
 import { type CqlClient, type CqlClientOptions, type CqlClientResult } from '../cql-client.js';
 import { type Consistency, consistencyCode, LOCAL_ONE, LOCAL_QUORUM } from '../consistency.js';
@@ -263,21 +264,19 @@ export class CqlSession implements Side {
   /** Resolves when the cluster answers a query within the time. */
   ping(timeoutMs: number): Promise<void> {
     if (!this.#hasConnected) return Promise.reject(this.notConnected());
-    return new Promise((resolve, reject) => {
-      const timer = this.clock.setTimer(() => {
-        reject(new Error(`No answer to a ping within ${timeoutMs} ms`));
-      }, timeoutMs);
-      this.#client
-        .execute('SELECT key FROM system.local', [], {
-          prepare: false,
-          isIdempotent: false,
-          retry: this.#retryPolicy,
-          consistency: LOCAL_ONE,
-          readTimeout: timeoutMs,
-        })
-        .then(() => resolve(), reject)
-        .finally(() => timer.cancel());
+    const answer = this.#client.execute('SELECT key FROM system.local', [], {
+      prepare: false,
+      isIdempotent: false,
+      retry: this.#retryPolicy,
+      consistency: LOCAL_ONE,
+      readTimeout: timeoutMs,
     });
+    return withTimeout(
+      this.clock,
+      timeoutMs,
+      answer.then(() => undefined),
+      `No answer to a ping within ${timeoutMs} ms`,
+    );
   }
 
   notConnected(): NotConnectedError {
