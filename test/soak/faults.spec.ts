@@ -50,8 +50,7 @@ it(`stays equal through ${minutes} minutes of random faults on one side at a tim
   const endMs = Date.now() + minutes * 60_000;
   const { cql, helix } = await startApplication({
     cql: { A: pair.A.options(keyspace), B: pair.B.options(keyspace) },
-    writeTimeoutMs: 300,
-    readTimeoutMs: 300,
+    writeTimeoutMs: 1_000,
   });
   while (Date.now() < endMs) {
     const table = `users_${++rounds}`;
