@@ -16,7 +16,7 @@ export interface Cell {
 export class ModelCluster {
   readonly cells = new Map<string, Cell>();
   weather: Weather = 'well';
-  readonly #hanging: (() => void)[] = [];
+  readonly #hanging: ((weather: Weather) => void)[] = [];
   #doubts = 0;
 
   constructor(
@@ -27,7 +27,7 @@ export class ModelCluster {
   change(weather: Weather): void {
     this.weather = weather;
     if (weather === 'hangs') return;
-    for (const goOn of this.#hanging.splice(0)) goOn();
+    for (const goOn of this.#hanging.splice(0)) goOn(weather);
   }
 
   async write(key: string, cell: Cell): Promise<void> {
@@ -41,8 +41,7 @@ export class ModelCluster {
         if (this.#doubts++ % 2 === 0) this.#apply(key, cell);
         throw new FakeDriverError('ambiguous');
       case 'hangs':
-        await new Promise<void>((resolve) => this.#hanging.push(resolve));
-        if (this.weather === 'down') throw new FakeDriverError('ambiguous');
+        if ((await this.#changed()) === 'down') throw new FakeDriverError('ambiguous');
         this.#apply(key, cell);
         return;
       case 'well':
@@ -53,7 +52,7 @@ export class ModelCluster {
   async ping(): Promise<void> {
     await delay(this.clock, this.latencyMs);
     if (this.weather === 'down') throw new FakeDriverError('unreached');
-    if (this.weather === 'hangs') await new Promise<void>((resolve) => this.#hanging.push(resolve));
+    if (this.weather === 'hangs') await this.#changed();
   }
 
   /** As a replay target does it: never rejects, and answers within the time. */
@@ -71,6 +70,11 @@ export class ModelCluster {
       error: new FakeDriverError('ambiguous'),
     }));
     return Promise.race([answered, late]);
+  }
+
+  /** The weather that ends the hanging. */
+  #changed(): Promise<Weather> {
+    return new Promise((resolve) => this.#hanging.push(resolve));
   }
 
   #apply(key: string, cell: Cell): void {
