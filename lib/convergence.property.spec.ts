@@ -176,7 +176,7 @@ it.each(Object.entries(strategies))(
   'whatever the clusters do, nothing accepted is lost and both end up equal but for dead letters (%s)',
   async (_name, strategy) => {
     await fc.assert(
-      fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
+      fc.asyncProperty(fc.array(step, { maxLength: 40, size: 'max' }), async (steps) => {
         const { clusters, writes, isSettled, stats, letters, lost, inFlight } = await play(steps, strategy());
         expect(isSettled).toBe(true);
         expect(lost).toEqual([]);
