@@ -10,6 +10,7 @@ import {
   timedOut,
   type,
   unreachable,
+  listOf,
 } from '../../test/support/fake-cql-client.js';
 import { Watched } from '../../test/support/fake-operations.js';
 import {
@@ -466,6 +467,36 @@ describe('clusters with other parameter types', () => {
     expect(await helix.query(INSERT, [2, 'Ada']).exec()).toMatchObject({ A: 'applied', B: 'rejected' });
     expect(clients.B.executed).toEqual([]);
     expect(replayer.buried).toMatchObject([{ reason: 'rejected', error: { name: 'SchemaMismatchError' } }]);
+  });
+});
+
+describe('a list that is frozen on A only', () => {
+  const TAGS = 'INSERT INTO t (id, tags) VALUES (?, ?)';
+
+  async function setUpTags() {
+    const fixture = await setUp();
+    const { clients, knows } = fixture;
+    knows(TAGS, columns({ id: type('int'), tags: listOf(type('text')) }));
+    clients.A.tables.set('t', columns({ id: type('int'), tags: listOf(type('text'), true) }));
+    clients.B.tables.set('t', columns({ id: type('int'), tags: listOf(type('text')) }));
+    return fixture;
+  }
+
+  it('is refused on both: replaying it on B would double it', async () => {
+    const { helix, clients } = await setUpTags();
+    expect(await caught(helix.query(TAGS, [1, ['a']]).exec())).toMatchObject({ hazard: 'list' });
+    expect([...clients.A.executed, ...clients.B.executed]).toEqual([]);
+  });
+
+  it('becomes a dead letter for B when B shows it only later, and is refused from then on', async () => {
+    const { helix, clients, replayer } = await setUpTags();
+    clients.B.statements.set(TAGS, unreachable());
+    expect(await helix.query(TAGS, [1, ['a']]).exec()).toMatchObject({ A: 'applied', B: 'queued' });
+    clients.B.statements.set(TAGS, columns({ id: type('int'), tags: listOf(type('text')) }));
+    expect(await helix.query(TAGS, [2, ['a']]).exec()).toMatchObject({ A: 'applied', B: 'rejected' });
+    expect(replayer.buried).toMatchObject([{ reason: 'rejected' }]);
+    expect(await caught(helix.query(TAGS, [3, ['a']]).exec())).toMatchObject({ hazard: 'list' });
+    expect(clients.B.executed).toEqual([]);
   });
 });
 

@@ -2,7 +2,7 @@ import cassandra from 'cassandra-driver';
 import { describe, expect, it } from 'vitest';
 import { setUpCql } from '../../test/support/cql.js';
 import { envelope } from '../../test/support/envelope.js';
-import { columns, invalid, timedOut, type, unreachable } from '../../test/support/fake-cql-client.js';
+import { columns, invalid, listOf, timedOut, type, unreachable } from '../../test/support/fake-cql-client.js';
 import { Watched } from '../../test/support/fake-operations.js';
 import { type Envelope } from '../core/index.js';
 import { CqlReplayTarget } from './index.js';
@@ -116,6 +116,18 @@ describe('CqlReplayTarget', () => {
     clients.B.answerPrepares();
     await clock.settle();
     expect(applied.value).toMatchObject({ kind: 'unreached' });
+    expect(clients.B.executed).toEqual([]);
+  });
+
+  it('does not apply to a cluster whose table has a list that is not frozen', async () => {
+    const { target, queued, clients, knows } = await setUp();
+    const text = 'INSERT INTO t (id, tags) VALUES (?, ?)';
+    const params = columns({ id: type('int'), tags: listOf(type('text')) });
+    knows(text, params);
+    clients.B.tables.set('t', params);
+    const statements = [{ text, signature: parametersSignature(params), params: [null, null] }];
+    const outcome = await target.apply(queued({ statements }), 1_000);
+    expect(outcome).toMatchObject({ kind: 'rejected', error: { hazard: 'list' } });
     expect(clients.B.executed).toEqual([]);
   });
 

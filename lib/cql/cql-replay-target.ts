@@ -3,6 +3,7 @@ import {
   type Clock,
   type EncodedStatement,
   type Envelope,
+  HazardousStatementError,
   type ReplayTarget,
   SchemaMismatchError,
   type SettledOutcome,
@@ -41,7 +42,7 @@ export class CqlReplayTarget implements ReplayTarget {
       await this.#send(envelope, timeoutMs);
       return APPLIED;
     } catch (thrown) {
-      if (thrown instanceof SchemaMismatchError) return { kind: 'rejected', error: thrown };
+      if (thrown instanceof HazardousStatementError) return { kind: 'rejected', error: thrown };
       if (thrown instanceof NotConnectedError) {
         return { kind: isBlockedConnect(thrown) ? 'blocked' : 'unreached', error: thrown };
       }

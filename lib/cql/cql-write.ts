@@ -4,9 +4,9 @@ import {
   type EncodedValue,
   type Envelope,
   type FailedOutcome,
+  HazardousStatementError,
   HelixUsageError,
   type Priority,
-  SchemaMismatchError,
   sideLabel,
   timeoutError,
   toError,
@@ -77,7 +77,7 @@ export abstract class CqlWrite implements WriteOperation {
   }
 
   classify(thrown: unknown, cluster: ClusterId): FailedOutcome {
-    if (thrown instanceof SchemaMismatchError) return { kind: 'rejected', error: thrown };
+    if (thrown instanceof HazardousStatementError) return { kind: 'rejected', error: thrown };
     if (thrown instanceof NotConnectedError) {
       return { kind: isBlockedConnect(thrown) ? 'blocked' : 'unreached', error: thrown };
     }

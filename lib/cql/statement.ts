@@ -44,8 +44,21 @@ function isPositional(params: CqlParams | undefined): params is readonly unknown
 
 export type PrepareErrors = Partial<Record<ClusterId, Error>>;
 
+/** Without an answer about the tables by then, a statement is taken at its worst. */
+const SCHEMA_TIMEOUT_MS = 1_000;
+
 /** How long a statement stays refused for the state of a schema before the clusters are asked again. */
 const RECHECK_MS = 1_000;
+
+interface Hazard {
+  readonly hazard: string;
+  readonly what: string;
+}
+
+/** What a cluster makes of a statement: its types, and the list or counter it would write there. */
+interface JudgedStatement extends PreparedStatement {
+  readonly hazard: Hazard | undefined;
+}
 
 interface Verdict {
   readonly error: () => HazardousStatementError;
@@ -57,10 +70,9 @@ interface Verdict {
 /** One statement text: what it says by itself, and what each cluster says of it once it has prepared it. */
 export class Statement {
   readonly facts: StatementFacts;
-  readonly #prepared: Partial<Record<ClusterId, PreparedStatement | undefined>> = {};
-  readonly #preparing: Partial<Record<ClusterId, Promise<PreparedStatement> | undefined>> = {};
+  readonly #prepared: Partial<Record<ClusterId, JudgedStatement | undefined>> = {};
+  readonly #preparing: Partial<Record<ClusterId, Promise<JudgedStatement> | undefined>> = {};
   #reference: { readonly cluster: ClusterId; readonly prepared: PreparedStatement } | undefined;
-  #isJudged = false;
   /** Why the statement is refused for what the clusters say of their tables and types. */
   #verdict: Verdict | undefined;
 
@@ -74,7 +86,7 @@ export class Statement {
 
   /** Whether parameters can be encoded and the statement is known to be safe to send. */
   get isReady(): boolean {
-    return this.#isJudged;
+    return this.#reference !== undefined;
   }
 
   /** Types of the parameters that {@link bind} encodes for. */
@@ -113,15 +125,14 @@ export class Statement {
       if (this.#verdict.isMismatch) this.sessions[cluster]?.forgetPrepared();
     }
     this.#reference = this.#verdict = undefined;
-    this.#isJudged = false;
   }
 
   #refuse(error: () => HazardousStatementError, isMismatch = false): void {
-    this.#verdict = { error, isMismatch, atMs: this.clock.monotonicMs() };
+    this.#verdict ??= { error, isMismatch, atMs: this.clock.monotonicMs() };
   }
 
   /**
-   * Prepares on every cluster and judges what they say. What goes wrong is returned, not thrown, because it is
+   * Prepares on every cluster. What goes wrong is returned, not thrown, because it is
    * that side's outcome. Waits `timeoutMs` for the first cluster, and half of that for the other: a cluster
    * that hangs must not use up the time of one that is well.
    */
@@ -145,18 +156,22 @@ export class Statement {
           `Cluster ${cluster} did not prepare the statement within ${timeoutMs} ms`,
         );
       }
-    if (this.#reference && !this.#isJudged && !this.#verdict) {
-      if (this.sessions.B) await this.#judge(this.#reference, timeoutMs / 2);
-      this.#isJudged = true;
-    }
     if (this.sessions.B && this.#verdict) throw this.#verdict.error();
     return errors;
   }
 
-  /** Rejects when the cluster cannot be reached, refuses the text, or has other parameter types. */
+  /**
+   * Rejects when the cluster cannot be reached, refuses the text, has other parameter types, or would write a
+   * list or a counter.
+   */
   async prepareOn(cluster: ClusterId): Promise<PreparedStatement> {
     this.#forgetOldVerdict();
     const prepared = (this.#prepared[cluster] ??= await this.#prepareOnce(cluster));
+    if (prepared.hazard) {
+      const { hazard, what } = prepared.hazard;
+      this.#refuse(() => this.#hazardError(hazard, what));
+      throw this.#hazardError(hazard, what);
+    }
     this.#reference ??= { cluster, prepared };
     if (prepared.signature !== this.#reference.prepared.signature) {
       const difference = differences(this.#reference.prepared.columns, prepared.columns);
@@ -205,12 +220,17 @@ export class Statement {
     });
   }
 
-  #prepareOnce(cluster: ClusterId): Promise<PreparedStatement> {
+  #prepareOnce(cluster: ClusterId): Promise<JudgedStatement> {
     const session = this.#session(cluster);
     if (!session.hasConnected) return Promise.reject(session.notConnected());
-    return (this.#preparing[cluster] ??= session.prepare(this.text).finally(() => {
+    return (this.#preparing[cluster] ??= this.#prepareAndJudge(session).finally(() => {
       this.#preparing[cluster] = undefined;
     }));
+  }
+
+  async #prepareAndJudge(session: CqlSession): Promise<JudgedStatement> {
+    const prepared = await session.prepare(this.text);
+    return { ...prepared, hazard: this.sessions.B && (await this.#judge(session, prepared)) };
   }
 
   #session(cluster: ClusterId): CqlSession {
@@ -228,35 +248,26 @@ export class Statement {
   }
 
   /** Whether a list or a counter is written, only the table tells; if it does not, the text is taken at its worst. */
-  async #judge(
-    { cluster, prepared }: { cluster: ClusterId; prepared: PreparedStatement },
-    timeoutMs: number,
-  ): Promise<void> {
-    if (prepared.hasCounter) {
-      this.#refuse(() => this.#hazardError('counter', 'a counter column'));
-      return;
-    }
-    const session = this.#session(cluster);
+  async #judge(session: CqlSession, prepared: PreparedStatement): Promise<Hazard | undefined> {
+    if (prepared.hasCounter) return { hazard: 'counter', what: 'a counter column' };
     for (const { keyspace, table } of this.facts.tables) {
       let unsafe: UnsafeColumns | undefined;
       const asked = session.unsafeColumns(keyspace, table).then((columns) => (unsafe = columns));
-      await resolvesWithin(this.clock, timeoutMs, asked).catch(() => undefined);
+      await resolvesWithin(this.clock, SCHEMA_TIMEOUT_MS, asked).catch(() => undefined);
       const found = unsafe ? this.#touched(unsafe) : this.#suspected(prepared);
-      if (found) {
-        this.#refuse(() => this.#hazardError(found.hazard, found.what));
-        return;
-      }
+      if (found) return found;
     }
+    return undefined;
   }
 
-  #touched({ counters, lists }: UnsafeColumns): { hazard: string; what: string } | undefined {
+  #touched({ counters, lists }: UnsafeColumns): Hazard | undefined {
     // A table with counters has nothing but counters beside its key.
     if (counters[0] !== undefined) return { hazard: 'counter', what: counters[0] };
     const list = lists.find((name) => this.#mentions(name));
     return list === undefined ? undefined : { hazard: 'list', what: list };
   }
 
-  #suspected(prepared: PreparedStatement): { hazard: string; what: string } | undefined {
+  #suspected(prepared: PreparedStatement): Hazard | undefined {
     const byText = this.facts.hazards[0];
     if (byText) return { hazard: 'list', what: byText.what };
     const mayHide = prepared.hasList || this.text.includes('[') || this.#words().some(isJson);

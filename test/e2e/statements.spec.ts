@@ -239,6 +239,16 @@ describe('statements', () => {
     await expect(pair).toBeEqualCellByCell(keyspace, 'drift', 0);
   });
 
+  it('that write a list which is frozen on one cluster only are refused on both', async () => {
+    await pair.A.run(`CREATE TABLE ${keyspace}.half (id int PRIMARY KEY, tags frozen<list<int>>)`);
+    await pair.B.run(`CREATE TABLE ${keyspace}.half (id int PRIMARY KEY, tags list<int>)`);
+    const write = application.cql.query('INSERT INTO half (id, tags) VALUES (1, ?)', [[1]]).exec();
+    await expect(write).rejects.toMatchObject({ hazard: 'list' });
+    for (const cluster of [pair.A, pair.B]) {
+      expect((await cluster.run(`SELECT id FROM ${keyspace}.half`)).rows).toEqual([]);
+    }
+  });
+
   it('that only one cluster refuses succeed as a divergence, with a dead letter that can be requeued', async () => {
     const { cql, helix } = application;
     await pair.A.run(`CREATE TABLE ${keyspace}.missing (id int PRIMARY KEY, name text)`);
