@@ -1,5 +1,6 @@
 import { Logger } from '@nestjs/common';
 import {
+  CallContexts,
   type ClusterId,
   type Clock,
   type Envelope,
@@ -12,7 +13,6 @@ import {
   type ReadStrategy,
   type Replayer,
   sideLabel,
-  systemClock,
   toError,
   WritePath,
   type WriteStrategy,
@@ -25,6 +25,7 @@ import { ReplayWorker } from './replay/index.js';
 export interface HelixInstanceParts {
   readonly name: string;
   readonly options: ResolvedOptions;
+  readonly clock: Clock;
   readonly sessions: PerCluster<CqlSession>;
   readonly readStrategy: ReadStrategy;
   readonly writeStrategy: WriteStrategy;
@@ -59,18 +60,23 @@ class RateLimitedLog {
 /** @internal One pair of clusters, wired: what every provider of an instance is made from. */
 export class HelixInstance {
   readonly logger: Logger;
-  readonly clock: Clock = systemClock;
+  readonly clock: Clock;
   readonly context: CqlContext;
+  /** What decorated methods ask of the calls made inside them. */
+  readonly contexts = new CallContexts();
   /** `undefined` in single-cluster mode, and when replay is off: nothing is ever queued. */
   readonly replayer: Replayer | undefined;
   readonly worker: ReplayWorker | undefined;
   #lost = 0;
-  readonly #lostLog = new RateLimitedLog(this.clock, (message) => this.logger.error(message));
-  readonly #divergenceLog = new RateLimitedLog(this.clock, (message) => this.logger.error(message));
+  readonly #lostLog: RateLimitedLog;
+  readonly #divergenceLog: RateLimitedLog;
 
   constructor(readonly parts: HelixInstanceParts) {
     const { name, options, sessions } = parts;
     this.logger = new Logger(name === DEFAULT_INSTANCE ? 'Helix' : `Helix:${name}`);
+    this.clock = parts.clock;
+    this.#lostLog = new RateLimitedLog(this.clock, (message) => this.logger.error(message));
+    this.#divergenceLog = new RateLimitedLog(this.clock, (message) => this.logger.error(message));
     this.replayer = sessions.B ? parts.replayer : undefined;
     const statements = new Statements(sessions, this.clock);
     this.worker = this.#makeWorker(statements);

@@ -1,5 +1,6 @@
 import { type FactoryProvider, type InjectionToken, type Provider } from '@nestjs/common';
 import {
+  type Clock,
   FailoverPolicy,
   HelixConfigError,
   type PerCluster,
@@ -8,7 +9,7 @@ import {
   systemClock,
   WriteStrategy,
 } from './core/index.js';
-import { CqlSession, HelixCqlService, loadDriver } from './cql/index.js';
+import { CqlSession, type Driver, HelixCqlService, loadDriver } from './cql/index.js';
 import { HelixInstance } from './helix.instance.js';
 import { HelixLifecycle } from './helix.lifecycle.js';
 import { type HelixModuleAsyncOptions, type HelixOptionsFactory } from './helix.module-options.js';
@@ -22,13 +23,15 @@ import { ConcurrentDualWriteStrategy, StickyReadStrategy } from './strategies/in
 /** Every provider of one instance. None does I/O before the application starts. */
 export function createProviders(name: string, async: HelixModuleAsyncOptions): FactoryProvider[] {
   const options = internalToken('options', name);
+  const clock = internalToken('clock', name);
+  const driver = internalToken('driver', name);
   const sessions = internalToken('sessions', name);
   const instance = internalToken('instance', name);
   const lifecycle = internalToken('lifecycle', name);
   const fromOptions = <T>(
     provide: InjectionToken<T>,
-    useFactory: (resolved: ResolvedOptions) => T | undefined,
-  ): FactoryProvider => ({ provide, useFactory, inject: [options] });
+    useFactory: (resolved: ResolvedOptions, on: Clock) => T | undefined,
+  ): FactoryProvider => ({ provide, useFactory, inject: [options, clock] });
   const fromSessions = (cluster: 'A' | 'B'): FactoryProvider => ({
     provide: getHelixSessionToken(cluster, name),
     useFactory: (all: PerCluster<CqlSession>) => all[cluster]?.client,
@@ -41,10 +44,15 @@ export function createProviders(name: string, async: HelixModuleAsyncOptions): F
 
   return [
     optionsProvider(options, name, async),
-    { provide: sessions, useFactory: createSessions, inject: [options] },
+    { provide: clock, useFactory: () => systemClock },
+    { provide: driver, useFactory: loadCqlDriver },
+    { provide: sessions, useFactory: createSessions, inject: [options, driver, clock] },
     fromSessions('A'),
     fromSessions('B'),
-    fromOptions(getHelixToken(ReadStrategy, name), (o) => o.readStrategy ?? new StickyReadStrategy()),
+    fromOptions(
+      getHelixToken(ReadStrategy, name),
+      (o, on) => o.readStrategy ?? new StickyReadStrategy(undefined, on),
+    ),
     fromOptions(
       getHelixToken(WriteStrategy, name),
       (o) => o.writeStrategy ?? new ConcurrentDualWriteStrategy(),
@@ -57,6 +65,7 @@ export function createProviders(name: string, async: HelixModuleAsyncOptions): F
       provide: instance,
       useFactory: (
         resolved: ResolvedOptions,
+        on: Clock,
         all: PerCluster<CqlSession>,
         readStrategy: ReadStrategy,
         writeStrategy: WriteStrategy,
@@ -66,6 +75,7 @@ export function createProviders(name: string, async: HelixModuleAsyncOptions): F
         new HelixInstance({
           name,
           options: resolved,
+          clock: on,
           sessions: all,
           readStrategy,
           writeStrategy,
@@ -74,6 +84,7 @@ export function createProviders(name: string, async: HelixModuleAsyncOptions): F
         }),
       inject: [
         options,
+        clock,
         sessions,
         getHelixToken(ReadStrategy, name),
         getHelixToken(WriteStrategy, name),
@@ -135,13 +146,22 @@ function optionsProvider(provide: symbol, name: string, async: HelixModuleAsyncO
   };
 }
 
-async function createSessions({ cql, clusterNames }: ResolvedOptions): Promise<PerCluster<CqlSession>> {
-  const driver = await loadDriver().catch((cause: unknown) => {
+async function loadCqlDriver(): Promise<Driver> {
+  try {
+    return await loadDriver();
+  } catch (cause) {
     throw new HelixConfigError('`cql` needs cassandra-driver 4.9 or later: npm install cassandra-driver', {
       cause,
     });
-  });
-  const A = new CqlSession(driver, 'A', clusterNames.A, cql.A, systemClock);
+  }
+}
+
+function createSessions(
+  { cql, clusterNames }: ResolvedOptions,
+  driver: Driver,
+  clock: Clock,
+): PerCluster<CqlSession> {
+  const A = new CqlSession(driver, 'A', clusterNames.A, cql.A, clock);
   if (!cql.B) return { A };
-  return { A, B: new CqlSession(driver, 'B', clusterNames.B, cql.B, systemClock) };
+  return { A, B: new CqlSession(driver, 'B', clusterNames.B, cql.B, clock) };
 }

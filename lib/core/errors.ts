@@ -1,4 +1,5 @@
 import { type ClusterId } from './cluster.js';
+import { type WriteReceipt } from './receipt.js';
 
 const HELIX_ERROR = Symbol.for('nestjs-helix:error');
 
@@ -105,9 +106,32 @@ export class ClusterError extends HelixError {
     readonly operation: 'read' | 'write',
     readonly outcome: FailureOutcome,
     options: ErrorOptions,
+    /** Rows an iterator had delivered when it failed. */
+    readonly rowsDelivered?: number,
   ) {
     super(message, options);
   }
+}
+
+/**
+ * The write was applied, but not as far as was asked for: `ack: 'both'` and one side is missing, or what one
+ * side missed could not be kept for replay. `receipt` says what became of it on each side; do not retry blindly.
+ */
+export class PartialWriteError extends HelixError {
+  readonly code = 'HELIX_PARTIAL_WRITE';
+
+  constructor(
+    message: string,
+    readonly receipt: WriteReceipt,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}
+
+/** A page state belongs to another cluster, statement or instance, or is damaged. Nothing was read. */
+export class PageStateError extends HelixError {
+  readonly code = 'HELIX_PAGE_STATE';
 }
 
 /** The replay queue has no room for what it was given. */

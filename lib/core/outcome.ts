@@ -4,11 +4,22 @@ export type Outcome =
   | { readonly kind: 'applied' }
   /** `unreached`: certainly not applied, worth retrying. `blocked`: certainly not applied, will work once
    * somebody acts. `ambiguous`: may or may not have been applied. `rejected`: this side will always refuse it. */
-  | { readonly kind: 'unreached' | 'blocked' | 'ambiguous' | 'rejected'; readonly error: Error }
+  | {
+      readonly kind: 'unreached' | 'blocked' | 'ambiguous' | 'rejected';
+      readonly error: Error;
+      /** What fell with it; see {@link FailureScope}. Default: the call alone, and it counts. */
+      readonly scope?: FailureScope;
+    }
   /** Not tried. */
   | { readonly kind: 'skipped'; readonly reason: SkipReason }
   /** Sent, but not awaited any longer. `settled` never rejects. */
   | { readonly kind: 'pending'; readonly settled: Promise<Outcome> };
+
+/**
+ * `connection`: everything under way on the connection failed for the same reason, which counts once.
+ * `request`: the request's own doing (too many tombstones, say), which says nothing of the cluster.
+ */
+export type FailureScope = 'connection' | 'request';
 
 export type SkipReason = 'draining' | 'breaker' | 'limit' | 'firstRejected';
 

@@ -10,6 +10,6 @@ export {
 export { type CqlContext } from './cql-context.js';
 export { CqlBuilder, CqlQuery } from './cql-query.js';
 export { CqlReplayTarget } from './cql-replay-target.js';
-export { type CqlClusterOptions, CqlSession, loadDriver } from './driver/index.js';
+export { type CqlClusterOptions, CqlSession, type Driver, loadDriver } from './driver/index.js';
 export { HelixCqlService, type OnBothOptions } from './helix-cql.service.js';
 export { type CqlParams, type CqlSessions, Statements } from './statement.js';

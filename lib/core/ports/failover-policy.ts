@@ -1,6 +1,22 @@
+import { type Clock } from '../clock.js';
 import { type ClusterId } from '../cluster.js';
 
-/** Decides when a side is to be avoided. Only transport failures are reported to it, never refusals. */
+/** Closed: in use. Open: avoided. Half-open: avoided, while a ping is asked whether it is well again. */
+export type BreakerState = 'closed' | 'open' | 'half-open';
+
+/** What a policy may do with the pair it watches. */
+export interface PolicyContext {
+  readonly clock: Clock;
+  /** Asks a cluster for a sign of life. Calls share a ping that is under way. */
+  ping(cluster: ClusterId): Promise<void>;
+  /** To be called at each change, once the policy itself is in the new state. */
+  onStateChange(cluster: ClusterId, state: BreakerState): void;
+}
+
+/**
+ * Decides when a side is to be avoided. Only transport failures are reported to it, never refusals, and a
+ * connection that drops is one failure, however many calls were under way on it.
+ */
 export abstract class FailoverPolicy {
   /** True when latencies are to be measured and passed to {@link recordSuccess}. */
   readonly needsLatency?: boolean;
@@ -8,6 +24,12 @@ export abstract class FailoverPolicy {
   abstract shouldFailover(cluster: ClusterId, error: Error): boolean;
   abstract recordSuccess(cluster: ClusterId, latencyMs?: number): void;
   abstract recordFailure(cluster: ClusterId, error: Error): void;
-  /** False: the side is asked last for reads and skipped for writes. */
+  /** False: the side is asked last for reads, skipped for writes, and not replayed to. */
   abstract isAvailable(cluster: ClusterId): boolean;
+  /** State of a side, for status and health. Default: `closed` while it is available, else `open`. */
+  state?(cluster: ClusterId): BreakerState;
+  /** Called once, before the first call. A policy that needs no pings ignores it. */
+  open?(context: PolicyContext): void;
+  /** The instance ends: no ping any more, and no timer. */
+  close?(): void;
 }

@@ -1,0 +1,70 @@
+import { type Clock } from './clock.js';
+import { type ClusterId } from './cluster.js';
+import { toError } from './errors.js';
+import { type FailedOutcome } from './outcome.js';
+import { type BreakerState, type FailoverPolicy } from './ports/failover-policy.js';
+
+/** The policy as both paths use it: it hears only what says something of a cluster, and its mistakes stay its own. */
+export class Failover {
+  readonly #lostConnectionMs = { A: Number.NEGATIVE_INFINITY, B: Number.NEGATIVE_INFINITY };
+
+  constructor(
+    private readonly policy: FailoverPolicy,
+    private readonly clock: Clock,
+    /** The policy threw; the call goes on without it. */
+    private readonly onPolicyError: (error: Error) => void,
+  ) {}
+
+  /** A policy that throws says nothing against the side. */
+  isAvailable(cluster: ClusterId): boolean {
+    try {
+      return this.policy.isAvailable(cluster);
+    } catch (error) {
+      this.onPolicyError(toError(error));
+      return true;
+    }
+  }
+
+  state(cluster: ClusterId): BreakerState {
+    try {
+      return this.policy.state?.(cluster) ?? (this.policy.isAvailable(cluster) ? 'closed' : 'open');
+    } catch (error) {
+      this.onPolicyError(toError(error));
+      return 'closed';
+    }
+  }
+
+  /** A policy that throws does not forbid it. */
+  shouldFailover(cluster: ClusterId, error: Error): boolean {
+    try {
+      return this.policy.shouldFailover(cluster, error);
+    } catch (thrown) {
+      this.onPolicyError(toError(thrown));
+      return true;
+    }
+  }
+
+  recordSuccess(cluster: ClusterId, startedMs: number): void {
+    try {
+      const { policy } = this;
+      if (policy.needsLatency) policy.recordSuccess(cluster, this.clock.monotonicMs() - startedMs);
+      else policy.recordSuccess(cluster);
+    } catch (error) {
+      this.onPolicyError(toError(error));
+    }
+  }
+
+  recordFailure(cluster: ClusterId, { kind, error, scope }: FailedOutcome, startedMs: number): void {
+    if (kind === 'rejected' || scope === 'request') return;
+    if (scope === 'connection') {
+      // What was under way when the connection was lost fell with it.
+      if (startedMs <= this.#lostConnectionMs[cluster]) return;
+      this.#lostConnectionMs[cluster] = this.clock.monotonicMs();
+    }
+    try {
+      this.policy.recordFailure(cluster, error);
+    } catch (thrown) {
+      this.onPolicyError(toError(thrown));
+    }
+  }
+}
