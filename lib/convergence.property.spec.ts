@@ -10,9 +10,10 @@ import {
   DualClusterError,
   type Envelope,
   type FailedOutcome,
+  Failover,
   type LaneStats,
-  WritePath,
   type WriteOperation,
+  WritePath,
   type WriteReceipt,
   type WriteStrategy,
 } from './core/index.js';
@@ -32,6 +33,8 @@ class EncodingReplayer extends MemoryReplayer {
 class ModelWrite implements WriteOperation {
   readonly priority = 'high';
   readonly class = 'idempotent';
+  readonly ack = 'any';
+  readonly isCancelled = false;
   readonly masked = 'a write';
 
   constructor(
@@ -52,6 +55,10 @@ class ModelWrite implements WriteOperation {
 
   expire(): FailedOutcome {
     return { kind: 'ambiguous', error: new FakeDriverError('ambiguous') };
+  }
+
+  cancel(): boolean {
+    return false;
   }
 
   envelope(cluster: ClusterId): Envelope {
@@ -102,8 +109,13 @@ async function play(steps: readonly Step[], strategy: WriteStrategy) {
     sides: { A: { name: 'A', hasConnected: true }, B: { name: 'B', hasConnected: true } },
     clock,
     strategy,
-    policy: new ActiveFailover(),
+    failover: new Failover(new ActiveFailover(), clock, (error) => {
+      throw error;
+    }),
     replayer,
+    maxInFlight: 1_024,
+    onReplayLost: 'report',
+    whenBothFail: 'throw',
     writeTimeoutMs: WRITE_TIMEOUT_MS,
     enqueueTimeoutMs: 500,
     onDropped: (each) => lost.push(each),
@@ -146,7 +158,7 @@ async function play(steps: readonly Step[], strategy: WriteStrategy) {
   for (let i = 0; i < 120 && !settled.isSettled; i++) await clock.advance(1_000);
   const letters = await replayer.deadLetters.list({ limit: 1_000 });
   await worker.stop();
-  const { inFlight } = path;
+  const { inFlight } = path.admissions;
   return {
     clusters,
     writes,

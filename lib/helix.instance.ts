@@ -1,17 +1,22 @@
 import { Logger } from '@nestjs/common';
+import { Subject } from 'rxjs';
 import {
+  type BreakerState,
   CallContexts,
   type ClusterId,
   type Clock,
   type Envelope,
   errorLabel,
+  Failover,
   type FailoverPolicy,
   MonotonicTimestamps,
   OperationIds,
   type PerCluster,
+  ReadLag,
   ReadPath,
   type ReadStrategy,
   type Replayer,
+  type ReplayTarget,
   sideLabel,
   toError,
   WritePath,
@@ -20,7 +25,7 @@ import {
 import { type CqlContext, CqlReplayTarget, type CqlSession, Statements } from './cql/index.js';
 import { type ResolvedOptions } from './helix.options.js';
 import { DEFAULT_INSTANCE } from './helix.tokens.js';
-import { ReplayWorker } from './replay/index.js';
+import { GuardedTarget, ReplayWorker } from './replay/index.js';
 
 export interface HelixInstanceParts {
   readonly name: string;
@@ -33,6 +38,18 @@ export interface HelixInstanceParts {
   /** `undefined`: replay is off. */
   readonly replayer: Replayer | undefined;
 }
+
+/** Something that happened to an instance, for {@link HelixService.events$}. */
+export interface HelixEvent {
+  /** The breaker of a cluster has changed. */
+  readonly type: 'breaker';
+  readonly cluster: ClusterId;
+  readonly state: BreakerState;
+  readonly at: Date;
+}
+
+/** How long a policy's ping may take, in ms. */
+const POLICY_PING_MS = 2_000;
 
 /** At most one error line of a kind in so many ms. */
 const LOG_INTERVAL_MS = 1_000;
@@ -64,9 +81,12 @@ export class HelixInstance {
   readonly context: CqlContext;
   /** What decorated methods ask of the calls made inside them. */
   readonly contexts = new CallContexts();
+  readonly failover: Failover;
   /** `undefined` in single-cluster mode, and when replay is off: nothing is ever queued. */
   readonly replayer: Replayer | undefined;
   readonly worker: ReplayWorker | undefined;
+  readonly events = new Subject<HelixEvent>();
+  #isPolicyClosed = false;
   #lost = 0;
   readonly #lostLog: RateLimitedLog;
   readonly #divergenceLog: RateLimitedLog;
@@ -78,6 +98,9 @@ export class HelixInstance {
     this.#lostLog = new RateLimitedLog(this.clock, (message) => this.logger.error(message));
     this.#divergenceLog = new RateLimitedLog(this.clock, (message) => this.logger.error(message));
     this.replayer = sessions.B ? parts.replayer : undefined;
+    this.failover = new Failover(parts.failoverPolicy, this.clock, (error) =>
+      this.#reportStrategyError(error),
+    );
     const statements = new Statements(sessions, this.clock);
     this.worker = this.#makeWorker(statements);
     this.context = {
@@ -88,10 +111,13 @@ export class HelixInstance {
         sides: sessions,
         clock: this.clock,
         strategy: parts.writeStrategy,
-        policy: parts.failoverPolicy,
+        failover: this.failover,
         replayer: this.replayer,
+        maxInFlight: options.maxInFlight,
         writeTimeoutMs: options.writeTimeoutMs,
         enqueueTimeoutMs: options.enqueueTimeoutMs,
+        whenBothFail: options.whenBothFail,
+        onReplayLost: options.onReplayLost ?? (this.replayer?.durability === 'durable' ? 'throw' : 'report'),
         onDropped: (envelope, error) => this.reportLost(envelope, error),
         onStrategyError: (error) => this.#reportStrategyError(error),
         onDivergence: (cluster, error, operation) => {
@@ -104,13 +130,16 @@ export class HelixInstance {
         sides: sessions,
         clock: this.clock,
         strategy: parts.readStrategy,
-        policy: parts.failoverPolicy,
+        failover: this.failover,
         readTimeoutMs: options.readTimeoutMs,
+        lag: this.replayer && new ReadLag(this.replayer, this.clock, options.maxReadLagMs),
         onStrategyError: (error) => this.#reportStrategyError(error),
       }),
       timestamps: options.timestampProvider ?? this.#defaultTimestamps(),
       ids: new OperationIds(),
+      contexts: this.contexts,
       clock: this.clock,
+      ack: options.ack,
       priority: options.priority,
       writeTimeoutMs: options.writeTimeoutMs,
       readTimeoutMs: options.readTimeoutMs,
@@ -170,15 +199,42 @@ export class HelixInstance {
     return sideLabel(this.sessions, cluster);
   }
 
+  /** Starts what the policy does by itself. */
+  openPolicy(): void {
+    this.parts.failoverPolicy.open?.({
+      clock: this.clock,
+      ping: (cluster) =>
+        this.sessions[cluster]?.ping(POLICY_PING_MS) ?? Promise.reject(new Error(`No cluster ${cluster}`)),
+      onStateChange: (cluster, state) => this.#onBreakerChange(cluster, state),
+    });
+  }
+
+  /** The end: no ping any more, and the last replay may try a side whatever the policy says of it. */
+  closePolicy(): void {
+    this.#isPolicyClosed = true;
+    this.parts.failoverPolicy.close?.();
+  }
+
+  #onBreakerChange(cluster: ClusterId, state: BreakerState): void {
+    if (state === 'open') this.logger.warn(`${this.label(cluster)} is being avoided: its breaker is open`);
+    if (state === 'closed') {
+      this.logger.log(`${this.label(cluster)} is in use again: its breaker is closed`);
+      this.worker?.probe(cluster);
+    }
+    this.events.next({ type: 'breaker', cluster, state, at: new Date(this.clock.nowMs()) });
+  }
+
   #makeWorker(statements: Statements): ReplayWorker | undefined {
     const { options, sessions } = this.parts;
     if (!this.replayer || !sessions.B || options.replayWorker.mode === 'off') return undefined;
+    const targetOn = (session: CqlSession): ReplayTarget =>
+      new GuardedTarget(
+        new CqlReplayTarget(session, statements, this.clock),
+        () => this.#isPolicyClosed || this.failover.isAvailable(session.cluster),
+      );
     return new ReplayWorker({
       replayer: this.replayer,
-      targets: {
-        A: new CqlReplayTarget(sessions.A, statements, this.clock),
-        B: new CqlReplayTarget(sessions.B, statements, this.clock),
-      },
+      targets: { A: targetOn(sessions.A), B: targetOn(sessions.B) },
       namespace: this.name,
       clock: this.clock,
       options: options.replayWorker,

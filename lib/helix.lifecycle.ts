@@ -1,3 +1,4 @@
+import { type ModulesContainer } from '@nestjs/core';
 import { type OnApplicationBootstrap, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import {
   delay,
@@ -10,6 +11,7 @@ import {
 } from './core/index.js';
 import { type CqlSession } from './cql/index.js';
 import { type HelixInstance } from './helix.instance.js';
+import { refuseSharing } from './helix.registrations.js';
 
 /** How long `connect: 'any'` waits for a second cluster that neither answers nor fails. */
 const SECOND_CLUSTER_MS = 2_000;
@@ -21,18 +23,24 @@ const DRAIN_SHARE = 0.9;
 export class HelixLifecycle implements OnModuleInit, OnApplicationBootstrap, OnApplicationShutdown {
   #closing: Promise<void> | undefined;
 
-  constructor(private readonly instance: HelixInstance) {}
+  constructor(
+    private readonly instance: HelixInstance,
+    private readonly modules: ModulesContainer,
+  ) {}
 
   async onModuleInit(): Promise<void> {
     const { parts, sessions, logger } = this.instance;
     if (sessions.B && !parts.replayer) {
       logger.warn('Replay is off: what one cluster misses is lost for it (replayer: false)');
     }
+    refuseSharing(this.instance, this.modules);
     try {
+      this.instance.openPolicy();
       await this.instance.openReplayer();
       await this.#connect();
     } catch (error) {
-      // Nothing may go on connecting behind an application that did not start.
+      // Nothing may go on connecting or pinging behind an application that did not start.
+      this.instance.closePolicy();
       await this.#closeSessions(this.instance.options.shutdownTimeoutMs);
       throw error;
     }
@@ -70,6 +78,7 @@ export class HelixLifecycle implements OnModuleInit, OnApplicationBootstrap, OnA
     readPath.deadlines.expireAll();
     await this.#within(leftUntil(DRAIN_SHARE), writePath.settled());
 
+    instance.closePolicy();
     if (worker && replayer?.durability === 'volatile') {
       const drainMs = leftUntil(DRAIN_SHARE);
       await this.#within(drainMs, worker.drain(drainMs));
@@ -84,6 +93,7 @@ export class HelixLifecycle implements OnModuleInit, OnApplicationBootstrap, OnA
       );
     }
     await this.#closeSessions(leftUntil(1));
+    instance.events.complete();
   }
 
   async #connect(): Promise<void> {

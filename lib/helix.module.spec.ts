@@ -6,7 +6,7 @@ import { columns, FakeCqlClient, invalid, type, unreachable } from '../test/supp
 import { Watched } from '../test/support/fake-operations.js';
 import { RecordingReplayer } from '../test/support/recording-replayer.js';
 import {
-  ActiveFailover,
+  CircuitBreaker,
   ConcurrentDualWriteStrategy,
   type Envelope,
   FailoverPolicy,
@@ -207,7 +207,7 @@ describe('what can be injected', () => {
     expect(all.helix).toBeInstanceOf(HelixService);
     expect(all.readStrategy).toBeInstanceOf(StickyReadStrategy);
     expect(all.writeStrategy).toBeInstanceOf(ConcurrentDualWriteStrategy);
-    expect(all.failoverPolicy).toBeInstanceOf(ActiveFailover);
+    expect(all.failoverPolicy).toBeInstanceOf(CircuitBreaker);
     expect(all.replayer).toBeInstanceOf(MemoryReplayer);
     expect(all.worker).toBeInstanceOf(ReplayWorker);
     expect(all.a).toBe(cql.A);
@@ -666,6 +666,7 @@ describe('HelixService', () => {
     const dropped: string[] = [];
     const { status, helix, B } = await start({
       replayer,
+      onReplayLost: 'report',
       onReplayDropped: ({ operationId }) => dropped.push(operationId),
     });
     await helix.query(INSERT, [0, 'secret']).exec();

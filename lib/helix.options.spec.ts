@@ -162,7 +162,7 @@ describe('a wrong value is refused, and the message says what it is and what it 
   });
 
   const replayerMethods = [
-    ...['open', 'enqueue', 'bury', 'consume', 'position', 'stats', 'snapshot', 'flush', 'close'],
+    ...['open', 'enqueue', 'reserve', 'bury', 'consume', 'position', 'stats', 'snapshot', 'flush', 'close'],
   ];
 
   it.each(replayerMethods)('a replayer without %s()', (missing) => {

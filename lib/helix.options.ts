@@ -34,7 +34,7 @@ export interface HelixModuleOptions {
   readonly readStrategy?: ReadStrategy;
   /** Default `ConcurrentDualWriteStrategy`. */
   readonly writeStrategy?: WriteStrategy;
-  /** Default `ActiveFailover`. */
+  /** Default `CircuitBreaker` (three failures in a row, 30 s). */
   readonly failoverPolicy?: FailoverPolicy;
   /** Default `MemoryReplayer` (10,000 envelopes). `false`: what a side misses is lost for it. */
   readonly replayer?: Replayer | false;
@@ -48,6 +48,32 @@ export interface HelixModuleOptions {
   readonly connect?: ConnectMode;
   /** Time for what `connect` asks for, in ms, before the application fails to start. Default 30,000. */
   readonly connectTimeoutMs?: number;
+  /**
+   * When a write has succeeded. `any` (default): one cluster applied it, and the receipt says what became of it
+   * on the other; `both`: both applied it, or the call throws `PartialWriteError` with the receipt.
+   */
+  readonly ack?: 'any' | 'both';
+  /**
+   * A write that certainly reached neither cluster. `throw` (default): `DualClusterError`, safe to retry; `queue`:
+   * it is queued for both, which needs a durable replayer.
+   */
+  readonly whenBothFail?: 'throw' | 'queue';
+  /**
+   * What one cluster missed could not be kept. `report`: the receipt says `lost`, beside `onReplayDropped`;
+   * `throw`: the call throws `PartialWriteError` as well, and a write for which the queue has no room is refused
+   * before it is sent. Default: `throw` with a durable replayer, else `report`.
+   */
+  readonly onReplayLost?: 'throw' | 'report';
+  /**
+   * Most writes under way to one cluster, 1 or more. Above it the cluster is left out and gets the write by
+   * replay; when both are there, writes are refused with `OverloadedError`. Default 1,024.
+   */
+  readonly maxInFlight?: number;
+  /**
+   * A cluster that has waited longer for something it missed is asked last, in ms, because it would answer with
+   * old rows. Default 5,000.
+   */
+  readonly maxReadLagMs?: number;
   /** Replay priority of writes that do not say. Default `high`. */
   readonly priority?: Priority;
   /** Time of each side for a write, in ms. Default 5,000. */
@@ -77,6 +103,12 @@ export interface ResolvedOptions {
   readonly onReplayDropped: (envelope: Envelope, error: Error) => unknown;
   readonly connect: ConnectMode;
   readonly connectTimeoutMs: number;
+  readonly ack: 'any' | 'both';
+  readonly whenBothFail: 'throw' | 'queue';
+  /** `undefined`: as durable as the replayer. */
+  readonly onReplayLost: 'throw' | 'report' | undefined;
+  readonly maxInFlight: number;
+  readonly maxReadLagMs: number;
   readonly priority: Priority;
   readonly writeTimeoutMs: number;
   readonly readTimeoutMs: number;
@@ -96,6 +128,11 @@ const KNOWN_OPTIONS: readonly (keyof HelixModuleOptions)[] = [
   'onReplayDropped',
   'connect',
   'connectTimeoutMs',
+  'ack',
+  'whenBothFail',
+  'onReplayLost',
+  'maxInFlight',
+  'maxReadLagMs',
   'priority',
   'writeTimeoutMs',
   'readTimeoutMs',
@@ -135,6 +172,14 @@ export function resolveOptions(options: HelixModuleOptions, instance: string): R
     onReplayDropped: check.callback('onReplayDropped', options.onReplayDropped) ?? (() => undefined),
     connect: check.oneOf('connect', options.connect, ['any', 'both', 'lazy']),
     connectTimeoutMs: check.timeout('connectTimeoutMs', options.connectTimeoutMs, 30_000),
+    ack: check.oneOf('ack', options.ack, ['any', 'both']),
+    whenBothFail: check.oneOf('whenBothFail', options.whenBothFail, ['throw', 'queue']),
+    onReplayLost:
+      options.onReplayLost === undefined
+        ? undefined
+        : check.oneOf<'throw' | 'report'>('onReplayLost', options.onReplayLost, ['throw', 'report']),
+    maxInFlight: check.count('maxInFlight', options.maxInFlight, 1_024),
+    maxReadLagMs: check.timeout('maxReadLagMs', options.maxReadLagMs, 5_000),
     priority: check.oneOf('priority', options.priority, ['high', 'low']),
     writeTimeoutMs: check.timeout('writeTimeoutMs', options.writeTimeoutMs, 5_000),
     readTimeoutMs: check.timeout('readTimeoutMs', options.readTimeoutMs, 5_000),
@@ -163,9 +208,17 @@ function checkMethods(check: OptionCheck, options: HelixModuleOptions): void {
     'recordFailure',
     'isAvailable',
   ]);
+  const { replayer } = options;
+  if (options.whenBothFail === 'queue' && !(replayer && replayer.durability === 'durable')) {
+    check.fail(
+      'whenBothFail',
+      "'queue' without a durable replayer",
+      "'throw', or a replayer whose queue outlives the process: in memory a write that neither cluster has would be gone with it",
+    );
+  }
   if (options.replayer !== false) {
     check.methods('replayer', options.replayer, [
-      ...['open', 'enqueue', 'bury', 'consume', 'position', 'stats', 'snapshot', 'flush', 'close'],
+      ...['open', 'enqueue', 'reserve', 'bury', 'consume', 'position', 'stats', 'snapshot', 'flush', 'close'],
     ]);
   }
 }
@@ -235,6 +288,14 @@ class OptionCheck {
     if (value === undefined) return byDefault;
     if (typeof value !== 'number' || !(value >= 1 && value <= MAX_TIMEOUT_MS)) {
       this.fail(option, describe(value), `milliseconds from 1 to ${MAX_TIMEOUT_MS}`);
+    }
+    return value;
+  }
+
+  count(option: string, value: number | undefined, byDefault: number): number {
+    if (value === undefined) return byDefault;
+    if (!Number.isSafeInteger(value) || value < 1) {
+      this.fail(option, describe(value), 'a whole number, 1 or more');
     }
     return value;
   }

@@ -1,4 +1,5 @@
 import { type FactoryProvider, type InjectionToken, type Provider } from '@nestjs/common';
+import { ModulesContainer } from '@nestjs/core';
 import {
   type Clock,
   FailoverPolicy,
@@ -10,13 +11,14 @@ import {
   WriteStrategy,
 } from './core/index.js';
 import { CqlSession, type Driver, HelixCqlService, loadDriver } from './cql/index.js';
+import { HelixCallBinder, HelixCallHost } from './decorators/index.js';
 import { HelixInstance } from './helix.instance.js';
 import { HelixLifecycle } from './helix.lifecycle.js';
 import { type HelixModuleAsyncOptions, type HelixOptionsFactory } from './helix.module-options.js';
 import { type HelixModuleOptions, type ResolvedOptions, resolveOptions } from './helix.options.js';
 import { HelixService } from './helix.service.js';
 import { getHelixSessionToken, getHelixToken, internalToken } from './helix.tokens.js';
-import { ActiveFailover } from './policies/index.js';
+import { CircuitBreaker } from './policies/index.js';
 import { MemoryReplayer, ReplayWorker } from './replay/index.js';
 import { ConcurrentDualWriteStrategy, StickyReadStrategy } from './strategies/index.js';
 
@@ -28,6 +30,7 @@ export function createProviders(name: string, async: HelixModuleAsyncOptions): F
   const sessions = internalToken('sessions', name);
   const instance = internalToken('instance', name);
   const lifecycle = internalToken('lifecycle', name);
+  const calls = getHelixToken(HelixCallHost, name);
   const fromOptions = <T>(
     provide: InjectionToken<T>,
     useFactory: (resolved: ResolvedOptions, on: Clock) => T | undefined,
@@ -39,8 +42,8 @@ export function createProviders(name: string, async: HelixModuleAsyncOptions): F
   });
   const fromInstance = <T>(
     provide: InjectionToken<T>,
-    useFactory: (made: HelixInstance, owner: HelixLifecycle) => T | undefined,
-  ): FactoryProvider => ({ provide, useFactory, inject: [instance, lifecycle] });
+    useFactory: (made: HelixInstance, owner: HelixLifecycle, host: HelixCallHost) => T | undefined,
+  ): FactoryProvider => ({ provide, useFactory, inject: [instance, lifecycle, calls] });
 
   return [
     optionsProvider(options, name, async),
@@ -57,7 +60,7 @@ export function createProviders(name: string, async: HelixModuleAsyncOptions): F
       getHelixToken(WriteStrategy, name),
       (o) => o.writeStrategy ?? new ConcurrentDualWriteStrategy(),
     ),
-    fromOptions(getHelixToken(FailoverPolicy, name), (o) => o.failoverPolicy ?? new ActiveFailover()),
+    fromOptions(getHelixToken(FailoverPolicy, name), (o) => o.failoverPolicy ?? new CircuitBreaker()),
     fromOptions(getHelixToken(Replayer, name), ({ replayer }) =>
       replayer === false ? undefined : (replayer ?? new MemoryReplayer()),
     ),
@@ -94,15 +97,29 @@ export function createProviders(name: string, async: HelixModuleAsyncOptions): F
     },
     {
       provide: lifecycle,
-      useFactory: (made: HelixInstance) => new HelixLifecycle(made),
+      useFactory: (made: HelixInstance, modules: ModulesContainer) => new HelixLifecycle(made, modules),
+      inject: [instance, ModulesContainer],
+    },
+    {
+      provide: calls,
+      useFactory: (made: HelixInstance) => new HelixCallHost(made.contexts),
       inject: [instance],
+    },
+    {
+      provide: internalToken('callBinder', name),
+      useFactory: (host: HelixCallHost, modules: ModulesContainer) =>
+        new HelixCallBinder(name, host, modules),
+      inject: [calls, ModulesContainer],
     },
     fromInstance(getHelixToken(ReplayWorker, name), (made) => made.worker),
     fromInstance(
       getHelixToken(HelixCqlService, name),
-      (made, owner) => new HelixCqlService(made.context, () => owner.close()),
+      (made, owner, host) => new HelixCqlService(made.context, () => owner.close(), host),
     ),
-    fromInstance(getHelixToken(HelixService, name), (made, owner) => new HelixService(made, owner)),
+    fromInstance(
+      getHelixToken(HelixService, name),
+      (made, owner, host) => new HelixService(made, owner, host),
+    ),
   ];
 }
 
@@ -116,6 +133,7 @@ export function exportedTokens(name: string): InjectionToken[] {
     getHelixToken(FailoverPolicy, name),
     getHelixToken(Replayer, name),
     getHelixToken(ReplayWorker, name),
+    getHelixToken(HelixCallHost, name),
     getHelixToken(HelixCqlService, name),
     getHelixToken(HelixService, name),
   ];

@@ -1,4 +1,6 @@
+import { type Observable } from 'rxjs';
 import {
+  type BreakerState,
   type ClusterId,
   type DeadLetterStore,
   HelixConfigError,
@@ -8,7 +10,8 @@ import {
   toError,
   withTimeout,
 } from './core/index.js';
-import { type HelixInstance } from './helix.instance.js';
+import { type CallRunner, type DualWriteCallOptions, type StickyReadCallOptions } from './cql/index.js';
+import { type HelixEvent, type HelixInstance } from './helix.instance.js';
 import { type HelixLifecycle } from './helix.lifecycle.js';
 
 /** One cluster as it looks now. */
@@ -17,10 +20,10 @@ export interface SideState {
   readonly name: string;
   /** Whether the driver believes that a host is up. */
   readonly connected: boolean;
-  readonly breaker: 'closed' | 'open' | 'half-open';
+  readonly breaker: BreakerState;
   /** Written in the background because it is slow. */
   readonly degraded: boolean;
-  /** Calls that wait for this cluster. */
+  /** Requests that are under way to this cluster. */
   readonly inFlight: number;
 }
 
@@ -48,6 +51,7 @@ export class HelixService {
   constructor(
     private readonly instance: HelixInstance,
     private readonly lifecycle: HelixLifecycle,
+    private readonly calls: CallRunner,
   ) {}
 
   /** Name the instance is registered under. */
@@ -92,6 +96,21 @@ export class HelixService {
     };
   }
 
+  /** What happens to the instance, as it happens; completes when it is closed. */
+  get events$(): Observable<HelixEvent> {
+    return this.instance.events.asObservable();
+  }
+
+  /** Replays nothing to a cluster, and does not ask whether it is there, until {@link resumeReplay}. */
+  pauseReplay(cluster: ClusterId): void {
+    this.instance.worker?.pause(cluster);
+  }
+
+  /** Ends {@link pauseReplay}: the cluster is asked whether it is there, then replay goes on. */
+  resumeReplay(cluster: ClusterId): void {
+    this.instance.worker?.resume(cluster);
+  }
+
   /** Asks a cluster for a sign of life; rejects if there is none within `timeoutMs` (default 1,000). */
   ping(cluster: ClusterId, timeoutMs = 1_000): Promise<void> {
     const session = this.instance.sessions[cluster];
@@ -120,6 +139,36 @@ export class HelixService {
     }
   }
 
+  /**
+   * What `@DualWrite` does, for a function: every write through Helix is dual with or without it, and it is not a
+   * transaction.
+   *
+   * ```ts
+   * await helix.dualWrite({ ack: 'both' }, () => this.archive(order));
+   * ```
+   *
+   * @returns what the function returns; promises, generators and Observables keep the context
+   * @throws HelixUsageError wrong options, or a result that no context can be kept for
+   */
+  dualWrite<T>(options: DualWriteCallOptions, call: () => T): T {
+    return this.calls.dualWrite(options, call);
+  }
+
+  /**
+   * What `@StickyRead` does, for a function: all its reads stay on one side. A write inside it throws
+   * `HelixUsageError` unless a nested `dualWrite` or `@DualWrite` wraps it.
+   *
+   * ```ts
+   * const orders = await helix.stickyRead({ key: customer }, () => this.ordersOf(customer));
+   * ```
+   *
+   * @returns what the function returns; promises, generators and Observables keep the context
+   * @throws HelixUsageError wrong options, or a result that no context can be kept for
+   */
+  stickyRead<T>(options: StickyReadCallOptions, call: () => T): T {
+    return this.calls.stickyRead(options, call);
+  }
+
   /** Shuts the instance down as the end of the application would. Never rejects; later calls do nothing more. */
   close(): Promise<void> {
     return this.lifecycle.close();
@@ -134,14 +183,14 @@ export class HelixService {
   }
 
   #sideState(cluster: ClusterId): SideState {
-    const { sessions, context } = this.instance;
+    const { sessions, context, failover } = this.instance;
     const session = sessions[cluster];
     return {
       name: session?.name ?? cluster,
       connected: session?.isConnected ?? false,
-      breaker: context.readPath.isAvailable(cluster) ? 'closed' : 'open',
+      breaker: failover.state(cluster),
       degraded: false,
-      inFlight: context.writePath.inFlight[cluster] + context.readPath.inFlight[cluster],
+      inFlight: context.writePath.admissions.inFlight[cluster] + context.readPath.inFlight[cluster],
     };
   }
 }

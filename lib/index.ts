@@ -1,5 +1,6 @@
 export {
   type ClusterId,
+  type BreakerState,
   type Clock,
   type DeadLetter,
   type DeadLetterFilter,
@@ -15,12 +16,14 @@ export {
   type LaneStats,
   type OperationClass,
   type Outcome,
+  type PolicyContext,
   type Priority,
   type ReadContext,
   type ReplayContext,
   type ReplayLane,
   type ReplayPosition,
   type ReplayStats,
+  type Reservation,
   type SideResult,
   type SideStatus,
   type SideWrite,
@@ -42,6 +45,8 @@ export {
   NoAvailableClusterError,
   OperationAbortedError,
   OverloadedError,
+  PageStateError,
+  PartialWriteError,
   ReadStrategy,
   Replayer,
   ReplayQueueFullError,
@@ -55,16 +60,34 @@ export {
   type ConsistencyName,
   CqlBatch,
   type CqlClient,
+  type CqlClientInfo,
   type CqlClientOptions,
   type CqlClientResult,
   type CqlClientRow,
   type CqlClusterOptions,
+  type CqlColumn,
+  type CqlColumnType,
+  type CqlExecuteOptions,
+  CqlIter,
+  type CqlPage,
   type CqlParams,
   CqlQuery,
+  type CqlResultInfo,
+  CqlResultSet,
   type CqlRow,
+  type DualWriteCallOptions,
   HelixCqlService,
   type OnBothOptions,
+  type StickyReadCallOptions,
 } from './cql/index.js';
+export { type HelixEvent } from './helix.instance.js';
+export {
+  DualWrite,
+  type DualWriteMethodOptions,
+  StickyRead,
+  type StickyReadDecorator,
+  type StickyReadMethodOptions,
+} from './decorators/index.js';
 export { HelixModule } from './helix.module.js';
 export {
   type HelixModuleAsyncOptions,
@@ -84,7 +107,13 @@ export {
   InjectHelix,
   InjectHelixSession,
 } from './helix.tokens.js';
-export { ActiveFailover } from './policies/index.js';
+export {
+  ActiveFailover,
+  CircuitBreaker,
+  type CircuitBreakerOptions,
+  LatencyCircuitBreaker,
+  type LatencyCircuitBreakerOptions,
+} from './policies/index.js';
 export {
   decodeEnvelope,
   encodeEnvelope,
@@ -95,6 +124,7 @@ export {
   UndecodableEnvelopeError,
 } from './replay/index.js';
 export {
+  type ConcurrentDualWriteOptions,
   ConcurrentDualWriteStrategy,
   PrimaryOnlyReadStrategy,
   RoundRobinReadStrategy,

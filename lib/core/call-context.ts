@@ -2,6 +2,12 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { type ClusterId, otherCluster, type Priority } from './cluster.js';
 import { type WriteReceipt } from './receipt.js';
 
+/**
+ * On objects that keep the context they were made in by themselves, so that a decorated method may return them
+ * and whoever gets them may use them anywhere.
+ */
+export const CARRIES_CONTEXT = Symbol.for('nestjs-helix:carriesContext');
+
 /** What a call may set for all reads and writes made inside it; a query's own settings win. */
 export interface CallSettings {
   readonly ack?: 'any' | 'both' | undefined;

@@ -1,8 +1,9 @@
+import { type Admission, release } from './admission.js';
 import { type ClusterId } from './cluster.js';
 import { Deadline } from './deadlines.js';
 import { type Epoch } from './epochs.js';
 import { type WriteOperation } from './operation.js';
-import { APPLIED, isLastHope, type SettledOutcome, SKIPPED_BY_BREAKER } from './outcome.js';
+import { APPLIED, isLastHope, type SettledOutcome } from './outcome.js';
 import { type WriteReceipt } from './receipt.js';
 import { type WritePath } from './write-path.js';
 
@@ -16,6 +17,7 @@ export class ConcurrentWrite extends Deadline {
   constructor(
     private readonly path: WritePath,
     private readonly operation: WriteOperation,
+    private readonly admission: Admission,
     private readonly resolve: (receipt: WriteReceipt | Promise<WriteReceipt>) => void,
     private readonly reject: (error: unknown) => void,
   ) {
@@ -24,18 +26,13 @@ export class ConcurrentWrite extends Deadline {
   }
 
   start(): void {
-    const { path } = this;
+    const { path, admission } = this;
     path.deadlines.add(this);
     this.#startedMs = this.dueMs - path.deadlines.timeoutMs;
-    if (path.isSingle) {
-      this.#attemptA();
-      return;
-    }
-    const skip = path.sideToSkip();
-    if (skip === 'A') this.#a = SKIPPED_BY_BREAKER;
-    else this.#attemptA();
-    if (skip === 'B') this.#b = SKIPPED_BY_BREAKER;
-    else this.#attemptB();
+    this.#a = admission.A;
+    this.#b = admission.B;
+    if (!admission.A) this.#attemptA();
+    if (!admission.B && !path.isSingle) this.#attemptB();
   }
 
   override expire(): void {
@@ -48,24 +45,30 @@ export class ConcurrentWrite extends Deadline {
   }
 
   #attemptA(): void {
-    this.path.inFlight.A++;
+    const { inFlight } = this.path.admissions;
+    inFlight.A++;
     this.operation.attempt('A').then(
       () => {
+        inFlight.A--;
         if (this.#a === undefined) this.#settle('A', APPLIED);
       },
       (error: unknown) => {
+        inFlight.A--;
         if (this.#a === undefined) this.#settle('A', this.operation.classify(error, 'A'));
       },
     );
   }
 
   #attemptB(): void {
-    this.path.inFlight.B++;
+    const { inFlight } = this.path.admissions;
+    inFlight.B++;
     this.operation.attempt('B').then(
       () => {
+        inFlight.B--;
         if (this.#b === undefined) this.#settle('B', APPLIED);
       },
       (error: unknown) => {
+        inFlight.B--;
         if (this.#b === undefined) this.#settle('B', this.operation.classify(error, 'B'));
       },
     );
@@ -73,8 +76,7 @@ export class ConcurrentWrite extends Deadline {
 
   #settle(cluster: ClusterId, outcome: SettledOutcome): void {
     const { path, operation } = this;
-    path.inFlight[cluster]--;
-    path.record(cluster, outcome, this.#startedMs);
+    path.failover.record(cluster, outcome, this.#startedMs);
     if (cluster === 'A') this.#a = outcome;
     else this.#b = outcome;
     const a = this.#a;
@@ -85,10 +87,10 @@ export class ConcurrentWrite extends Deadline {
       if (a.kind === 'applied' && b.kind === 'applied') {
         this.#leave();
         this.resolve({ id: operation.id, timestamp: operation.timestampUs, A: 'applied', B: 'applied' });
-      } else if (isLastHope(a, b)) {
+      } else if (isLastHope(a, b) && path.admissions.hasRoom('A')) {
         this.#a = undefined;
         this.#attemptLate('A');
-      } else if (isLastHope(b, a)) {
+      } else if (isLastHope(b, a) && path.admissions.hasRoom('B')) {
         this.#b = undefined;
         this.#attemptLate('B');
       } else {
@@ -108,7 +110,7 @@ export class ConcurrentWrite extends Deadline {
   #decide(a: SettledOutcome, b: SettledOutcome): void {
     if (this.dueMs !== Number.POSITIVE_INFINITY) this.path.deadlines.remove(this);
     this.path.settlement
-      .settle(this.operation, a, b)
+      .settle(this.operation, a, b, this.admission.reservations)
       .then(this.resolve, this.reject)
       .finally(() => this.path.operations.leave(this.#epoch));
   }
@@ -125,6 +127,8 @@ export class ConcurrentWrite extends Deadline {
 
   #leave(): void {
     if (this.dueMs !== Number.POSITIVE_INFINITY) this.path.deadlines.remove(this);
+    const { reservations } = this.admission;
+    if (reservations.length > 0) release(reservations);
     this.path.operations.leave(this.#epoch);
   }
 }

@@ -1,7 +1,7 @@
 import { type Clock } from './clock.js';
 import { type ClusterId } from './cluster.js';
 import { toError } from './errors.js';
-import { type FailedOutcome } from './outcome.js';
+import { type FailedOutcome, type SettledOutcome } from './outcome.js';
 import { type BreakerState, type FailoverPolicy } from './ports/failover-policy.js';
 
 /** The policy as both paths use it: it hears only what says something of a cluster, and its mistakes stay its own. */
@@ -42,6 +42,11 @@ export class Failover {
       this.onPolicyError(toError(thrown));
       return true;
     }
+  }
+
+  record(cluster: ClusterId, outcome: SettledOutcome, startedMs: number): void {
+    if (outcome.kind === 'applied') this.recordSuccess(cluster, startedMs);
+    else if (outcome.kind !== 'skipped') this.recordFailure(cluster, outcome, startedMs);
   }
 
   recordSuccess(cluster: ClusterId, startedMs: number): void {

@@ -1,4 +1,6 @@
+export * from './admission.js';
 export * from './call-context.js';
+export * from './caller-wait.js';
 export * from './clock.js';
 export * from './cluster.js';
 export * from './epochs.js';
@@ -10,6 +12,7 @@ export * from './receipt.js';
 export * from './decide.js';
 export * from './deadlines.js';
 export * from './operation.js';
+export * from './read-lag.js';
 export * from './read-path.js';
 export * from './sides.js';
 export * from './time-limit.js';

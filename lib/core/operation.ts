@@ -9,6 +9,9 @@ export interface WriteOperation {
   readonly timestampUs: number;
   readonly priority: Priority;
   readonly class: OperationClass;
+  readonly ack: 'any' | 'both';
+  /** The caller went before anything was sent, so nothing ever is. */
+  readonly isCancelled: boolean;
   /** Statement text without literals, for messages. */
   readonly masked: string;
   /** Sends to one side, once; the promise is the driver's own, so that success costs nothing extra. */
@@ -17,6 +20,8 @@ export interface WriteOperation {
   /** The side's time is over: what has not been sent by now must never be. */
   expire(cluster: ClusterId): FailedOutcome;
   envelope(cluster: ClusterId): Envelope;
+  /** The caller has gone. True if nothing has been sent to either side: then nothing ever will be. */
+  cancel(): boolean;
 }
 
 export interface ReadOperation<Result> {

@@ -32,8 +32,14 @@ export type FailedOutcome = Extract<Outcome, { error: Error }>;
 /** Shared by every acknowledged write, so that success allocates nothing. */
 export const APPLIED: { readonly kind: 'applied' } = Object.freeze({ kind: 'applied' });
 
+/** A side that was not tried. */
+export type SkippedOutcome = Extract<Outcome, { kind: 'skipped' }>;
+
 /** Shared by every write that leaves a side out because its breaker is open. */
-export const SKIPPED_BY_BREAKER = Object.freeze({ kind: 'skipped', reason: 'breaker' } as const);
+export const SKIPPED_BY_BREAKER: SkippedOutcome = Object.freeze({ kind: 'skipped', reason: 'breaker' });
+
+/** Shared by every write that leaves a side out because it has `maxInFlight` writes on the wire. */
+export const SKIPPED_BY_LIMIT: SkippedOutcome = Object.freeze({ kind: 'skipped', reason: 'limit' });
 
 /** A side that was left out because it looked bad is tried after all when the other failed to apply. */
 export function isLastHope(outcome: Outcome, other: Outcome): boolean {

@@ -7,8 +7,10 @@ import {
   ClusterError,
   type ClusterId,
   DualClusterError,
+  Failover,
   NoAvailableClusterError,
   otherCluster,
+  type ReadLag,
   ReadPath,
   ReadStrategy,
   SessionClosedError,
@@ -54,6 +56,7 @@ interface Setup {
   readonly single?: boolean;
   readonly neverConnected?: readonly ClusterId[];
   readonly clock?: FakeClock;
+  readonly lag?: ReadLag;
 }
 
 function setUp(setup: Setup = {}) {
@@ -66,8 +69,9 @@ function setUp(setup: Setup = {}) {
     sides: single ? { A } : { A, B },
     clock,
     strategy,
-    policy,
+    failover: new Failover(policy, clock, (error) => strategyErrors.push(error)),
     readTimeoutMs: READ_TIMEOUT_MS,
+    lag: setup.lag,
     onStrategyError: (error) => strategyErrors.push(error),
   });
   const read = (a: SideScript, b: SideScript = 'applied') => new FakeRead(clock, { A: a, B: b });

@@ -1,12 +1,15 @@
+import { type CallContext } from './call-context.js';
+import { abortedBefore, type CallerLimits, untilGone } from './caller-wait.js';
 import { type Clock } from './clock.js';
 import { type ClusterId, otherCluster } from './cluster.js';
 import { Deadline, DeadlineList } from './deadlines.js';
 import { type Epoch, Epochs } from './epochs.js';
 import { closedError, ClusterError, DualClusterError, NoAvailableClusterError, toError } from './errors.js';
+import { type Failover } from './failover.js';
 import { type ReadOperation } from './operation.js';
 import { type FailedOutcome } from './outcome.js';
-import { type FailoverPolicy } from './ports/failover-policy.js';
 import { type ReadContext, type ReadStrategy } from './ports/read-strategy.js';
+import { type ReadLag } from './read-lag.js';
 import { errorLabel, sideLabel, type Sides } from './sides.js';
 import { timeoutError } from './time-limit.js';
 
@@ -14,10 +17,21 @@ export interface ReadPathOptions {
   readonly sides: Sides;
   readonly clock: Clock;
   readonly strategy: ReadStrategy;
-  readonly policy: FailoverPolicy;
+  readonly failover: Failover;
   readonly readTimeoutMs: number;
-  /** A strategy or policy threw; the read went on without it. */
+  /** `undefined`: nothing is replayed, so nobody knows what a side has missed. */
+  readonly lag: ReadLag | undefined;
+  /** A strategy threw; the read went on without it. */
   readonly onStrategyError: (error: Error) => void;
+}
+
+/** What one read asks for beside its operation. */
+export interface ReadCall extends CallerLimits {
+  /** Only this side may answer. */
+  readonly cluster?: ClusterId | undefined;
+  readonly context?: CallContext | undefined;
+  /** No answer by then, in ms: the other side is asked too, and the first answer wins. */
+  readonly hedgeAfterMs?: number | undefined;
 }
 
 /** One read: from the side the strategy names, and from the other one if that fails. */
@@ -26,30 +40,42 @@ export class ReadPath implements ReadContext {
   readonly sides: Sides;
   readonly clock: Clock;
   readonly strategy: ReadStrategy;
-  readonly policy: FailoverPolicy;
+  readonly failover: Failover;
   readonly isSingle: boolean;
   readonly onStrategyError: (error: Error) => void;
   readonly inFlight = { A: 0, B: 0 };
   readonly reads = new Epochs();
+  readonly #lag: ReadLag | undefined;
   #closed = false;
 
   constructor(options: ReadPathOptions) {
     this.sides = options.sides;
     this.clock = options.clock;
     this.strategy = options.strategy;
-    this.policy = options.policy;
+    this.failover = options.failover;
     this.onStrategyError = options.onStrategyError;
     this.isSingle = options.sides.B === undefined;
     this.deadlines = new DeadlineList(options.clock, options.readTimeoutMs);
+    this.#lag = options.lag;
   }
 
-  run<Result>(operation: ReadOperation<Result>): Promise<Result> {
+  run<Result>(operation: ReadOperation<Result>, call?: ReadCall): Promise<Result> {
     if (this.#closed) return Promise.reject(closedError());
+    const { signal, timeoutMs } = call ?? {};
+    if (signal?.aborted) return Promise.reject(abortedBefore(signal, operation.masked));
+    let read: Read<Result> | undefined;
     // A strategy that throws here fails the read it was asked about: the promise rejects with its error.
-    return new Promise((resolve, reject) => {
-      const first = this.isSingle ? 'A' : this.#firstSide();
-      new Read(this, operation, resolve, reject).start(first);
+    const answer = new Promise<Result>((resolve, reject) => {
+      const first = this.isSingle ? 'A' : this.#firstSide(call);
+      read = new Read(this, operation, call, resolve, reject);
+      read.start(first);
     });
+    if (!signal && timeoutMs === undefined) return answer;
+    const abandon = (): 'notApplied' => {
+      read?.abandon();
+      return 'notApplied';
+    };
+    return untilGone({ signal, timeoutMs }, this.clock, answer, abandon, () => operation.masked);
   }
 
   /** Refuses new reads from now on. */
@@ -63,125 +89,128 @@ export class ReadPath implements ReadContext {
   }
 
   isUsable(cluster: ClusterId): boolean {
-    return (this.sides[cluster]?.hasConnected ?? false) && this.isAvailable(cluster);
+    return this.#trouble(cluster) === 0;
   }
 
-  /** What the policy says; one that throws says nothing against the side. */
-  isAvailable(cluster: ClusterId): boolean {
-    try {
-      return this.policy.isAvailable(cluster);
-    } catch (error) {
-      this.onStrategyError(toError(error));
-      return true;
-    }
-  }
-
-  /** The strategy's choice, unless it is known to be bad and the other is not: it is then asked last. */
-  #firstSide(): ClusterId {
-    const chosen = this.strategy.select(this);
+  /** The strategy's choice, unless the other is better off: it is then asked last. */
+  #firstSide(call: ReadCall | undefined): ClusterId {
+    const only = call?.cluster ?? call?.context?.onlySide;
+    if (only) return only;
+    const chosen = this.strategy.select(call?.context ? this.#within(call.context) : this);
+    const trouble = this.#trouble(chosen);
+    if (trouble === 0) return chosen;
     const other = otherCluster(chosen);
-    return !this.isUsable(chosen) && this.isUsable(other) ? other : chosen;
+    return this.#trouble(other) < trouble ? other : chosen;
+  }
+
+  #within({ key, preferred }: CallContext): ReadContext {
+    return {
+      ...(key !== undefined && { key }),
+      ...(preferred && { preferred }),
+      isUsable: (cluster) => this.isUsable(cluster),
+    };
+  }
+
+  /** How little a side is fit to be asked first: 0 it is well, 1 its rows are old, 2 it is avoided, 3 never reached. */
+  #trouble(cluster: ClusterId): number {
+    if (!this.sides[cluster]?.hasConnected) return 3;
+    if (!this.failover.isAvailable(cluster)) return 2;
+    return this.#lag?.isBehind(cluster) ? 1 : 0;
   }
 }
 
-class Read<Result> extends Deadline {
-  #cluster: ClusterId = 'A';
-  #isOver = false;
-  #startedMs = 0;
+/** A read and what has become of it on the sides that were asked. */
+class Read<Result> {
+  isOver = false;
   readonly #epoch: Epoch;
   readonly #errors: Partial<Record<ClusterId, Error>> = {};
+  /** At most two: a second one while the first has not answered is a hedge. */
+  readonly #waiting: ReadAttempt<Result>[] = [];
+  #stopHedge: (() => void) | undefined;
 
   constructor(
-    private readonly path: ReadPath,
-    private readonly operation: ReadOperation<Result>,
+    readonly path: ReadPath,
+    readonly operation: ReadOperation<Result>,
+    private readonly call: ReadCall | undefined,
     private readonly resolve: (result: Result) => void,
     private readonly reject: (error: Error) => void,
   ) {
-    super();
     this.#epoch = path.reads.enter();
   }
 
-  start(cluster: ClusterId): void {
-    const { path } = this;
-    this.#cluster = cluster;
-    path.inFlight[cluster]++;
-    path.deadlines.add(this);
-    this.#startedMs = this.dueMs - path.deadlines.timeoutMs;
-    const onProgress = (): boolean => {
-      if (!this.#isWaitingFor(cluster)) return false;
-      path.deadlines.remove(this);
-      path.deadlines.add(this);
-      return true;
-    };
-    this.operation.attempt(cluster, onProgress).then(
-      (result) => {
-        if (this.#isAnswerOf(cluster)) this.#succeed(result);
-      },
-      (error: unknown) => {
-        if (this.#isAnswerOf(cluster)) this.#fail(this.operation.classify(error, cluster));
-      },
-    );
+  start(first: ClusterId): void {
+    this.#ask(first, false);
+    const hedgeAfterMs = this.call?.hedgeAfterMs;
+    if (hedgeAfterMs !== undefined) this.#hedgeAfter(hedgeAfterMs, otherCluster(first));
   }
 
-  override expire(): void {
-    const { path } = this;
-    const error = timeoutError(
-      `No answer from ${sideLabel(path.sides, this.#cluster)} within readTimeoutMs = ${path.deadlines.timeoutMs} ms`,
-    );
-    this.#fail({ kind: 'ambiguous', error });
+  /** The caller has gone: nothing more is asked, and no answer is waited for. */
+  abandon(): void {
+    if (!this.isOver) this.#end();
   }
 
-  /** False after the deadline: the read has moved on. */
-  #isWaitingFor(cluster: ClusterId): boolean {
-    return !this.#isOver && this.#cluster === cluster && !this.#errors[cluster];
-  }
-
-  #isAnswerOf(cluster: ClusterId): boolean {
-    if (!this.#isWaitingFor(cluster)) return false;
-    this.path.deadlines.remove(this);
-    return true;
-  }
-
-  #succeed(result: Result): void {
-    const { path } = this;
-    const cluster = this.#cluster;
-    this.#isOver = true;
-    path.inFlight[cluster]--;
-    path.reads.leave(this.#epoch);
+  succeeded(attempt: ReadAttempt<Result>, result: Result): void {
+    const { path, call } = this;
+    this.#end(attempt);
+    // A hedge that was faster does not move the reads of a call to the other side.
+    if (!attempt.isHedge) call?.context?.onRead(attempt.cluster);
     this.resolve(result);
+    path.failover.recordSuccess(attempt.cluster, attempt.startedMs);
     try {
-      const { policy } = path;
-      if (policy.needsLatency) policy.recordSuccess(cluster, path.clock.monotonicMs() - this.#startedMs);
-      else policy.recordSuccess(cluster);
-      path.strategy.onSuccess(cluster);
+      path.strategy.onSuccess(attempt.cluster);
     } catch (error) {
       path.onStrategyError(toError(error));
     }
   }
 
-  #fail(outcome: FailedOutcome): void {
-    const cluster = this.#cluster;
+  failed(attempt: ReadAttempt<Result>, outcome: FailedOutcome): void {
+    const { cluster } = attempt;
+    this.#waiting.splice(this.#waiting.indexOf(attempt), 1);
     this.#errors[cluster] = outcome.error;
-    this.path.inFlight[cluster]--;
     if (outcome.kind === 'rejected') {
-      this.#end(this.#clusterError(cluster, outcome.error, 'refused'));
+      this.#fail(this.#clusterError(cluster, outcome.error, 'refused'));
       return;
     }
+    this.path.failover.recordFailure(cluster, outcome, attempt.startedMs);
     const next = this.#nextSide(cluster, outcome.error);
-    if (next) this.start(next);
-    else this.#end(this.#bothFailed() ?? this.#clusterError(cluster, outcome.error, 'failed'));
+    if (this.#waiting.length > 0) return;
+    if (next) this.#ask(next, false);
+    else this.#fail(this.#bothFailed() ?? this.#clusterError(cluster, outcome.error, 'failed'));
+  }
+
+  #ask(cluster: ClusterId, isHedge: boolean): void {
+    const attempt = new ReadAttempt(this, cluster, isHedge);
+    this.#waiting.push(attempt);
+    attempt.start();
+  }
+
+  #hedgeAfter(hedgeAfterMs: number, other: ClusterId): void {
+    const { path } = this;
+    if (path.isSingle || !this.#mayAsk(other)) return;
+    const timer = path.clock.setTimer(() => {
+      if (!this.#errors[other] && this.#waiting.every(({ cluster }) => cluster !== other)) {
+        if (path.isUsable(other)) this.#ask(other, true);
+      }
+    }, hedgeAfterMs);
+    this.#stopHedge = () => timer.cancel();
+  }
+
+  /** False if only one side may answer, and it is the other one. */
+  #mayAsk(cluster: ClusterId): boolean {
+    const only = this.call?.cluster ?? this.call?.context?.onlySide;
+    return only === undefined || only === cluster;
   }
 
   #nextSide(failed: ClusterId, error: Error): ClusterId | undefined {
-    const { policy, strategy, isSingle, onStrategyError } = this.path;
+    const { failover, strategy, isSingle, onStrategyError } = this.path;
+    const other = otherCluster(failed);
+    if (isSingle || !this.#mayAsk(other) || !failover.shouldFailover(failed, error)) return undefined;
     try {
-      policy.recordFailure(failed, error);
-      if (isSingle || !policy.shouldFailover(failed, error)) return undefined;
       const next = strategy.onFailure(failed, error);
       return next !== undefined && !this.#errors[next] ? next : undefined;
     } catch (thrown) {
       onStrategyError(toError(thrown));
-      return isSingle || this.#errors[otherCluster(failed)] ? undefined : otherCluster(failed);
+      return this.#errors[other] ? undefined : other;
     }
   }
 
@@ -202,9 +231,10 @@ class Read<Result> extends Deadline {
     );
   }
 
-  #clusterError(cluster: ClusterId, cause: Error, verb: string): ClusterError {
+  #clusterError(cluster: ClusterId, cause: Error, verb: 'refused' | 'failed'): ClusterError {
+    const why = verb === 'failed' ? this.#whyNotTheOther(cluster) : '';
     return new ClusterError(
-      `${sideLabel(this.path.sides, cluster)} ${verb} the read (${errorLabel(cause)}): ${this.operation.masked}`,
+      `${sideLabel(this.path.sides, cluster)} ${verb} the read (${errorLabel(cause)})${why}: ${this.operation.masked}`,
       cluster,
       'read',
       'notApplied',
@@ -212,9 +242,84 @@ class Read<Result> extends Deadline {
     );
   }
 
-  #end(error: Error): void {
-    this.#isOver = true;
-    this.path.reads.leave(this.#epoch);
+  #whyNotTheOther(cluster: ClusterId): string {
+    if (this.path.isSingle || this.#mayAsk(otherCluster(cluster))) return '';
+    return this.call?.cluster
+      ? '. The other cluster was not asked: what was read before came from this one'
+      : '. The other cluster was not asked: it has not got what this call has written';
+  }
+
+  #fail(error: Error): void {
+    this.#end();
     this.reject(error);
+  }
+
+  #end(answered?: ReadAttempt<Result>): void {
+    this.isOver = true;
+    this.#stopHedge?.();
+    for (const attempt of this.#waiting) if (attempt !== answered) attempt.abandon();
+    this.path.reads.leave(this.#epoch);
+  }
+}
+
+/** A read on its way to one side. */
+class ReadAttempt<Result> extends Deadline {
+  startedMs = 0;
+  #isOver = false;
+
+  constructor(
+    private readonly read: Read<Result>,
+    readonly cluster: ClusterId,
+    readonly isHedge: boolean,
+  ) {
+    super();
+  }
+
+  start(): void {
+    const { path, operation } = this.read;
+    path.inFlight[this.cluster]++;
+    path.deadlines.add(this);
+    this.startedMs = this.dueMs - path.deadlines.timeoutMs;
+    operation.attempt(this.cluster, this.#onProgress).then(
+      (result) => {
+        if (this.#leave()) this.read.succeeded(this, result);
+      },
+      (error: unknown) => {
+        if (this.#leave()) this.read.failed(this, operation.classify(error, this.cluster));
+      },
+    );
+  }
+
+  override expire(): void {
+    const { path } = this.read;
+    this.#isOver = true;
+    path.inFlight[this.cluster]--;
+    const error = timeoutError(
+      `No answer from ${sideLabel(path.sides, this.cluster)} within readTimeoutMs = ${path.deadlines.timeoutMs} ms`,
+    );
+    this.read.failed(this, { kind: 'ambiguous', error });
+  }
+
+  /** Its answer is not waited for any longer. */
+  abandon(): void {
+    this.#leave();
+  }
+
+  readonly #onProgress = (): boolean => {
+    if (this.#isOver) return false;
+    const { deadlines } = this.read.path;
+    deadlines.remove(this);
+    deadlines.add(this);
+    return true;
+  };
+
+  /** False if it has been left before: its answer comes too late. */
+  #leave(): boolean {
+    if (this.#isOver) return false;
+    this.#isOver = true;
+    const { path } = this.read;
+    path.deadlines.remove(this);
+    path.inFlight[this.cluster]--;
+    return true;
   }
 }

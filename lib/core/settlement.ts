@@ -1,3 +1,4 @@
+import { release } from './admission.js';
 import { type Clock } from './clock.js';
 import { type ClusterId } from './cluster.js';
 import { decide, type Decision, type ReplayAction, type ReplayPlan } from './decide.js';
@@ -8,12 +9,14 @@ import {
   DualClusterError,
   type HelixError,
   OverloadedError,
+  PartialWriteError,
+  ReplayQueueFullError,
   toError,
 } from './errors.js';
 import { type WriteOperation } from './operation.js';
 import { type Outcome, type SettledOutcome } from './outcome.js';
 import { type Envelope } from './ports/envelope.js';
-import { type Replayer } from './ports/replayer.js';
+import { type Replayer, type Reservation } from './ports/replayer.js';
 import { type SideStatus, type WriteReceipt } from './receipt.js';
 import { errorLabel, sideLabel, type Sides } from './sides.js';
 import { withTimeout } from './time-limit.js';
@@ -24,10 +27,21 @@ export interface SettlementOptions {
   /** `undefined`: what one side misses is lost for it, as the user asked for. */
   readonly replayer: Replayer | undefined;
   readonly enqueueTimeoutMs: number;
+  /** `throw`: a write that one side will never get is an error to the caller, not only in its receipt. */
+  readonly onReplayLost: 'throw' | 'report';
+  /** `queue`: a write that certainly reached neither side is queued for both. */
+  readonly whenBothFail: 'throw' | 'queue';
   /** An envelope could not be kept. */
   readonly onDropped: (envelope: Envelope, error: Error) => void;
   /** One side refused what the other applied. */
   readonly onDivergence: (cluster: ClusterId, error: Error, operation: WriteOperation) => void;
+}
+
+/** What became of what was handed to the replayer, and why something was not taken. */
+interface Kept {
+  A?: SideStatus;
+  B?: SideStatus;
+  error?: Error;
 }
 
 /** Carries out the pair decision: the receipt or the error for the caller, the queue or the dead letters. */
@@ -37,23 +51,49 @@ export class Settlement {
     private readonly operations: Epochs,
   ) {}
 
-  /** Carries out what the outcomes call for, and answers or throws as they demand. */
-  async settle(operation: WriteOperation, a: Outcome, b: Outcome): Promise<WriteReceipt> {
+  /**
+   * Carries out what the outcomes call for, and answers or throws as they demand. `reservations` are used up by
+   * what is queued, or given back.
+   */
+  async settle(
+    operation: WriteOperation,
+    a: Outcome,
+    b: Outcome,
+    reservations: readonly Reservation[] = [],
+  ): Promise<WriteReceipt> {
+    try {
+      return await this.#settle(operation, a, b, reservations);
+    } finally {
+      release(reservations);
+    }
+  }
+
+  async #settle(
+    operation: WriteOperation,
+    a: Outcome,
+    b: Outcome,
+    reservations: readonly Reservation[],
+  ): Promise<WriteReceipt> {
     const decision = decide(a, b, operation.class);
+    const isPending = a.kind === 'pending' || b.kind === 'pending';
+    if (decision.kind === 'await' || (isPending && operation.ack === 'both')) {
+      return this.#settle(operation, ...(await nextToSettle(a, b)), reservations);
+    }
     switch (decision.kind) {
-      case 'await':
-        return this.settle(operation, ...(await nextToSettle(a, b)));
       case 'receipt':
-        return this.#receipt(operation, decision, a, b);
-      case 'refused': {
-        await this.#replay(operation, decision.replay, { A: a, B: b });
+        return this.#receipt(operation, decision, a, b, reservations);
+      case 'refused':
+        await this.#replay(operation, decision.replay, { A: a, B: b }, reservations);
         throw this.#refusal(operation, decision.by, decision.outcome, decision.by === 'A' ? a : b);
-      }
       case 'bothFailed': {
-        const kept = await this.#replay(operation, decision.replay, { A: a, B: b });
+        if (decision.outcome === 'notApplied' && this.#isQueuedWhenBothFail(operation)) {
+          return this.#queueForBoth(operation, a, b, reservations);
+        }
+        const kept = await this.#replay(operation, decision.replay, { A: a, B: b }, reservations);
         throw this.#bothFailed(operation, decision.outcome, a, b, kept);
       }
       case 'bothDraining':
+        if (this.#isQueuedWhenBothFail(operation)) return this.#queueForBoth(operation, a, b, reservations);
         throw new BothClustersDrainingError(
           `Write refused: both clusters are draining. Nothing was sent: ${operation.masked}`,
         );
@@ -74,6 +114,7 @@ export class Settlement {
     decision: Extract<Decision, { kind: 'receipt' }>,
     a: Outcome,
     b: Outcome,
+    reservations: readonly Reservation[],
   ): Promise<WriteReceipt> {
     for (const [cluster, outcome] of [
       ['A', a],
@@ -82,9 +123,47 @@ export class Settlement {
       if (outcome.kind === 'rejected') this.options.onDivergence(cluster, outcome.error, operation);
       if (outcome.kind === 'pending') this.#settleLater(operation, a, b, outcome.settled, cluster);
     }
-    const kept = await this.#replay(operation, decision.replay, { A: a, B: b });
+    const kept = await this.#replay(operation, decision.replay, { A: a, B: b }, reservations);
     const status = (cluster: ClusterId): SideStatus => kept[cluster] ?? decision[cluster];
-    return { id: operation.id, timestamp: operation.timestampUs, A: status('A'), B: status('B') };
+    const receipt = { id: operation.id, timestamp: operation.timestampUs, A: status('A'), B: status('B') };
+    return this.#checked(operation, receipt, kept.error ?? failureOf(a) ?? failureOf(b));
+  }
+
+  /** Throws if the receipt says less than the caller has asked for. */
+  #checked(operation: WriteOperation, receipt: WriteReceipt, cause: Error | undefined): WriteReceipt {
+    const { A, B } = receipt;
+    const isLost = (A === 'lost' || B === 'lost') && this.options.onReplayLost === 'throw';
+    const isShort = operation.ack === 'both' && !(A === 'applied' && B === 'applied');
+    if (!isLost && !isShort) return receipt;
+    const why = isLost ? 'one side will never get it by itself' : "not acknowledged by both (ack: 'both')";
+    throw new PartialWriteError(
+      `Write incomplete, ${why}: A ${A}, B ${B}${cause ? ` (${errorLabel(cause)})` : ''}. The receipt says what became of it: ${operation.masked}`,
+      receipt,
+      cause && { cause },
+    );
+  }
+
+  #isQueuedWhenBothFail(operation: WriteOperation): boolean {
+    return this.options.whenBothFail === 'queue' && !operation.isCancelled;
+  }
+
+  /** Nothing was sent, or nothing arrived: the queue alone answers for the write. */
+  async #queueForBoth(
+    operation: WriteOperation,
+    a: Outcome,
+    b: Outcome,
+    reservations: readonly Reservation[],
+  ): Promise<WriteReceipt> {
+    let status: SideStatus;
+    try {
+      const envelopes = [operation.envelope('A'), operation.envelope('B')];
+      status = await this.#hand(reservations, (replayer) => replayer.enqueue(envelopes));
+    } catch (error) {
+      const outcome = error instanceof ReplayQueueFullError ? 'notApplied' : 'unknown';
+      throw this.#bothFailed(operation, outcome, a, b, { error: toError(error) });
+    }
+    const receipt = { id: operation.id, timestamp: operation.timestampUs, A: status, B: status };
+    return this.#checked(operation, receipt, failureOf(a) ?? failureOf(b));
   }
 
   /** The caller has its receipt; the side that was pending still gets its row of the table. */
@@ -99,66 +178,70 @@ export class Settlement {
     void settledOutcome(settled)
       .then((outcome) => this.settle(operation, cluster === 'A' ? outcome : a, cluster === 'B' ? outcome : b))
       .catch((error: unknown) => {
-        this.options.onDropped(operation.envelope(cluster), toError(error));
+        // What could not be kept has been reported already.
+        if (!(error instanceof PartialWriteError)) {
+          this.options.onDropped(operation.envelope(cluster), toError(error));
+        }
       })
       .finally(() => this.operations.leave(epoch));
   }
 
-  /** Answers with the status of each side that was to be replayed. */
+  /** Answers with the status of each side that was to be replayed, and why one is lost. */
   async #replay(
     operation: WriteOperation,
     plan: ReplayPlan,
     outcomes: Record<ClusterId, Outcome>,
-  ): Promise<{ A?: SideStatus; B?: SideStatus }> {
-    const status: { A?: SideStatus; B?: SideStatus } = {};
+    reservations: readonly Reservation[],
+  ): Promise<Kept> {
+    const kept: Kept = {};
     const queue = (['A', 'B'] as const).filter((cluster) => plan[cluster] === 'enqueue');
     if (queue.length > 0) {
       const envelopes = queue.map((cluster) => operation.envelope(cluster));
-      const kept = await this.#keep(envelopes, (replayer) => replayer.enqueue(envelopes));
-      for (const cluster of queue) status[cluster] = kept;
+      await this.#keep(kept, envelopes, reservations, (replayer) => replayer.enqueue(envelopes));
     }
     for (const cluster of ['A', 'B'] as const) {
       const reason = plan[cluster];
-      if (reason !== undefined && reason !== 'enqueue') {
-        const bury = await this.#bury(operation, cluster, reason, outcomes[cluster]);
-        if (bury === 'lost') status[cluster] = 'lost';
-      }
+      if (reason === undefined || reason === 'enqueue') continue;
+      const envelope = operation.envelope(cluster);
+      await this.#keep(kept, [envelope], reservations, async (replayer) => {
+        await replayer.bury(envelope, reason, failureOf(outcomes[cluster]));
+        return reason;
+      });
     }
-    return status;
+    return kept;
   }
 
-  #bury(
-    operation: WriteOperation,
-    cluster: ClusterId,
-    reason: Exclude<ReplayAction, 'enqueue'>,
-    outcome: Outcome,
-  ): Promise<SideStatus> {
-    const envelope = operation.envelope(cluster);
-    const error = 'error' in outcome ? outcome.error : undefined;
-    return this.#keep([envelope], async (replayer) => {
-      await replayer.bury(envelope, reason, error);
-      return reason;
-    });
-  }
-
-  /** Hands envelopes to the replayer within its own time limit; what it does not take is lost, loudly. */
+  /** Hands envelopes to the replayer; what it does not take is lost, loudly. */
   async #keep(
+    kept: Kept,
     envelopes: readonly Envelope[],
+    reservations: readonly Reservation[],
+    hand: (replayer: Replayer) => Promise<SideStatus>,
+  ): Promise<void> {
+    let status: SideStatus = 'lost';
+    try {
+      if (this.options.replayer) status = await this.#hand(reservations, hand);
+    } catch (thrown) {
+      kept.error = toError(thrown);
+      for (const envelope of envelopes) this.options.onDropped(envelope, kept.error);
+    }
+    for (const { cluster } of envelopes) kept[cluster] = status;
+  }
+
+  /** Within its own time limit, whatever the caller's is. */
+  #hand(
+    reservations: readonly Reservation[],
     hand: (replayer: Replayer) => Promise<SideStatus>,
   ): Promise<SideStatus> {
-    const { replayer, onDropped, clock, enqueueTimeoutMs } = this.options;
-    if (!replayer) return 'lost';
-    try {
-      return await withTimeout(
-        clock,
-        enqueueTimeoutMs,
-        hand(replayer),
-        `The replayer did not confirm within enqueueTimeoutMs = ${enqueueTimeoutMs} ms`,
-      );
-    } catch (error) {
-      for (const envelope of envelopes) onDropped(envelope, toError(error));
-      return 'lost';
-    }
+    const { replayer, clock, enqueueTimeoutMs } = this.options;
+    if (!replayer) return Promise.reject(new ReplayQueueFullError('There is no replay queue'));
+    release(reservations);
+    return withTimeout(
+      clock,
+      enqueueTimeoutMs,
+      hand(replayer),
+      `The replayer did not confirm within enqueueTimeoutMs = ${enqueueTimeoutMs} ms`,
+    );
   }
 
   #refusal(
@@ -183,22 +266,26 @@ export class Settlement {
     outcome: 'notApplied' | 'unknown',
     a: Outcome,
     b: Outcome,
-    kept: { A?: SideStatus; B?: SideStatus },
+    kept: Kept,
   ): DualClusterError {
     const errors = { A: errorOf(a), B: errorOf(b) };
-    const isQueued = kept.A !== undefined && kept.B !== undefined && kept.A !== 'lost' && kept.B !== 'lost';
-    let advice = 'Nothing was applied; it is safe to retry';
-    if (outcome === 'unknown') {
-      advice = isQueued
-        ? 'It may have been applied; replay will apply it to both'
-        : 'It may have been applied on one of them only, and is not replayed';
-    }
     return new DualClusterError(
-      `Write failed on both clusters (A: ${errorLabel(errors.A)}, B: ${errorLabel(errors.B)}). ${advice}: ${operation.masked}`,
+      `Write failed on both clusters (A: ${errorLabel(errors.A)}, B: ${errorLabel(errors.B)}). ${adviceOn(outcome, kept)}: ${operation.masked}`,
       errors,
       outcome,
     );
   }
+}
+
+function adviceOn(outcome: 'notApplied' | 'unknown', { A, B, error }: Kept): string {
+  const why = error ? ` (${errorLabel(error)})` : '';
+  if (outcome === 'notApplied') {
+    return `Nothing was applied${error ? `, and it could not be queued${why}` : ''}; it is safe to retry`;
+  }
+  const isQueued = A !== undefined && B !== undefined && A !== 'lost' && B !== 'lost';
+  return isQueued
+    ? 'It may have been applied; replay will apply it to both'
+    : `It may have been applied on one of them only, and is not replayed${why}`;
 }
 
 /** Waits until a pending side has settled and answers with both outcomes as they are then. */
@@ -214,7 +301,13 @@ function settledOutcome(settled: Promise<Outcome>): Promise<Outcome> {
   return settled.catch((error: unknown) => ({ kind: 'ambiguous', error: toError(error) }));
 }
 
+function failureOf(outcome: Outcome): Error | undefined {
+  return 'error' in outcome ? outcome.error : undefined;
+}
+
 function errorOf(outcome: Outcome): Error {
-  if ('error' in outcome) return outcome.error;
-  return new Error(outcome.kind === 'skipped' ? `Not tried: ${outcome.reason}` : outcome.kind);
+  return (
+    failureOf(outcome) ??
+    new Error(outcome.kind === 'skipped' ? `Not tried: ${outcome.reason}` : outcome.kind)
+  );
 }

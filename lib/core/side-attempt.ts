@@ -1,7 +1,14 @@
 import { type ClusterId } from './cluster.js';
 import { Deadline } from './deadlines.js';
 import { type WriteOperation } from './operation.js';
-import { APPLIED, type Outcome, type SettledOutcome, SKIPPED_BY_BREAKER } from './outcome.js';
+import {
+  APPLIED,
+  isLastHope,
+  type Outcome,
+  type SettledOutcome,
+  type SkippedOutcome,
+  SKIPPED_BY_BREAKER,
+} from './outcome.js';
 import { type SideWrite } from './ports/write-strategy.js';
 import { type WritePath } from './write-path.js';
 
@@ -14,13 +21,13 @@ export class SideAttempt extends Deadline implements SideWrite {
     private readonly path: WritePath,
     private readonly operation: WriteOperation,
     readonly cluster: ClusterId,
-    private readonly skip: boolean,
+    private readonly skip: SkippedOutcome | undefined,
   ) {
     super();
   }
 
   send(): Promise<Outcome> {
-    return this.skip ? Promise.resolve(SKIPPED_BY_BREAKER) : this.sendAnyway();
+    return this.skip ? Promise.resolve(this.skip) : this.#sendOnce();
   }
 
   get wasSent(): boolean {
@@ -29,11 +36,13 @@ export class SideAttempt extends Deadline implements SideWrite {
 
   /** The outcome if it was sent, without sending it. */
   sent(): Promise<Outcome> {
-    return this.#outcome ?? Promise.resolve(SKIPPED_BY_BREAKER);
+    return this.#outcome ?? Promise.resolve(this.skip ?? SKIPPED_BY_BREAKER);
   }
 
-  sendAnyway(): Promise<Outcome> {
-    return (this.#outcome ??= this.#send());
+  /** The outcome, or a new one if this side was left out and is the write's last hope. */
+  lastHope(outcome: Outcome, other: Outcome): Promise<Outcome> {
+    const isTried = isLastHope(outcome, other) && this.path.admissions.hasRoom(this.cluster);
+    return isTried ? this.#sendOnce() : Promise.resolve(outcome);
   }
 
   override expire(): void {
@@ -42,20 +51,28 @@ export class SideAttempt extends Deadline implements SideWrite {
     settle?.(this.operation.expire(this.cluster));
   }
 
+  #sendOnce(): Promise<Outcome> {
+    return (this.#outcome ??= this.#send());
+  }
+
   #send(): Promise<Outcome> {
     const { path, operation, cluster } = this;
+    const { inFlight } = path.admissions;
     return new Promise((resolve) => {
-      path.inFlight[cluster]++;
+      inFlight[cluster]++;
       path.deadlines.add(this);
       const startedMs = this.dueMs - path.deadlines.timeoutMs;
       this.#settle = (outcome) => {
-        path.inFlight[cluster]--;
-        path.record(cluster, outcome, startedMs);
+        path.failover.record(cluster, outcome, startedMs);
         resolve(outcome);
       };
       operation.attempt(cluster).then(
-        () => this.#answered(APPLIED),
+        () => {
+          inFlight[cluster]--;
+          this.#answered(APPLIED);
+        },
         (error: unknown) => {
+          inFlight[cluster]--;
           if (this.#settle) this.#answered(operation.classify(error, cluster));
         },
       );

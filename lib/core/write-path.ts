@@ -1,24 +1,30 @@
+import { type Admission, type AdmissionOptions, Admissions, release } from './admission.js';
+import { type CallContext } from './call-context.js';
+import { abortedBefore, type CallerLimits, untilGone } from './caller-wait.js';
 import { type Clock } from './clock.js';
-import { type ClusterId } from './cluster.js';
 import { ConcurrentWrite } from './concurrent-write.js';
 import { DeadlineList } from './deadlines.js';
 import { decide } from './decide.js';
 import { Epochs } from './epochs.js';
-import { closedError, HelixUsageError, toError } from './errors.js';
+import { closedError, type FailureOutcome, HelixUsageError, PartialWriteError, toError } from './errors.js';
+import { type Failover } from './failover.js';
 import { type WriteOperation } from './operation.js';
-import { isLastHope, type Outcome, type SettledOutcome } from './outcome.js';
-import { type FailoverPolicy } from './ports/failover-policy.js';
+import { type Outcome } from './outcome.js';
 import { type WriteContext, type WriteStrategy } from './ports/write-strategy.js';
 import { type WriteReceipt } from './receipt.js';
 import { nextToSettle, Settlement, type SettlementOptions } from './settlement.js';
 import { SideAttempt } from './side-attempt.js';
 
-export interface WritePathOptions extends SettlementOptions {
+export interface WritePathOptions extends SettlementOptions, AdmissionOptions {
   readonly strategy: WriteStrategy;
-  readonly policy: FailoverPolicy;
   readonly writeTimeoutMs: number;
-  /** A strategy or policy threw; the write went on with what had been sent. */
+  /** A strategy threw; the write went on with what had been sent. */
   readonly onStrategyError: (error: Error) => void;
+}
+
+/** What one write asks for beside its operation. */
+export interface WriteCall extends CallerLimits {
+  readonly context?: CallContext | undefined;
 }
 
 /**
@@ -29,47 +35,95 @@ export interface WritePathOptions extends SettlementOptions {
  */
 export class WritePath {
   readonly deadlines: DeadlineList;
-  readonly inFlight = { A: 0, B: 0 };
+  readonly admissions: Admissions;
   readonly operations = new Epochs();
   readonly settlement: Settlement;
-  readonly policy: FailoverPolicy;
+  readonly failover: Failover;
   readonly isSingle: boolean;
   readonly clock: Clock;
   #closed = false;
 
   constructor(private readonly options: WritePathOptions) {
-    this.policy = options.policy;
+    this.failover = options.failover;
     this.clock = options.clock;
     this.isSingle = options.sides.B === undefined;
+    this.admissions = new Admissions(options);
     this.settlement = new Settlement(options, this.operations);
     this.deadlines = new DeadlineList(options.clock, options.writeTimeoutMs);
   }
 
-  run(operation: WriteOperation): Promise<WriteReceipt> {
-    return this.#closed ? Promise.reject(closedError()) : this.#run(operation);
-  }
-
-  #run(operation: WriteOperation): Promise<WriteReceipt> {
-    if (this.isSingle || this.options.strategy.sendsBothAtOnce) {
-      return new Promise((resolve, reject) => {
-        new ConcurrentWrite(this, operation, resolve, reject).start();
-      });
-    }
-    return this.#runStrategy(operation);
+  run(operation: WriteOperation, call?: WriteCall): Promise<WriteReceipt> {
+    if (this.#closed) return Promise.reject(closedError());
+    if (!call) return this.#run(operation);
+    if (call.signal?.aborted) return Promise.reject(abortedBefore(call.signal, operation.masked));
+    return this.#attend(
+      this.#run(operation),
+      call,
+      () => left(operation),
+      () => operation.masked,
+    );
   }
 
   /**
    * Runs an operation that must be prepared first. It is accepted now, so a shutdown waits for it and lets it
    * pass.
    */
-  async runPrepared(prepare: () => Promise<WriteOperation>): Promise<WriteReceipt> {
-    this.checkOpen();
+  runPrepared(
+    prepare: () => Promise<WriteOperation>,
+    masked: string,
+    call?: WriteCall,
+  ): Promise<WriteReceipt> {
+    if (this.#closed) return Promise.reject(closedError());
+    if (!call) return this.#runPrepared(prepare);
+    if (call.signal?.aborted) return Promise.reject(abortedBefore(call.signal, masked));
+    let operation: WriteOperation | undefined;
+    let isGone = false;
+    const work = this.#runPrepared(async () => {
+      operation = await prepare();
+      if (isGone) operation.cancel();
+      return operation;
+    });
+    const leave = (): FailureOutcome => {
+      isGone = true;
+      return operation ? left(operation) : 'notApplied';
+    };
+    return this.#attend(work, call, leave, () => masked);
+  }
+
+  #run(operation: WriteOperation): Promise<WriteReceipt> {
+    let admission: Admission;
+    try {
+      admission = this.admissions.admit(operation);
+    } catch (error) {
+      return Promise.reject(toError(error));
+    }
+    if (this.isSingle || this.options.strategy.sendsBothAtOnce) {
+      return new Promise((resolve, reject) => {
+        new ConcurrentWrite(this, operation, admission, resolve, reject).start();
+      });
+    }
+    return this.#runStrategy(operation, admission);
+  }
+
+  async #runPrepared(prepare: () => Promise<WriteOperation>): Promise<WriteReceipt> {
     const epoch = this.operations.enter();
     try {
       return await this.#run(await prepare());
     } finally {
       this.operations.leave(epoch);
     }
+  }
+
+  /** The caller's part of a write: what it learns for its own next reads, and how long it waits. */
+  #attend(
+    work: Promise<WriteReceipt>,
+    { context, signal, timeoutMs }: WriteCall,
+    leave: () => FailureOutcome,
+    describe: () => string,
+  ): Promise<WriteReceipt> {
+    const noted = context ? noteReceipt(work, context) : work;
+    if (!signal && timeoutMs === undefined) return noted;
+    return untilGone({ signal, timeoutMs }, this.clock, noted, leave, describe);
   }
 
   /** Refuses new operations from now on. */
@@ -87,51 +141,13 @@ export class WritePath {
     return this.operations.barrier();
   }
 
-  /**
-   * The side to leave out at first because its breaker is open; never both, and none when there is nobody
-   * to replay what it misses.
-   */
-  sideToSkip(): ClusterId | undefined {
-    if (!this.options.replayer) return undefined;
-    try {
-      const a = this.policy.isAvailable('A');
-      if (a === this.policy.isAvailable('B')) return undefined;
-      return a ? 'B' : 'A';
-    } catch (error) {
-      this.options.onStrategyError(toError(error));
-      return undefined;
-    }
-  }
-
-  /** Tells the policy, whose mistakes must not become the write's. */
-  record(cluster: ClusterId, outcome: SettledOutcome, startedMs: number): void {
-    const { policy } = this;
-    try {
-      switch (outcome.kind) {
-        case 'applied':
-          if (policy.needsLatency) policy.recordSuccess(cluster, this.clock.monotonicMs() - startedMs);
-          else policy.recordSuccess(cluster);
-          break;
-        case 'unreached':
-        case 'blocked':
-        case 'ambiguous':
-          policy.recordFailure(cluster, outcome.error);
-          break;
-        case 'rejected':
-        case 'skipped':
-      }
-    } catch (error) {
-      this.options.onStrategyError(toError(error));
-    }
-  }
-
-  async #runStrategy(operation: WriteOperation): Promise<WriteReceipt> {
+  async #runStrategy(operation: WriteOperation, admission: Admission): Promise<WriteReceipt> {
     const epoch = this.operations.enter();
+    const { reservations } = admission;
     try {
-      const skip = this.sideToSkip();
-      const a = new SideAttempt(this, operation, 'A', skip === 'A');
-      const b = new SideAttempt(this, operation, 'B', skip === 'B');
-      const context: WriteContext = { ack: 'any', priority: operation.priority };
+      const a = new SideAttempt(this, operation, 'A', admission.A);
+      const b = new SideAttempt(this, operation, 'B', admission.B);
+      const context: WriteContext = { ack: operation.ack, priority: operation.priority };
       let outcomes: readonly [Outcome, Outcome];
       try {
         outcomes = await this.options.strategy.execute(a, b, context);
@@ -149,12 +165,29 @@ export class WritePath {
       }
       return await this.settlement.settle(
         operation,
-        isLastHope(outcomeA, outcomeB) ? await a.sendAnyway() : outcomeA,
-        isLastHope(outcomeB, outcomeA) ? await b.sendAnyway() : outcomeB,
+        await a.lastHope(outcomeA, outcomeB),
+        await b.lastHope(outcomeB, outcomeA),
+        reservations,
       );
     } finally {
+      release(reservations);
       this.operations.leave(epoch);
     }
+  }
+}
+
+function left(operation: WriteOperation): FailureOutcome {
+  return operation.cancel() ? 'notApplied' : 'unknown';
+}
+
+async function noteReceipt(work: Promise<WriteReceipt>, context: CallContext): Promise<WriteReceipt> {
+  try {
+    const receipt = await work;
+    context.onWrite(receipt);
+    return receipt;
+  } catch (error) {
+    if (error instanceof PartialWriteError) context.onWrite(error.receipt);
+    throw error;
   }
 }
 

@@ -5,6 +5,7 @@ import {
   columns,
   type ExecutedBatch,
   type FakeCqlClient,
+  row,
   timedOut,
   type,
   unreachable,
@@ -12,6 +13,7 @@ import {
 import { Watched } from '../../test/support/fake-operations.js';
 import {
   ClusterError,
+  DualClusterError,
   HazardousStatementError,
   HelixConfigError,
   HelixUsageError,
@@ -263,5 +265,60 @@ describe('a batch', () => {
     for (const client of [clients.A, clients.B]) client.answers.push(unreachable());
     const error = await caught(helix.batch('unlogged').add(DELETE, [1]).add(DELETE, [2]));
     expect(error.message).toContain(`unlogged batch of 2: ${DELETE} …`);
+  });
+});
+
+describe('batch().iter()', () => {
+  const drain = async (iter: AsyncIterable<unknown>): Promise<unknown[]> => {
+    const rows: unknown[] = [];
+    for await (const each of iter) rows.push(each);
+    return rows;
+  };
+
+  it('writes the batch to both clusters at once, and has no rows', async () => {
+    const { clock, helix, clients } = await setUp();
+    const iter = helix.batch().add(DELETE, [1]).iter();
+    await clock.settle();
+    expect([clients.A.batches.length, clients.B.batches.length]).toEqual([1, 1]);
+    expect(await drain(iter)).toEqual([]);
+    expect(iter).toMatchObject({ rowCount: 0, pageState: undefined, columns: [], warnings: [] });
+    expect([clients.A.batches.length, clients.B.batches.length]).toEqual([1, 1]);
+  });
+
+  it('has the warnings of both clusters', async () => {
+    const { helix, clients } = await setUp();
+    clients.A.answers.push({ warnings: ['large'] });
+    clients.B.answers.push({ warnings: ['large', 'slow'] });
+    const iter = helix.batch('unlogged').add(DELETE, [1]).iter();
+    await drain(iter);
+    expect(iter.warnings).toEqual(['large', 'slow']);
+  });
+
+  it('iterates what a condition on a single cluster was answered with', async () => {
+    const { helix, clients, knows } = await setUp({ single: true });
+    const conditional = knows(`${INSERT} IF NOT EXISTS`, USER);
+    clients.A.answers.push({ rows: [row({ '[applied]': true })] });
+    const iter = helix.batch().add(conditional, [1, 'Ada']).iter();
+    expect(await drain(iter)).toMatchObject([{ '[applied]': true }]);
+    expect(iter.rowCount).toBe(1);
+  });
+
+  it('throws what the batch fails with when it is iterated', async () => {
+    const { clock, helix, clients } = await setUp();
+    for (const client of [clients.A, clients.B]) client.answers.push(unreachable());
+    const iter = helix.batch().add(DELETE, [1]).iter();
+    // Nobody has looked at it yet.
+    await clock.settle();
+    await expect(drain(iter)).rejects.toThrow(DualClusterError);
+  });
+
+  it('throws at once for a batch that cannot be written', async () => {
+    const { helix } = await setUp();
+    expect(() => helix.batch().iter()).toThrow('batch.iter(): the batch is empty');
+    const conditional = helix.batch().add(`${INSERT} IF NOT EXISTS`, [1, 'Ada']);
+    expect(() => conditional.iter()).toThrow(HazardousStatementError);
+    const used = helix.batch().add(DELETE, [1]);
+    await used.exec();
+    expect(() => used.iter()).toThrow(HelixUsageError);
   });
 });

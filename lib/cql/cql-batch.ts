@@ -1,8 +1,10 @@
 import { HelixUsageError, type WriteReceipt } from '../core/index.js';
 import { CqlBuilder } from './cql-query.js';
 import { type CqlContext } from './cql-context.js';
-import { CqlBatchWrite } from './cql-write.js';
+import { CqlIter } from './cql-iter.js';
+import { CqlBatchWrite, maskedBatch, type WriteSettings } from './cql-write.js';
 import { type CqlParams, type PrepareErrors, snapshot, type Statement } from './statement.js';
+import { WriteAnswers, WrittenPage } from './write-answers.js';
 
 export type BatchKind = 'logged' | 'unlogged' | 'counter';
 
@@ -36,22 +38,44 @@ export class CqlBatch extends CqlBuilder {
 
   /** Writes the batch to both clusters; answers and throws like {@link CqlQuery.exec}. */
   async exec(): Promise<WriteReceipt> {
-    this.use();
-    if (this.#items.length === 0) {
-      throw new HelixUsageError('batch.exec(): the batch is empty; add() at least one statement');
-    }
-    for (const { statement } of this.#items) statement.checkWritable();
-    return this.context.writePath.runPrepared(async () => this.#operation(await this.#prepare()));
+    return this.#write('exec()');
   }
 
-  #operation(errors: PrepareErrors): CqlBatchWrite {
+  /**
+   * Writes the batch at once, like {@link exec}, and iterates what it was answered with: no rows unless it was
+   * conditional, and the `warnings` of both clusters once the iteration has ended. That is also where its failure
+   * is thrown.
+   */
+  iter(): CqlIter {
+    const answers = new WriteAnswers();
+    const written = this.#write('iter()', answers).then(() => answers.page());
+    return new CqlIter(new WrittenPage(written));
+  }
+
+  #write(call: string, answers?: WriteAnswers): Promise<WriteReceipt> {
+    this.use();
+    if (this.#items.length === 0) {
+      throw new HelixUsageError(`batch.${call}: the batch is empty; add() at least one statement`);
+    }
+    const caller = this.writer(call);
+    const statements = this.#items.map(({ statement }) => statement);
+    for (const statement of statements) statement.checkWritable();
+    const settings = this.writeSettings(caller, answers);
+    return this.context.writePath.runPrepared(
+      async () => this.#operation(settings, await this.#prepare()),
+      maskedBatch(this.kind, statements),
+      this.limits(caller),
+    );
+  }
+
+  #operation(settings: WriteSettings, errors: PrepareErrors): CqlBatchWrite {
     // Without types there is nothing to encode for: no side could be prepared, so none will be sent to.
     const isReady = this.#items.every(({ statement }) => statement.isReady);
     const items = this.#items.map(({ statement, params }) => ({
       statement,
       params: isReady ? this.bind(statement, params) : [],
     }));
-    return new CqlBatchWrite(this.context, this.writeSettings, this.kind, items, errors);
+    return new CqlBatchWrite(this.context, settings, this.kind, items, errors);
   }
 
   /** A side that cannot prepare one of the statements cannot take the batch. */

@@ -17,7 +17,32 @@ export interface CqlClient {
 
 export interface CqlClientResult {
   readonly rows: readonly CqlClientRow[] | undefined;
+  /** Hexadecimal; where the next page begins. */
   readonly pageState: string | null;
+  readonly columns?: readonly CqlColumn[] | null;
+  readonly info?: CqlClientInfo;
+}
+
+/** What the driver tells about an execution. */
+export interface CqlClientInfo {
+  readonly queriedHost?: string;
+  readonly achievedConsistency?: number;
+  /** What the server warns of, `null` when there is nothing. */
+  readonly warnings?: readonly string[] | null;
+}
+
+/** A column of a result. */
+export interface CqlColumn {
+  readonly name: string;
+  readonly type: CqlColumnType;
+}
+
+/** Type of a column or parameter as the driver describes it. */
+export interface CqlColumnType {
+  /** One of `types.dataTypes`. */
+  readonly code: number;
+  /** Element types of collections and tuples, `{ name, fields }` of a UDT, class name of a custom type. */
+  readonly info?: unknown;
 }
 
 export interface CqlClientRow {

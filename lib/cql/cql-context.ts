@@ -1,4 +1,5 @@
 import {
+  type CallContexts,
   type Clock,
   type OperationIds,
   type Priority,
@@ -13,12 +14,15 @@ export interface CqlContext {
   readonly namespace: string;
   readonly sessions: CqlSessions;
   readonly statements: Statements;
+  /** What decorated methods ask of the calls made inside them. */
+  readonly contexts: CallContexts;
   readonly writePath: WritePath;
   readonly readPath: ReadPath;
   readonly timestamps: TimestampProvider;
   readonly ids: OperationIds;
   readonly clock: Clock;
   readonly priority: Priority;
+  readonly ack: 'any' | 'both';
   readonly writeTimeoutMs: number;
   readonly readTimeoutMs: number;
 }

@@ -97,7 +97,7 @@ describe('a query', () => {
     const { helix, clients } = await setUp();
     const error = await caught(helix.query(SELECT, [1]).exec());
     expect(error).toBeInstanceOf(HelixUsageError);
-    expect(error.message).toContain('use one(), values() or all()');
+    expect(error.message).toContain('use one(), values(), all(), page() or iter()');
     expect(clients.A.executed).toEqual([]);
   });
 });
@@ -575,7 +575,7 @@ describe('outcomes of the execution', () => {
     await helix.query(INSERT, [1, 'Ada']).exec();
     clients.B.execute = throwing;
     expect(await helix.query(INSERT, [2, 'Ada']).exec()).toMatchObject({ A: 'applied', B: 'queued' });
-    expect(context.writePath.inFlight).toEqual({ A: 0, B: 0 });
+    expect(context.writePath.admissions.inFlight).toEqual({ A: 0, B: 0 });
     const settled = new Watched(context.writePath.settled());
     await clock.settle();
     expect(settled.isSettled).toBe(true);

@@ -1,17 +1,33 @@
 import {
+  type CallContext,
   ClusterError,
   HelixUsageError,
   type Priority,
+  type ReadCall,
   sideLabel,
   toError,
+  type WriteCall,
   type WriteReceipt,
 } from '../core/index.js';
-import { type CqlRow } from './cql-client.js';
+import { type CqlClientResult, type CqlRow } from './cql-client.js';
 import { type Consistency, consistencyCode } from './consistency.js';
 import { type CqlContext } from './cql-context.js';
+import { CqlIter } from './cql-iter.js';
+import { type CqlPage, toPage } from './cql-page.js';
 import { CqlAllRead, CqlPageRead, type ReadSettings } from './cql-read.js';
+import { CqlResultSet } from './cql-result-set.js';
 import { CqlStatementWrite, type WriteSettings } from './cql-write.js';
 import { isEncodingError } from './driver/index.js';
+import { decodePageState } from './page-state.js';
+import { PagedSelect } from './paged-select.js';
+import {
+  checkedAck,
+  checkedPageSize,
+  checkedPriority,
+  checkedSignal,
+  checkedTimeoutMs,
+  checkedTimestampUs,
+} from './settings.js';
 import {
   type BoundValue,
   type CqlParams,
@@ -19,6 +35,7 @@ import {
   snapshot,
   type Statement,
 } from './statement.js';
+import { WriteAnswers, WrittenPage } from './write-answers.js';
 
 /** Settings that a query and a batch share. Each is chainable. */
 export abstract class CqlBuilder {
@@ -28,6 +45,9 @@ export abstract class CqlBuilder {
   #serialConsistency: number | undefined;
   #timestampUs: number | undefined;
   #priority: Priority | undefined;
+  #ack: 'any' | 'both' | undefined;
+  #timeoutMs: number | undefined;
+  #signal: AbortSignal | undefined;
 
   constructor(
     protected readonly context: CqlContext,
@@ -53,23 +73,41 @@ export abstract class CqlBuilder {
    * the text wins over it.
    */
   withTimestamp(timestampUs: number): this {
-    if (!Number.isSafeInteger(timestampUs)) {
-      throw new HelixUsageError(
-        `${this.#what}.withTimestamp(): expected whole microseconds since the epoch, received ${timestampUs}`,
-      );
-    }
-    this.#timestampUs = timestampUs;
+    this.#timestampUs = checkedTimestampUs(timestampUs, `${this.#what}.withTimestamp()`);
     return this;
   }
 
   /** Order of replay if one side misses the write. Default: the instance's `priority`. */
   withPriority(priority: Priority): this {
-    if (!['high', 'low'].includes(priority)) {
-      throw new HelixUsageError(
-        `${this.#what}.withPriority(): expected 'high' or 'low', received '${priority}'`,
-      );
-    }
-    this.#priority = priority;
+    this.#priority = checkedPriority(priority, `${this.#what}.withPriority()`);
+    return this;
+  }
+
+  /**
+   * When a write counts as done: `any` one side has applied it, or `both`; it throws `PartialWriteError` if the
+   * other one has not, which replay makes up for. Default: the instance's `ack`.
+   */
+  ack(ack: 'any' | 'both'): this {
+    this.#ack = checkedAck(ack, `${this.#what}.ack()`);
+    return this;
+  }
+
+  /**
+   * The whole time that the caller waits, in ms; of an iteration: that it waits for each page. When it is over
+   * the call rejects with `OperationAbortedError`; a write that was sent goes on and is replayed as usual. Default:
+   * no limit beside those of the instance for each side.
+   */
+  withTimeout(timeoutMs: number): this {
+    this.#timeoutMs = checkedTimeoutMs(timeoutMs, `${this.#what}.withTimeout()`);
+    return this;
+  }
+
+  /**
+   * Ends the caller's wait, or an iteration, with `OperationAbortedError` when it aborts. A write that was not
+   * sent by then never is; one that was goes on and is replayed as usual.
+   */
+  withSignal(signal: AbortSignal): this {
+    this.#signal = checkedSignal(signal, `${this.#what}.withSignal()`);
     return this;
   }
 
@@ -82,13 +120,50 @@ export abstract class CqlBuilder {
     this.#isUsed = true;
   }
 
-  protected get writeSettings(): WriteSettings {
+  /** The decorated method that writes, if there is one. Throws if it may only read. */
+  protected writer(call: string): CallContext | undefined {
+    const caller = this.context.contexts.current;
+    if (caller && !caller.mayWrite) {
+      throw new HelixUsageError(
+        `${this.#what}.${call}: inside @StickyRead nothing is written; wrap the write in @DualWrite`,
+      );
+    }
+    return caller;
+  }
+
+  // A setting of one's own wins over the caller's, which wins over the instance's.
+
+  protected writeSettings(caller: CallContext | undefined, answers?: WriteAnswers): WriteSettings {
+    const inherited = caller?.settings;
     return {
-      consistency: this.#consistency,
+      consistency: this.#consistency ?? inherited?.consistency,
       serialConsistency: this.#serialConsistency,
       timestampUs: this.#timestampUs,
-      priority: this.#priority,
+      priority: this.#priority ?? inherited?.priority ?? this.context.priority,
+      ack: this.#ack ?? inherited?.ack ?? this.context.ack,
+      answers,
     };
+  }
+
+  protected readSettings(
+    caller: CallContext | undefined,
+    pageSize: number | undefined,
+    pageState: string | undefined,
+  ): ReadSettings {
+    return {
+      consistency: this.#consistency ?? caller?.settings.consistency,
+      serialConsistency: this.#serialConsistency,
+      pageSize,
+      pageState,
+    };
+  }
+
+  /** `undefined` when there is nothing to say, as for most calls. */
+  protected limits(caller: CallContext | undefined): WriteCall | undefined {
+    const signal = this.#signal;
+    const timeoutMs = this.#timeoutMs ?? caller?.settings.timeoutMs;
+    if (!caller && !signal && timeoutMs === undefined) return undefined;
+    return { context: caller, signal, timeoutMs };
   }
 
   protected bind(statement: Statement, params: CqlParams | undefined): BoundValue[] {
@@ -118,6 +193,7 @@ export abstract class CqlBuilder {
  */
 export class CqlQuery<Row = CqlRow> extends CqlBuilder {
   #pageSize: number | undefined;
+  #pageState: string | undefined;
 
   /** @internal */
   constructor(
@@ -130,10 +206,16 @@ export class CqlQuery<Row = CqlRow> extends CqlBuilder {
 
   /** Rows per page. Default: the driver's (5,000). */
   pageSize(rows: number): this {
-    if (!Number.isSafeInteger(rows) || rows < 1) {
-      throw new HelixUsageError(`query.pageSize(): expected a whole number of rows >= 1, received ${rows}`);
-    }
-    this.#pageSize = rows;
+    this.#pageSize = checkedPageSize(rows, 'query.pageSize()');
+    return this;
+  }
+
+  /**
+   * Goes on after the page that this state came with, on the cluster it came from and on no other. The
+   * statement must be the same, and should have the same parameters. `undefined`: from the first page.
+   */
+  pageState(state: string | undefined): this {
+    this.#pageState = state;
     return this;
   }
 
@@ -146,72 +228,143 @@ export class CqlQuery<Row = CqlRow> extends CqlBuilder {
    * @throws HazardousStatementError it would not converge on two clusters; nothing was sent
    */
   exec(): Promise<WriteReceipt> {
-    try {
-      this.use();
-      const statement = this.context.statements.get(this.text);
-      if (statement.facts.kind === 'select') {
-        throw new HelixUsageError(
-          `exec() is for writes; use one(), values() or all() to read: ${statement.facts.masked}`,
-        );
-      }
-      statement.checkWritable();
-      if (!statement.isReady) return this.#prepareAndRun(statement);
-      return this.context.writePath.run(this.#operation(statement, this.params));
-    } catch (error) {
-      return Promise.reject(toError(error));
-    }
+    return this.#write();
   }
 
-  /** First row, or `undefined` if there is none. */
+  /**
+   * First row, or `undefined` if there is none.
+   *
+   * @throws DualClusterError neither cluster answered
+   * @throws ClusterError the cluster refused it; or it failed, and no other can go on from the page state
+   */
   async one(): Promise<Row | undefined> {
-    const { rows } = await this.context.readPath.run(
-      new CqlPageRead(this.context, this.#select('one'), this.params, this.#readSettings),
-    );
+    const { rows } = await this.#firstPage('one');
     return rows?.[0] as Row | undefined;
   }
 
   /** First row by position, or `undefined` if there is none. */
   async values(): Promise<unknown[] | undefined> {
-    const { rows } = await this.context.readPath.run(
-      new CqlPageRead(this.context, this.#select('values'), this.params, this.#readSettings),
-    );
+    const { rows } = await this.#firstPage('values');
     return rows?.[0]?.values();
   }
 
   /** Every row of every page, all from one cluster; starts over on the other if that one fails. */
   async all(): Promise<Row[]> {
+    const { statement, settings, call } = this.#read('all');
     const rows = await this.context.readPath.run(
-      new CqlAllRead(this.context, this.#select('all'), this.params, this.#readSettings),
+      new CqlAllRead(this.context, statement, snapshot(this.params), settings),
+      call,
     );
     return rows as Row[];
   }
 
-  get #readSettings(): ReadSettings {
-    const { consistency, serialConsistency } = this.writeSettings;
-    return { consistency, serialConsistency, pageSize: this.#pageSize };
+  /** One page, with what is known about it. */
+  async page(): Promise<CqlPage<Row>> {
+    const pages = this.#pages('page');
+    return toPage(pages, await pages.firstPage());
   }
 
-  #select(call: string): Statement {
-    this.use();
-    const statement = this.context.statements.get(this.text);
-    if (statement.facts.kind !== 'select') {
-      throw new HelixUsageError(`${call}() is for SELECT; use exec() to write: ${statement.facts.masked}`);
+  /**
+   * Row after row, without holding more than one page.
+   *
+   * @throws PageStateError the state belongs elsewhere or is damaged. What clusters do wrong is thrown by the
+   *   iteration
+   */
+  iter(): CqlIter<Row> {
+    return new CqlIter<Row>(this.#pages('iter'));
+  }
+
+  /** @internal What the statement is decides whether it is read or written. */
+  async resultSet(): Promise<CqlResultSet<Row>> {
+    if (this.context.statements.get(this.text).facts.kind === 'select') {
+      const pages = this.#pages('execute');
+      return new CqlResultSet<Row>(pages, await pages.firstPage());
     }
-    return statement;
+    const answers = new WriteAnswers();
+    const receipt = await this.#write(answers);
+    const page = answers.page();
+    return new CqlResultSet<Row>(new WrittenPage(Promise.resolve(page)), page, receipt);
   }
 
-  #prepareAndRun(statement: Statement): Promise<WriteReceipt> {
+  #firstPage(terminal: string): Promise<CqlClientResult> {
+    const { statement, settings, call } = this.#read(terminal);
+    return this.context.readPath.run(new CqlPageRead(this.context, statement, this.params, settings), call);
+  }
+
+  #pages(terminal: string): PagedSelect {
+    const { statement, settings, call } = this.#read(terminal);
+    return new PagedSelect(this.context, statement, this.params, settings, call);
+  }
+
+  #read(terminal: string): {
+    readonly statement: Statement;
+    readonly settings: ReadSettings;
+    readonly call: ReadCall | undefined;
+  } {
+    this.use();
+    const { context } = this;
+    const statement = context.statements.get(this.text);
+    if (statement.facts.kind !== 'select') {
+      throw new HelixUsageError(
+        `${terminal}() is for SELECT; use exec() to write: ${statement.facts.masked}`,
+      );
+    }
+    const from =
+      this.#pageState === undefined ? undefined : decodePageState(this.#pageState, context, statement);
+    const caller = context.contexts.current;
+    const settings = this.readSettings(caller, this.#pageSize, from?.driverState);
+    const limits = this.limits(caller);
+    if (!limits && !from) return { statement, settings, call: undefined };
+    const hedgeAfterMs = caller?.settings.hedgeAfterMs;
+    return { statement, settings, call: { ...limits, cluster: from?.cluster, hedgeAfterMs } };
+  }
+
+  #write(answers?: WriteAnswers): Promise<WriteReceipt> {
+    try {
+      this.use();
+      const statement = this.context.statements.get(this.text);
+      if (statement.facts.kind === 'select') {
+        throw new HelixUsageError(
+          `exec() is for writes; use one(), values(), all(), page() or iter() to read: ${statement.facts.masked}`,
+        );
+      }
+      const caller = this.writer('exec()');
+      statement.checkWritable();
+      const settings = this.writeSettings(caller, answers);
+      const call = this.limits(caller);
+      if (!statement.isReady) return this.#prepareAndRun(statement, settings, call);
+      return this.context.writePath.run(this.#operation(statement, this.params, settings), call);
+    } catch (error) {
+      return Promise.reject(toError(error));
+    }
+  }
+
+  #prepareAndRun(
+    statement: Statement,
+    settings: WriteSettings,
+    call: WriteCall | undefined,
+  ): Promise<WriteReceipt> {
     const { writePath, writeTimeoutMs } = this.context;
     // The caller may reuse its array while the statement is being prepared.
     const params = snapshot(this.params);
-    return writePath.runPrepared(async () =>
-      this.#operation(statement, params, await statement.prepare(writeTimeoutMs)),
+    return writePath.runPrepared(
+      async () => {
+        const errors = await statement.prepare(writeTimeoutMs);
+        return this.#operation(statement, params, settings, errors);
+      },
+      statement.facts.masked,
+      call,
     );
   }
 
-  #operation(statement: Statement, params: CqlParams | undefined, errors?: PrepareErrors): CqlStatementWrite {
+  #operation(
+    statement: Statement,
+    params: CqlParams | undefined,
+    settings: WriteSettings,
+    errors?: PrepareErrors,
+  ): CqlStatementWrite {
     // Without types there is nothing to encode for: no side could be prepared, so none will be sent to.
     const bound = statement.isReady ? this.bind(statement, params) : [];
-    return new CqlStatementWrite(this.context, this.writeSettings, statement, bound, errors);
+    return new CqlStatementWrite(this.context, settings, statement, bound, errors);
   }
 }

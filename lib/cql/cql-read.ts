@@ -8,6 +8,14 @@ export interface ReadSettings {
   readonly consistency: number | undefined;
   readonly serialConsistency: number | undefined;
   readonly pageSize: number | undefined;
+  /** The driver's state of the page to begin with. `undefined`: the first page. */
+  readonly pageState: string | undefined;
+}
+
+/** One page and the cluster that answered with it: the only one that can go on from there. */
+export interface AnsweredPage {
+  readonly cluster: ClusterId;
+  readonly result: CqlClientResult;
 }
 
 /** A SELECT on its way to one cluster, and to the other if that fails. */
@@ -32,7 +40,7 @@ abstract class CqlRead<Result> implements ReadOperation<Result> {
     return classifyReadError(error);
   }
 
-  protected page(cluster: ClusterId, pageState?: string): Promise<CqlClientResult> {
+  protected page(cluster: ClusterId, pageState = this.settings.pageState): Promise<CqlClientResult> {
     const session = this.context.sessions[cluster];
     if (!session?.hasConnected) {
       return Promise.reject(
@@ -55,23 +63,40 @@ abstract class CqlRead<Result> implements ReadOperation<Result> {
   }
 }
 
-/** The first page is enough. */
+/** The rows of one page are enough. */
 export class CqlPageRead extends CqlRead<CqlClientResult> {
   override attempt(cluster: ClusterId): Promise<CqlClientResult> {
     return this.page(cluster);
   }
 }
 
+/** One page, and where it came from. */
+export class CqlAnsweredPageRead extends CqlRead<AnsweredPage> {
+  override async attempt(cluster: ClusterId): Promise<AnsweredPage> {
+    return { cluster, result: await this.page(cluster) };
+  }
+}
+
+/** The first page that has rows, or the last one. Until then nothing is lost by starting over elsewhere. */
+export class CqlFirstRowsRead extends CqlRead<AnsweredPage> {
+  override async attempt(cluster: ClusterId, onProgress: () => boolean): Promise<AnsweredPage> {
+    let result = await this.page(cluster);
+    while (!result.rows?.length && result.pageState && onProgress()) {
+      result = await this.page(cluster, result.pageState);
+    }
+    return { cluster, result };
+  }
+}
+
 /** Every page, all from the same cluster: a page state means nothing to another. */
 export class CqlAllRead extends CqlRead<CqlClientRow[]> {
   override async attempt(cluster: ClusterId, onProgress: () => boolean): Promise<CqlClientRow[]> {
-    const rows: CqlClientRow[] = [];
-    let pageState: string | undefined;
-    do {
-      const result = await this.page(cluster, pageState);
+    let result = await this.page(cluster);
+    const rows = [...(result.rows ?? [])];
+    while (result.pageState && onProgress()) {
+      result = await this.page(cluster, result.pageState);
       for (const row of result.rows ?? []) rows.push(row);
-      pageState = result.pageState ?? undefined;
-    } while (pageState !== undefined && onProgress());
+    }
     return rows;
   }
 }

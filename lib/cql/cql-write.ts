@@ -12,6 +12,7 @@ import {
   toError,
   type WriteOperation,
 } from '../core/index.js';
+import { type CqlClientResult } from './cql-client.js';
 import { type CqlContext } from './cql-context.js';
 import {
   classifyWriteError,
@@ -21,15 +22,21 @@ import {
   type StatementOptions,
 } from './driver/index.js';
 import { type BoundValue, type PrepareErrors, type Statement } from './statement.js';
+import { type WriteAnswers } from './write-answers.js';
 
 export interface WriteSettings {
   readonly consistency: number | undefined;
   readonly serialConsistency: number | undefined;
   readonly timestampUs: number | undefined;
-  readonly priority: Priority | undefined;
+  readonly priority: Priority;
+  readonly ack: 'any' | 'both';
+  /** Gets what each cluster answers; `undefined`: the receipt is enough. */
+  readonly answers: WriteAnswers | undefined;
 }
 
 const BIT = { A: 1, B: 2 } as const;
+const BOTH = BIT.A | BIT.B;
+const CANCELLED = 4;
 
 /** One CQL write with its parameters encoded, on its way to both clusters. */
 export abstract class CqlWrite implements WriteOperation {
@@ -37,8 +44,9 @@ export abstract class CqlWrite implements WriteOperation {
   readonly id: string;
   readonly timestampUs: number;
   readonly priority: Priority;
+  readonly ack: 'any' | 'both';
   readonly #createdAtMs: number;
-  /** Sides that were handed to the driver, and sides whose time was over, as bits. */
+  /** Sides that were handed to the driver, and sides that must not be any more, as bits. */
   #sent = 0;
   #expired = 0;
 
@@ -48,7 +56,8 @@ export abstract class CqlWrite implements WriteOperation {
     private readonly prepareErrors: PrepareErrors | undefined,
   ) {
     this.id = context.ids.next();
-    this.priority = settings.priority ?? context.priority;
+    this.priority = settings.priority;
+    this.ack = settings.ack;
     if (settings.timestampUs === undefined) {
       this.timestampUs = context.timestamps();
       this.#createdAtMs = Math.floor(this.timestampUs / 1_000);
@@ -64,8 +73,12 @@ export abstract class CqlWrite implements WriteOperation {
   protected abstract readonly ttlSeconds: number | undefined;
   protected abstract isPreparedOn(cluster: ClusterId): boolean;
   protected abstract prepareOn(cluster: ClusterId): Promise<unknown>;
-  protected abstract send(session: CqlSession, options: StatementOptions): Promise<unknown>;
+  protected abstract send(session: CqlSession, options: StatementOptions): Promise<CqlClientResult>;
   protected abstract encoded(): EncodedStatement[];
+
+  get isCancelled(): boolean {
+    return (this.#expired & CANCELLED) !== 0;
+  }
 
   attempt(cluster: ClusterId): Promise<unknown> {
     try {
@@ -95,6 +108,12 @@ export abstract class CqlWrite implements WriteOperation {
       `No answer from ${sideLabel(sessions, cluster)} within writeTimeoutMs = ${writeTimeoutMs} ms`,
     );
     return { kind: wasSent ? 'ambiguous' : 'unreached', error };
+  }
+
+  cancel(): boolean {
+    if (this.#sent !== 0) return false;
+    this.#expired = BOTH | CANCELLED;
+    return true;
   }
 
   envelope(cluster: ClusterId): Envelope {
@@ -133,20 +152,21 @@ export abstract class CqlWrite implements WriteOperation {
     const failure = this.prepareErrors?.[cluster];
     if (failure) throw failure;
     await this.prepareOn(cluster);
-    if (this.#expired & BIT[cluster]) throw new Error('Its time was over before it could be sent');
     return this.#send(cluster);
   }
 
   #send(cluster: ClusterId): Promise<unknown> {
+    if (this.#expired & BIT[cluster]) throw new Error('Its time was over before it could be sent');
     this.#sent |= BIT[cluster];
     const session = this.#session(cluster);
-    const { consistency, serialConsistency } = this.settings;
-    return this.send(session, {
+    const { consistency, serialConsistency, answers } = this.settings;
+    const answer = this.send(session, {
       consistency: consistency ?? session.consistency,
       serialConsistency: serialConsistency ?? session.serialConsistency,
       timestampUs: this.timestampUs,
       timeoutMs: this.context.writeTimeoutMs,
     });
+    return answers ? answer.then((result) => answers.add(cluster, result)) : answer;
   }
 
   #session(cluster: ClusterId): CqlSession {
@@ -189,7 +209,7 @@ export class CqlStatementWrite extends CqlWrite {
     return this.statement.prepareOn(cluster);
   }
 
-  protected override send(session: CqlSession, options: StatementOptions): Promise<unknown> {
+  protected override send(session: CqlSession, options: StatementOptions): Promise<CqlClientResult> {
     return session.write(this.statement.text, this.params, options);
   }
 
@@ -217,8 +237,10 @@ export class CqlBatchWrite extends CqlWrite {
   }
 
   override get masked(): string {
-    const first = this.items[0]?.statement.facts.masked ?? '';
-    return `${this.batchKind} batch of ${this.items.length}: ${first}${this.items.length > 1 ? ' …' : ''}`;
+    return maskedBatch(
+      this.batchKind,
+      this.items.map(({ statement }) => statement),
+    );
   }
 
   protected override get singlePartition(): boolean {
@@ -233,7 +255,7 @@ export class CqlBatchWrite extends CqlWrite {
     for (const { statement } of this.items) await statement.prepareOn(cluster);
   }
 
-  protected override send(session: CqlSession, options: StatementOptions): Promise<unknown> {
+  protected override send(session: CqlSession, options: StatementOptions): Promise<CqlClientResult> {
     const queries = this.items.map(({ statement, params }) => ({ query: statement.text, params }));
     return session.writeBatch(queries, this.batchKind, options);
   }
@@ -241,6 +263,11 @@ export class CqlBatchWrite extends CqlWrite {
   protected override encoded(): EncodedStatement[] {
     return this.items.map(({ statement, params }) => this.encode(statement, params));
   }
+}
+
+export function maskedBatch(kind: string, statements: readonly Statement[]): string {
+  const first = statements[0]?.facts.masked ?? '';
+  return `${kind} batch of ${statements.length}: ${first}${statements.length > 1 ? ' …' : ''}`;
 }
 
 function literalTtl({ facts }: Statement): number | undefined {

@@ -1,9 +1,12 @@
 import { type ClusterId, HelixConfigError, type SideResult, toError } from '../core/index.js';
+import { type CallRunner, type DualWriteCallOptions, type StickyReadCallOptions } from './call-options.js';
 import { CqlBatch, type BatchKind } from './cql-batch.js';
 import { type CqlClient, type CqlRow } from './cql-client.js';
 import { type CqlContext } from './cql-context.js';
 import { CqlQuery } from './cql-query.js';
+import { type CqlResultSet } from './cql-result-set.js';
 import { type CqlSession } from './driver/index.js';
+import { applyOptions, checkExecutable, type CqlExecuteOptions } from './execute.js';
 import { type CqlParams } from './statement.js';
 
 export interface OnBothOptions {
@@ -15,11 +18,13 @@ export interface OnBothOptions {
 export class HelixCqlService {
   readonly #context: CqlContext | undefined;
   readonly #close: () => Promise<void>;
+  readonly #calls: CallRunner | undefined;
 
   /** @internal Made by {@link HelixModule}; a `context` is missing if the instance is not configured with `cql`. */
-  constructor(context: CqlContext | undefined, close: () => Promise<void>) {
+  constructor(context: CqlContext | undefined, close: () => Promise<void>, calls?: CallRunner) {
     this.#context = context;
     this.#close = close;
+    this.#calls = calls;
   }
 
   /** True when no cluster B is configured. */
@@ -49,6 +54,30 @@ export class HelixCqlService {
   }
 
   /**
+   * The driver's `execute()` over two clusters: a SELECT is read from one, an INSERT, UPDATE or DELETE is written
+   * to both, and the result has the shape of the driver's.
+   *
+   * ```ts
+   * const { rows } = await helix.execute('SELECT * FROM users WHERE id = ?', [id]);
+   * const { receipt } = await helix.execute('DELETE FROM users WHERE id = ?', [id], { ack: 'both' });
+   * ```
+   *
+   * @throws HelixUsageError an option that cannot be honoured on two clusters; says what to do instead
+   * @throws HazardousStatementError a statement of another kind; names the call for it
+   */
+  async execute<Row = CqlRow>(
+    cql: string,
+    params?: CqlParams,
+    options: CqlExecuteOptions = {},
+  ): Promise<CqlResultSet<Row>> {
+    const context = this.#configured;
+    const query = new CqlQuery<Row>(context, cql, params);
+    applyOptions(query, options);
+    checkExecutable(context.statements.get(cql).facts);
+    return query.resultSet();
+  }
+
+  /**
    * Runs a text as it is on each cluster, one after the other, and reports each: for schema changes and
    * TRUNCATE, which cannot be replayed. Never throws for what a cluster answers. In single-cluster mode only
    * A is asked, and B counts as done.
@@ -73,9 +102,44 @@ export class HelixCqlService {
     return session.client;
   }
 
+  /**
+   * What `@DualWrite` does, for a function: every write through Helix is dual with or without it, and it is not a
+   * transaction.
+   *
+   * ```ts
+   * await helix.dualWrite({ ack: 'both' }, () => this.archive(order));
+   * ```
+   *
+   * @returns what the function returns; promises, generators and Observables keep the context
+   * @throws HelixUsageError wrong options, or a result that no context can be kept for
+   */
+  dualWrite<T>(options: DualWriteCallOptions, call: () => T): T {
+    return this.#runner.dualWrite(options, call);
+  }
+
+  /**
+   * What `@StickyRead` does, for a function: all its reads stay on one side. A write inside it throws
+   * `HelixUsageError` unless a nested `dualWrite` or `@DualWrite` wraps it.
+   *
+   * ```ts
+   * const orders = await helix.stickyRead({ key: customer }, () => this.ordersOf(customer));
+   * ```
+   *
+   * @returns what the function returns; promises, generators and Observables keep the context
+   * @throws HelixUsageError wrong options, or a result that no context can be kept for
+   */
+  stickyRead<T>(options: StickyReadCallOptions, call: () => T): T {
+    return this.#runner.stickyRead(options, call);
+  }
+
   /** Shuts the instance down, as the end of the application would. */
   close(): Promise<void> {
     return this.#close();
+  }
+
+  get #runner(): CallRunner {
+    if (!this.#calls) throw new HelixConfigError('Only a service that HelixModule has made keeps contexts');
+    return this.#calls;
   }
 
   get #configured(): CqlContext {

@@ -106,9 +106,9 @@ export interface StatementFacts {
   readonly masked: string;
 }
 
-type TokenKind = 'name' | 'quoted' | 'literal' | 'symbol' | 'end' | 'unreadable';
+export type TokenKind = 'name' | 'quoted' | 'literal' | 'symbol' | 'end' | 'unreadable';
 
-interface Token {
+export interface Token {
   readonly kind: TokenKind;
   readonly at: number;
   readonly end: number;
@@ -215,7 +215,7 @@ function endOfQuoted(text: string, at: number, quote: string): number {
 }
 
 /** The last token is `end`, or `unreadable` at the first place where reading had to stop. */
-function tokenise(text: string): readonly Token[] {
+export function tokenise(text: string): readonly Token[] {
   const tokens: Token[] = [];
   let at = 0;
   const add = (kind: TokenKind, end: number, word: string): void => {

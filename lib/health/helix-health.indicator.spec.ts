@@ -196,7 +196,7 @@ describe('replay()', () => {
     replayer.mode = 'refuse';
     const { health, write, B } = await setUp({ replayer });
     B.isDown = true;
-    await write();
+    await expect(write()).rejects.toThrow('lost');
     expect(await health.replay()).toMatchObject({ 'helix:default:replay': { status: 'down', lost: 1 } });
   });
 

@@ -24,7 +24,7 @@ interface DegradableSession {
 
 /**
  * Health of one instance, for `HealthCheckService.check()`. Every check asks the clusters themselves, and none
- * ever throws. For a named instance: `new HelixHealthIndicator(helix, indicators)` in a factory provider.
+ * ever throws. `HelixHealthModule` provides one for its instance: `@InjectHelix(HelixHealthIndicator, 'analytics')`.
  */
 @Injectable()
 export class HelixHealthIndicator {

@@ -3,3 +3,5 @@ export {
   HelixHealthIndicator,
   type ReplayHealthOptions,
 } from './helix-health.indicator.js';
+export { HelixHealthModule } from './helix-health.module.js';
+export { type HelixHealthModuleOptions } from './helix-health.options.js';

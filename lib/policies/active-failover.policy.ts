@@ -1,6 +1,6 @@
 import { FailoverPolicy } from '../core/index.js';
 
-/** Always tries the other side, and never leaves a side out. The default. */
+/** Always tries the other side, and never leaves a side out. */
 export class ActiveFailover extends FailoverPolicy {
   override shouldFailover(): boolean {
     return true;

@@ -1,4 +1,4 @@
-import { type ClusterId, otherCluster, ReadStrategy } from '../core/index.js';
+import { type ClusterId, otherCluster, type ReadContext, ReadStrategy } from '../core/index.js';
 
 /**
  * Reads from A until A fails, then from B until {@link reset}, so that readers do not return to a side that
@@ -7,8 +7,8 @@ import { type ClusterId, otherCluster, ReadStrategy } from '../core/index.js';
 export class PrimaryOnlyReadStrategy extends ReadStrategy {
   #current: ClusterId = 'A';
 
-  override select(): ClusterId {
-    return this.#current;
+  override select(context?: ReadContext): ClusterId {
+    return context?.preferred ?? this.#current;
   }
 
   override onSuccess(): void {

@@ -1,10 +1,11 @@
-import { type ClusterId, otherCluster, ReadStrategy } from '../core/index.js';
+import { type ClusterId, otherCluster, type ReadContext, ReadStrategy } from '../core/index.js';
 
 /** Alternates between the sides: even load, colder caches. */
 export class RoundRobinReadStrategy extends ReadStrategy {
   #next: ClusterId = 'A';
 
-  override select(): ClusterId {
+  override select(context?: ReadContext): ClusterId {
+    if (context?.preferred) return context.preferred;
     const selected = this.#next;
     this.#next = otherCluster(selected);
     return selected;

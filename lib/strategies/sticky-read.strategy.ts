@@ -3,6 +3,7 @@ import {
   type ClusterId,
   HelixConfigError,
   otherCluster,
+  type ReadContext,
   ReadStrategy,
   systemClock,
 } from '../core/index.js';
@@ -43,8 +44,8 @@ export class StickyReadStrategy extends ReadStrategy {
     this.#preferred = preferred ?? (Math.random() < 0.5 ? 'A' : 'B');
   }
 
-  override select(): ClusterId {
-    return this.#preferred;
+  override select(context?: ReadContext): ClusterId {
+    return context?.preferred ?? this.#preferred;
   }
 
   override onSuccess(): void {

@@ -19,6 +19,8 @@ export interface FaultProxy {
   reset(): void;
   /** Connections stay open and new ones are accepted, but bytes vanish for good. */
   blackHole(): void;
+  /** Shows every chunk that clients send, whatever becomes of it; the latest listener only. */
+  watch(listener: (chunk: Buffer) => void): void;
   stop(): Promise<void>;
 }
 
@@ -41,6 +43,7 @@ class TcpFaultProxy implements FaultProxy {
   #network: Network = 'pass';
   #latencyMs = 0;
   #accepted = 0;
+  #watch: ((chunk: Buffer) => void) | undefined;
 
   constructor(target: { host: string; port: number }) {
     this.#target = target;
@@ -87,6 +90,10 @@ class TcpFaultProxy implements FaultProxy {
     for (const link of this.#links) link.swallowQueued();
   }
 
+  watch(listener: (chunk: Buffer) => void): void {
+    this.#watch = listener;
+  }
+
   async stop(): Promise<void> {
     this.reset();
     await new Promise((resolve) => this.#server.close(resolve));
@@ -103,6 +110,7 @@ class TcpFaultProxy implements FaultProxy {
     const link = new Link(client, connect({ host, port, allowHalfOpen: true, noDelay: true }), {
       swallows: () => this.#network === 'blackHole',
       latencyMs: () => this.#latencyMs,
+      onSent: (chunk) => this.#watch?.(chunk),
       closed: () => this.#links.delete(link),
     });
     this.#links.add(link);
@@ -112,6 +120,7 @@ class TcpFaultProxy implements FaultProxy {
 interface Conditions {
   swallows(): boolean;
   latencyMs(): number;
+  onSent(chunk: Buffer): void;
   closed(): void;
 }
 
@@ -147,6 +156,7 @@ class Link {
   #way(from: Socket, to: Socket): Way {
     const way = new Way(from, to);
     const forward = (chunk: Buffer | undefined) => {
+      if (chunk && from === this.#client) this.#conditions.onSent(chunk);
       if (!this.#conditions.swallows()) way.send(chunk, this.#conditions.latencyMs());
       else if (from === this.#client && chunk === undefined) this.#end();
       else this.lostBytes = true;

@@ -1,4 +1,11 @@
-import { OperationIds, ReadPath, WritePath, type Envelope } from '../../lib/core/index.js';
+import {
+  CallContexts,
+  type Envelope,
+  Failover,
+  OperationIds,
+  ReadPath,
+  WritePath,
+} from '../../lib/core/index.js';
 import { type CqlContext, CqlSession, HelixCqlService, loadDriver, Statements } from '../../lib/cql/index.js';
 import { type Column } from '../../lib/cql/driver/driver-internals.js';
 import { type CqlClusterOptions } from '../../lib/cql/index.js';
@@ -32,6 +39,9 @@ export async function setUpCql({ single = false, connected = ['A', 'B'] }: CqlSe
 
   const replayer = new RecordingReplayer();
   const policy = new FakePolicy();
+  const failover = new Failover(policy, clock, (error) => {
+    throw error;
+  });
   const dropped: Envelope[] = [];
   let timestampUs = FIRST_TIMESTAMP_US;
   const statements = new Statements(sessions, clock);
@@ -43,8 +53,11 @@ export async function setUpCql({ single = false, connected = ['A', 'B'] }: CqlSe
       sides: sessions,
       clock,
       strategy: new ConcurrentDualWriteStrategy(),
-      policy,
+      failover,
       replayer: single ? undefined : replayer,
+      maxInFlight: 1_024,
+      onReplayLost: 'report',
+      whenBothFail: 'throw',
       writeTimeoutMs: WRITE_TIMEOUT_MS,
       enqueueTimeoutMs: 500,
       onDropped: (envelope) => dropped.push(envelope),
@@ -57,8 +70,9 @@ export async function setUpCql({ single = false, connected = ['A', 'B'] }: CqlSe
       sides: sessions,
       clock,
       strategy: new StickyReadStrategy({ preferred: 'A' }, clock),
-      policy,
+      failover,
       readTimeoutMs: READ_TIMEOUT_MS,
+      lag: undefined,
       onStrategyError: (error) => {
         throw error;
       },
@@ -66,6 +80,8 @@ export async function setUpCql({ single = false, connected = ['A', 'B'] }: CqlSe
     timestamps: () => timestampUs++,
     ids: new OperationIds(),
     clock,
+    contexts: new CallContexts(),
+    ack: 'any',
     priority: 'high',
     writeTimeoutMs: WRITE_TIMEOUT_MS,
     readTimeoutMs: READ_TIMEOUT_MS,

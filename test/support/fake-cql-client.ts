@@ -44,7 +44,15 @@ export interface ExecutedBatch {
   readonly options: Readonly<Record<string, unknown>>;
 }
 
-type Answer = Error | 'never' | { readonly rows: CqlClientRow[]; readonly pageState?: string };
+export type Answer =
+  | Error
+  | 'never'
+  | {
+      readonly rows?: CqlClientRow[];
+      readonly pageState?: string;
+      readonly columns?: Column[];
+      readonly warnings?: string[];
+    };
 /** Rejects when it cannot be prepared; `never` does not answer. */
 type Prepare = Column[] | Error | 'never';
 
@@ -74,6 +82,8 @@ export class FakeCqlClient implements CqlClient {
   readonly tables = new Map<string, Column[] | Error | 'never'>();
   /** What the next executions answer, in this order; then they all succeed without rows. */
   readonly answers: Answer[] = [];
+  /** Answers every execution from now on, instead of `answers`. */
+  serve: ((executed: Executed) => Answer) | undefined;
   connectError: Error | 'never' | undefined;
   /** Nothing reaches the cluster. */
   isDown = false;
@@ -98,7 +108,7 @@ export class FakeCqlClient implements CqlClient {
       return this.#settle(this.isDown ? unreachable() : this.pingError, { rows: [], pageState: null });
     }
     this.executed.push(executed);
-    return this.#answer();
+    return this.#answer(this.serve?.(executed));
   }
 
   batch(queries: { query: string; params?: unknown }[], options: object = {}): Promise<CqlClientResult> {
@@ -139,11 +149,12 @@ export class FakeCqlClient implements CqlClient {
     return Promise.resolve({ rows, pageState: null });
   }
 
-  #answer(): Promise<CqlClientResult> {
+  #answer(served?: Answer): Promise<CqlClientResult> {
     if (this.isDown) return Promise.reject(unreachable());
-    const answer = this.answers.shift() ?? { rows: [] };
+    const answer = served ?? this.answers.shift() ?? { rows: [] };
     if (answer === 'never' || answer instanceof Error) return this.#settle(answer, EMPTY);
-    return Promise.resolve({ rows: answer.rows, pageState: answer.pageState ?? null });
+    const { rows, pageState = null, columns: described = null, warnings = null } = answer;
+    return Promise.resolve({ rows, pageState, columns: described, info: { warnings } });
   }
 
   #settle<T>(failure: Error | 'never' | undefined, value: T): Promise<T> {

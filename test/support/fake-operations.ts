@@ -43,6 +43,8 @@ export class FakeWrite implements WriteOperation {
   readonly timestampUs = 1_735_689_600_000_123;
   readonly priority: Priority = 'low';
   readonly class: OperationClass;
+  readonly ack: 'any' | 'both';
+  isCancelled = false;
   readonly masked = 'INSERT INTO users (id) VALUES (?)';
   /** In the order in which the sides were sent to. */
   readonly sent: ClusterId[] = [];
@@ -51,13 +53,19 @@ export class FakeWrite implements WriteOperation {
   constructor(
     private readonly clock: Clock,
     private readonly script: Record<ClusterId, SideScript>,
-    fields: { readonly id?: string; readonly class?: OperationClass } = {},
+    fields: {
+      readonly id?: string;
+      readonly class?: OperationClass;
+      readonly ack?: 'any' | 'both';
+    } = {},
   ) {
     this.id = fields.id ?? 'op1';
+    this.ack = fields.ack ?? 'any';
     this.class = fields.class ?? 'idempotent';
   }
 
   attempt(cluster: ClusterId): Promise<unknown> {
+    if (this.isCancelled) return Promise.reject(new FakeDriverError('unreached'));
     this.sent.push(cluster);
     return play(this.clock, this.script[cluster]);
   }
@@ -69,6 +77,11 @@ export class FakeWrite implements WriteOperation {
     const error = new Error(`no answer from ${cluster}`);
     error.name = 'TimeoutError';
     return { kind: 'ambiguous', error };
+  }
+
+  cancel(): boolean {
+    this.isCancelled ||= this.sent.length === 0;
+    return this.isCancelled;
   }
 
   envelope(cluster: ClusterId) {

@@ -8,6 +8,7 @@ import {
   type ReplayLane,
   type ReplayPosition,
   type ReplayStats,
+  type Reservation,
 } from '../../lib/core/index.js';
 
 /** A replayer that only notes what it is given, and refuses or hangs when it is told to. */
@@ -20,6 +21,10 @@ export class RecordingReplayer extends Replayer {
   /** What both calls do from now on. */
   mode: 'accept' | 'refuse' | 'throw' | 'hang' = 'accept';
   accepts: 'queued' | 'spooled' = 'queued';
+  /** Nothing can be reserved any more. */
+  isFull = false;
+  readonly reserved: ClusterId[] = [];
+  readonly released: ClusterId[] = [];
   readonly refusal = new Error('no room');
 
   /** Sides of the envelopes of each call. */
@@ -43,6 +48,18 @@ export class RecordingReplayer extends Replayer {
   bury(envelope: Envelope, reason: DeadLetterReason, error?: Error): Promise<void> {
     this.buried.push({ envelope, reason, error });
     return this.#answer(undefined);
+  }
+
+  reserve(cluster: ClusterId): Reservation | undefined {
+    if (this.isFull) return undefined;
+    this.reserved.push(cluster);
+    let isHeld = true;
+    return {
+      release: () => {
+        if (isHeld) this.released.push(cluster);
+        isHeld = false;
+      },
+    };
   }
 
   consume(): ReplayLane {

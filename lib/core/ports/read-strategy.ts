@@ -1,8 +1,9 @@
 import { type ClusterId } from '../cluster.js';
 
 export interface ReadContext {
-  /** Routes equal keys to the same side, in every process. */
+  /** The key of the call (`@StickyRead({ key })`); {@link preferred} is the side it stands for. */
   readonly key?: string;
+  /** The side that the call this read belongs to has bound itself to, if any. */
   readonly preferred?: ClusterId;
   /** False while the side is known to be bad; it is then asked last, never left out. */
   isUsable(cluster: ClusterId): boolean;

@@ -92,6 +92,12 @@ export interface ReplayLane {
   stop(): Promise<void>;
 }
 
+/** Room in the queue that nobody else is given. */
+export interface Reservation {
+  /** Gives the room back; later calls do nothing. */
+  release(): void;
+}
+
 /** A moment in the queue that can be awaited. */
 export interface ReplayPosition {
   /** Resolves when every envelope accepted before this position was applied or became a dead letter. */
@@ -122,6 +128,12 @@ export abstract class Replayer {
   /** Called once, before anything else. */
   abstract open(context: ReplayContext): Promise<void>;
   abstract enqueue(envelopes: readonly Envelope[]): Promise<'queued' | 'spooled'>;
+  /**
+   * Keeps room for `count` envelopes of a side that is known to be bad, before a write is sent to the other;
+   * `undefined` if there is none. It is released in the same turn in which {@link enqueue} is called for what it
+   * was for, so what enqueue takes must count before it returns its promise.
+   */
+  abstract reserve(cluster: ClusterId, count: number): Reservation | undefined;
   /** Puts an operation straight into the dead letters. */
   abstract bury(envelope: Envelope, reason: DeadLetterReason, error?: Error): Promise<void>;
   abstract consume(cluster: ClusterId, handler: DeliveryHandler): ReplayLane;

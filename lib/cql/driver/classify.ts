@@ -1,4 +1,4 @@
-import { type FailedOutcome, toError } from '../../core/index.js';
+import { type FailedOutcome, type FailureScope, toError } from '../../core/index.js';
 
 /** How far an attempt had come when it failed. */
 export type Stage =
@@ -12,6 +12,7 @@ const CODE = {
   badCredentials: 0x0100,
   unavailable: 0x1000,
   overloaded: 0x1001,
+  readFailure: 0x1300,
   functionFailure: 0x1400,
   syntaxError: 0x2000,
   unauthorized: 0x2100,
@@ -42,14 +43,27 @@ export function classifyWriteError(thrown: unknown, context: ClassifyContext): F
   if (answer) return { kind: answer, error };
   // Nothing can have been applied before the statement was executed.
   const certain = context.stage === 'prepare' || isUnreached(error, context.singlePartition);
-  return { kind: certain ? 'unreached' : 'ambiguous', error };
+  return { kind: certain ? 'unreached' : 'ambiguous', error, ...scopeOf(error) };
 }
 
-/** For reads nothing is in doubt: only refusals are told apart from failures of the cluster. */
+/**
+ * For reads nothing is in doubt: only refusals are told apart from failures of the cluster. A ReadFailure
+ * (0x1300) is a replica's exception while it read, too many tombstones as a rule: the other cluster may answer,
+ * but it says nothing against this one.
+ */
 export function classifyReadError(thrown: unknown): FailedOutcome {
   const error: DriverErrorShape = toError(thrown);
   const answer = serverAnswer(error) ?? (isEncodingError(error) ? 'rejected' : 'unreached');
-  return { kind: answer, error };
+  return { kind: answer, error, ...scopeOf(error) };
+}
+
+/** A connection that closes fails everything under way on it at once; a host is tried on another connection. */
+function scopeOf(error: DriverErrorShape): { scope?: FailureScope } {
+  if (error.name === 'ResponseError' && error.code === CODE.readFailure) return { scope: 'request' };
+  const failures = innerErrors(error) ?? [error];
+  const isLost =
+    failures.length > 0 && failures.every((each) => each instanceof Error && isSocketError(each));
+  return isLost ? { scope: 'connection' } : {};
 }
 
 /** Errors of the driver's encoder: the value does not fit the parameter's type. */
@@ -84,6 +98,10 @@ function isBlocked(error: Error): boolean {
 /** `control-connection.js`: "localDataCenter was configured as 'x', but only found hosts in data centers: [y]". */
 function isWrongDataCenter(error: Error): boolean {
   return error.name === 'ArgumentError' && error.message.includes('localDataCenter');
+}
+
+function isSocketError(error: DriverErrorShape): boolean {
+  return error.isSocketError === true;
 }
 
 function isUnreached(error: DriverErrorShape, singlePartition: boolean): boolean {

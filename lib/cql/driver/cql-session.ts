@@ -11,7 +11,8 @@ import { type CqlClient, type CqlClientOptions, type CqlClientResult } from '../
 import { type Consistency, consistencyCode, LOCAL_ONE, LOCAL_QUORUM } from '../consistency.js';
 import { classifyWriteError } from './classify.js';
 import { guardControlConnection } from './control-connection-guard.js';
-import { type Column, type Driver, type DriverClient, type Encoder } from './driver-internals.js';
+import { type Column, type Driver, type DriverClient, type Encoder, type Token } from './driver-internals.js';
+import { findTokenClasses, type TokenClasses } from './routing-token.js';
 import { isCounter, isList, parametersSignature } from './types.js';
 
 /** Options of one cluster: the driver's, and the defaults of statements sent to it. */
@@ -28,6 +29,8 @@ export interface PreparedStatement {
   readonly signature: string;
   readonly hasCounter: boolean;
   readonly hasList: boolean;
+  /** Indices of the parameters that are the partition key; `undefined` if the server does not tell. */
+  readonly partitionKeys: readonly number[] | undefined;
 }
 
 export interface StatementOptions {
@@ -35,6 +38,8 @@ export interface StatementOptions {
   readonly serialConsistency: number | undefined;
   readonly timestampUs: number;
   readonly timeoutMs: number;
+  /** Default: the driver makes it of the parameters. */
+  readonly routingKey?: Token | undefined;
 }
 
 /** Columns of a table that make a statement unsafe to send twice. */
@@ -64,7 +69,10 @@ export class CqlSession implements Side {
   readonly #retryPolicy: object;
   readonly #contactPoints: string;
   #encoder: Encoder | undefined;
+  /** `null`: looked for, and there are none. */
+  #tokenClasses: TokenClasses | null | undefined;
   #connecting: Promise<void> | undefined;
+  #pinging: Promise<void> | undefined;
   #retryTimer: Timer | undefined;
   #connectError: Error | undefined;
   #hasConnected = false;
@@ -118,6 +126,15 @@ export class CqlSession implements Side {
     return this.#isGuarded;
   }
 
+  /** What its driver makes tokens of, if it is known to take a Murmur3 token for a routing key. */
+  get tokenClasses(): TokenClasses | undefined {
+    if (!this.#hasConnected) return undefined;
+    if (this.#tokenClasses === undefined) {
+      this.#tokenClasses = findTokenClasses(this.#client, this.#driver.policies.loadBalancing) ?? null;
+    }
+    return this.#tokenClasses ?? undefined;
+  }
+
   /** Forgets what is prepared: after a schema change the driver would go on with the types of before. */
   forgetPrepared(): void {
     this.#client.metadata.clearPrepared?.();
@@ -164,6 +181,7 @@ export class CqlSession implements Side {
       signature: parametersSignature(meta.columns),
       hasCounter: meta.columns.some(({ type }) => isCounter(type)),
       hasList: meta.columns.some(({ type }) => isList(type)),
+      partitionKeys: meta.partitionKeys,
     };
   }
 
@@ -206,6 +224,7 @@ export class CqlSession implements Side {
       serialConsistency: options.serialConsistency,
       timestamp: options.timestampUs,
       readTimeout: options.timeoutMs,
+      routingKey: options.routingKey,
     });
   }
 
@@ -261,9 +280,19 @@ export class CqlSession implements Side {
     });
   }
 
-  /** Resolves when the cluster answers a query within the time. */
+  /**
+   * Resolves when the cluster answers a query within the time. One ping at a time is on its way, whoever asks: a
+   * cluster that is down or slow is not asked ten times over.
+   */
   ping(timeoutMs: number): Promise<void> {
     if (!this.#hasConnected) return Promise.reject(this.notConnected());
+    this.#pinging ??= this.#ping(timeoutMs).finally(() => {
+      this.#pinging = undefined;
+    });
+    return this.#answerWithin(timeoutMs, this.#pinging);
+  }
+
+  #ping(timeoutMs: number): Promise<void> {
     const answer = this.#client.execute('SELECT key FROM system.local', [], {
       prepare: false,
       isIdempotent: false,
@@ -271,12 +300,14 @@ export class CqlSession implements Side {
       consistency: LOCAL_ONE,
       readTimeout: timeoutMs,
     });
-    return withTimeout(
-      this.clock,
+    return this.#answerWithin(
       timeoutMs,
       answer.then(() => undefined),
-      `No answer to a ping within ${timeoutMs} ms`,
     );
+  }
+
+  #answerWithin(timeoutMs: number, answer: Promise<void>): Promise<void> {
+    return withTimeout(this.clock, timeoutMs, answer, `No answer to a ping within ${timeoutMs} ms`);
   }
 
   notConnected(): NotConnectedError {

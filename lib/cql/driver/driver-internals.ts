@@ -2,19 +2,11 @@
  * What Helix needs of `cassandra-driver` that its typings do not give, with the places it was read from
  * (4.10). Everything private is reached through this file.
  */
-import { type CqlClient } from '../cql-client.js';
+import { type CqlClient, type CqlColumn, type CqlColumnType } from '../cql-client.js';
 
-/** Type of a column or parameter as the driver describes it (`types.dataTypes` codes). */
-export interface ColumnType {
-  readonly code: number;
-  /** Element types of collections and tuples, `{ name, fields }` of a UDT, class name of a custom type. */
-  readonly info?: unknown;
-}
-
-export interface Column {
-  readonly name: string;
-  readonly type: ColumnType;
-}
+/** Parameters and columns are described alike. */
+export type Column = CqlColumn;
+export type ColumnType = CqlColumnType;
 
 /** What a PREPARE answered: `lib/prepare-handler.js`. */
 export interface PreparedInfo {
@@ -22,10 +14,23 @@ export interface PreparedInfo {
   readonly meta: { readonly columns: readonly Column[]; readonly partitionKeys?: readonly number[] };
 }
 
+/** A place on the ring: `lib/token.js`. Immutable as far as the driver is concerned. */
+export interface Token {
+  getValue(): TokenValue;
+  compare(other: Token): number;
+  toString(): string;
+}
+
+export type TokenValue = object;
+
 /** The driver's `Client` with what it does not show. */
 export interface DriverClient extends CqlClient {
   readonly options: object;
-  readonly metadata: { clearPrepared?(): void };
+  readonly metadata: {
+    clearPrepared?(): void;
+    /** Throws before the first connection, which tells the partitioner. */
+    newToken?(key: Buffer): Token;
+  };
   readonly controlConnection?: ControlConnection;
   readonly profileManager?: { getDefaultLoadBalancing(): unknown };
   readonly hosts?: { values(): { isUp(): boolean }[] };
@@ -50,12 +55,21 @@ export interface Encoder {
   encode(value: unknown, type: ColumnType): Uint8Array | null | object;
 }
 
+/** Classes of `lib/policies/load-balancing.js`. */
+export type LoadBalancingPolicies = Readonly<
+  Record<
+    'DefaultLoadBalancingPolicy' | 'TokenAwarePolicy' | 'DCAwareRoundRobinPolicy' | 'RoundRobinPolicy',
+    unknown
+  >
+>;
+
 interface DriverModule {
   readonly version: string;
   readonly Client: new (options: object) => DriverClient;
   readonly Encoder: new (protocolVersion: number, options: object) => Encoder;
   readonly types: { readonly unset: object };
   readonly policies: {
+    readonly loadBalancing: LoadBalancingPolicies;
     readonly reconnection: { readonly ConstantReconnectionPolicy: new (delayMs: number) => object };
     readonly retry: { readonly RetryPolicy: new () => { rethrowResult(): object } };
   };

@@ -8,5 +8,6 @@ export {
   type StatementOptions,
   type UnsafeColumns,
 } from './cql-session.js';
-export { type Column, type Driver, loadDriver } from './driver-internals.js';
+export { type Column, type Driver, loadDriver, type Token } from './driver-internals.js';
+export { sharedToken, type SharedToken } from './routing-token.js';
 export { parametersSignature } from './types.js';

@@ -12,6 +12,7 @@ import {
   type ReplayLane,
   type ReplayPosition,
   ReplayQueueFullError,
+  type Reservation,
   type ReplayStats,
   SessionClosedError,
 } from '../../core/index.js';
@@ -46,6 +47,7 @@ export class MemoryReplayer extends Replayer {
   readonly #positions = new Positions();
   readonly #deadLetters: MemoryDeadLetters;
   #opened: Opened | undefined;
+  #reserved = 0;
   #isClosed = false;
 
   /** @throws {HelixConfigError} an option is unknown, out of range or contradicts another */
@@ -88,6 +90,18 @@ export class MemoryReplayer extends Replayer {
       this.#admit(envelope);
     }
     return Promise.resolve('queued');
+  }
+
+  reserve(_cluster: ClusterId, count: number): Reservation | undefined {
+    if (this.#held() + this.#reserved + count > this.#capacity) return undefined;
+    this.#reserved += count;
+    let isHeld = true;
+    return {
+      release: () => {
+        if (isHeld) this.#reserved -= count;
+        isHeld = false;
+      },
+    };
   }
 
   bury(envelope: Envelope, reason: DeadLetterReason, error?: Error): Promise<void> {
@@ -147,15 +161,20 @@ export class MemoryReplayer extends Replayer {
     this.#sides[envelope.cluster].admit(new Held(envelope, this.#positions.enter()));
   }
 
+  #held(): number {
+    const { A, B } = this.#sides;
+    return A.size + B.size + this.#deadLetters.size('A') + this.#deadLetters.size('B');
+  }
+
   /** Why these envelopes cannot be taken; counts them as dropped then. */
   #refusal(envelopes: readonly Envelope[]): Error | undefined {
-    const { A, B } = this.#sides;
-    const held = A.size + B.size + this.#deadLetters.size('A') + this.#deadLetters.size('B');
+    const held = this.#held();
     let refusal: Error | undefined;
     if (this.#isClosed)
       refusal = new SessionClosedError('The replay queue is closed and takes no more envelopes.');
     else if (!this.#opened) refusal = notOpened();
-    else if (held + envelopes.length > this.#capacity) refusal = this.#queueFull(held, envelopes.length);
+    else if (held + this.#reserved + envelopes.length > this.#capacity)
+      refusal = this.#queueFull(held, envelopes.length);
     if (!refusal) return undefined;
     for (const { cluster } of envelopes) {
       this.#sides[cluster].enqueued++;
@@ -166,7 +185,7 @@ export class MemoryReplayer extends Replayer {
 
   #queueFull(held: number, asked: number): ReplayQueueFullError {
     return new ReplayQueueFullError(
-      `The replay queue is full: it holds ${held} of ${this.#capacity} envelopes (dead letters included) and was ` +
+      `The replay queue is full: it holds ${held} of ${this.#capacity} envelopes (dead letters included), has ${this.#reserved} reserved and was ` +
         `given ${asked} more. Bring back the cluster that is down, requeue or purge dead letters, raise ` +
         `MemoryReplayer's capacity, or use a durable replayer.`,
     );

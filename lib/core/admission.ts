@@ -1,0 +1,115 @@
+import { type ClusterId, otherCluster } from './cluster.js';
+import { OverloadedError, ReplayQueueFullError } from './errors.js';
+import { type Failover } from './failover.js';
+import { type WriteOperation } from './operation.js';
+import { type Replayer, type Reservation } from './ports/replayer.js';
+import { type SkippedOutcome, SKIPPED_BY_BREAKER, SKIPPED_BY_LIMIT } from './outcome.js';
+import { type Sides } from './sides.js';
+
+export interface AdmissionOptions {
+  readonly sides: Sides;
+  readonly failover: Failover;
+  /** `undefined`: nobody would replay what a side misses, so none is left out for its breaker. */
+  readonly replayer: Replayer | undefined;
+  /** Most writes on the wire to one side. */
+  readonly maxInFlight: number;
+  /** Whether a write that the queue would have no room for is refused before it is sent. */
+  readonly onReplayLost: 'throw' | 'report';
+}
+
+/** What was settled about a write before anything of it was sent. */
+export interface Admission {
+  /** Sides that are left out, at first. */
+  readonly A?: SkippedOutcome;
+  readonly B?: SkippedOutcome;
+  /** Room in the queue for what sides that are known to be bad will miss. */
+  readonly reservations: readonly Reservation[];
+}
+
+/** Nothing is known against either side. */
+const ADMITTED: Admission = { reservations: [] };
+
+/** Decides which sides a write is sent to at first, and whether it may be sent at all. */
+export class Admissions {
+  readonly inFlight = { A: 0, B: 0 };
+  readonly #isSingle: boolean;
+
+  constructor(private readonly options: AdmissionOptions) {
+    this.#isSingle = options.sides.B === undefined;
+  }
+
+  hasRoom(cluster: ClusterId): boolean {
+    return this.inFlight[cluster] < this.options.maxInFlight;
+  }
+
+  /**
+   * @throws OverloadedError there is no room on the wire
+   * @throws ReplayQueueFullError a side will miss the write and the queue has no room for it
+   */
+  admit(operation: WriteOperation): Admission {
+    if (this.#isWell('A') && (this.#isSingle || this.#isWell('B'))) return ADMITTED;
+    return this.#isSingle ? this.#admitToOne(operation) : this.#admitToPair(operation);
+  }
+
+  #isWell(cluster: ClusterId): boolean {
+    const { sides, failover } = this.options;
+    return this.hasRoom(cluster) && failover.isAvailable(cluster) && (sides[cluster]?.hasConnected ?? false);
+  }
+
+  #admitToOne(operation: WriteOperation): Admission {
+    if (!this.hasRoom('A')) throw this.#overloaded(operation);
+    return ADMITTED;
+  }
+
+  #admitToPair(operation: WriteOperation): Admission {
+    const { replayer } = this.options;
+    const A = this.#skipFor('A');
+    const B = this.#skipFor('B');
+    const areBothFull = A === SKIPPED_BY_LIMIT && B === SKIPPED_BY_LIMIT;
+    // Without a replayer a side that is left out would never get the write: it is refused instead.
+    const isUnreplayable = !replayer && (A ?? B) !== undefined;
+    if (areBothFull || isUnreplayable) throw this.#overloaded(operation);
+    const reservations = this.#reserve(replayer, operation);
+    // A breaker is advice: it is followed while there is a better side.
+    return {
+      ...(A && (A === SKIPPED_BY_LIMIT || !B) && { A }),
+      ...(B && (B === SKIPPED_BY_LIMIT || !A) && { B }),
+      reservations,
+    };
+  }
+
+  #skipFor(cluster: ClusterId): SkippedOutcome | undefined {
+    if (!this.hasRoom(cluster)) return SKIPPED_BY_LIMIT;
+    const { failover, replayer } = this.options;
+    return replayer && !failover.isAvailable(cluster) ? SKIPPED_BY_BREAKER : undefined;
+  }
+
+  #reserve(replayer: Replayer | undefined, operation: WriteOperation): Reservation[] {
+    const reservations: Reservation[] = [];
+    for (const cluster of ['A', 'B'] as const) {
+      if (!replayer || this.#isWell(cluster)) continue;
+      const reservation = replayer.reserve(cluster, 1);
+      if (reservation) reservations.push(reservation);
+      else if (this.options.onReplayLost === 'throw') {
+        release(reservations);
+        throw new ReplayQueueFullError(
+          `Write refused: cluster ${cluster} would miss it and the replay queue has no room. Nothing was sent` +
+            `, also not to cluster ${otherCluster(cluster)}: ${operation.masked}`,
+        );
+      }
+    }
+    return reservations;
+  }
+
+  #overloaded({ masked }: WriteOperation): OverloadedError {
+    const where = this.#isSingle || !this.options.replayer ? 'A cluster is' : 'Both clusters are';
+    return new OverloadedError(
+      `Write refused: ${where} at maxInFlight = ${this.options.maxInFlight} writes. Nothing was sent; ` +
+        `retry later or limit how many run at once: ${masked}`,
+    );
+  }
+}
+
+export function release(reservations: readonly Reservation[]): void {
+  for (const reservation of reservations) reservation.release();
+}

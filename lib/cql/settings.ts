@@ -1,0 +1,53 @@
+import { HelixUsageError, type Priority } from '../core/index.js';
+
+/** Node's timers end there. */
+const MAX_TIMEOUT_MS = 2_147_483_647;
+
+// Each returns what it was given, or throws a HelixUsageError that begins with `where`.
+
+export function checkedTimestampUs(timestampUs: number, where: string): number {
+  if (!Number.isSafeInteger(timestampUs)) {
+    throw new HelixUsageError(
+      `${where}: expected whole microseconds since the epoch, received ${String(timestampUs)}`,
+    );
+  }
+  return timestampUs;
+}
+
+export function checkedPriority(priority: Priority, where: string): Priority {
+  if (!['high', 'low'].includes(priority)) {
+    throw new HelixUsageError(`${where}: expected 'high' or 'low', received '${String(priority)}'`);
+  }
+  return priority;
+}
+
+export function checkedAck(ack: 'any' | 'both', where: string): 'any' | 'both' {
+  if (!['any', 'both'].includes(ack)) {
+    throw new HelixUsageError(`${where}: expected 'any' or 'both', received '${String(ack)}'`);
+  }
+  return ack;
+}
+
+export function checkedTimeoutMs(timeoutMs: number, where: string): number {
+  if (typeof timeoutMs !== 'number' || !(timeoutMs >= 1 && timeoutMs <= MAX_TIMEOUT_MS)) {
+    throw new HelixUsageError(
+      `${where}: expected milliseconds from 1 to ${MAX_TIMEOUT_MS}, received ${String(timeoutMs)}`,
+    );
+  }
+  return timeoutMs;
+}
+
+export function checkedSignal(signal: AbortSignal, where: string): AbortSignal {
+  // Not `instanceof`: a signal may come from another realm.
+  if (typeof (signal as AbortSignal | null | undefined)?.addEventListener !== 'function') {
+    throw new HelixUsageError(`${where}: expected an AbortSignal, received ${typeof signal}`);
+  }
+  return signal;
+}
+
+export function checkedPageSize(rows: number, where: string): number {
+  if (!Number.isSafeInteger(rows) || rows < 1) {
+    throw new HelixUsageError(`${where}: expected a whole number of rows >= 1, received ${String(rows)}`);
+  }
+  return rows;
+}

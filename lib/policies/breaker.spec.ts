@@ -1,0 +1,75 @@
+import { describe, expect, it } from 'vitest';
+import { type Breaker, type BreakerEvent, CLOSED, nextBreaker, stateOf } from './breaker.js';
+
+const THRESHOLD = 3;
+
+const shaky: Breaker = { kind: 'closed', failures: 1 };
+const atTheEdge: Breaker = { kind: 'closed', failures: 2 };
+const open: Breaker = { kind: 'open' };
+const halfOpen: Breaker = { kind: 'half-open' };
+const isolated: Breaker = { kind: 'isolated' };
+
+/** What changes the breaker; every other event leaves it as it is. */
+const changes: readonly (readonly [Breaker, BreakerEvent, Breaker])[] = [
+  [CLOSED, 'failed', shaky],
+  [CLOSED, 'isolated', isolated],
+
+  [shaky, 'succeeded', CLOSED],
+  [shaky, 'failed', atTheEdge],
+  [shaky, 'isolated', isolated],
+  [shaky, 'reset', CLOSED],
+
+  [atTheEdge, 'succeeded', CLOSED],
+  [atTheEdge, 'failed', open],
+  [atTheEdge, 'isolated', isolated],
+  [atTheEdge, 'reset', CLOSED],
+
+  [open, 'pingDue', halfOpen],
+  [open, 'isolated', isolated],
+  [open, 'reset', CLOSED],
+
+  [halfOpen, 'pingSucceeded', CLOSED],
+  [halfOpen, 'pingFailed', open],
+  [halfOpen, 'isolated', isolated],
+  [halfOpen, 'reset', CLOSED],
+
+  [isolated, 'reset', CLOSED],
+];
+
+const breakers = [CLOSED, shaky, atTheEdge, open, halfOpen, isolated];
+const events: readonly BreakerEvent[] = [
+  'succeeded',
+  'failed',
+  'pingDue',
+  'pingSucceeded',
+  'pingFailed',
+  'isolated',
+  'reset',
+];
+
+describe(`a breaker with threshold ${THRESHOLD}`, () => {
+  it.each(changes)('%o, %s: %o', (breaker, event, expected) => {
+    expect(nextBreaker(breaker, event, THRESHOLD)).toEqual(expected);
+  });
+
+  const others = breakers
+    .flatMap((breaker) => events.map((event) => [breaker, event] as const))
+    .filter(([breaker, event]) => !changes.some(([from, on]) => from === breaker && on === event));
+  it.each(others)('%o, %s: stays', (breaker, event) => {
+    expect(nextBreaker(breaker, event, THRESHOLD)).toBe(breaker);
+  });
+
+  it('opens at once with threshold 1', () => {
+    expect(nextBreaker(CLOSED, 'failed', 1)).toEqual(open);
+  });
+
+  it.each([
+    [CLOSED, 'closed'],
+    [atTheEdge, 'closed'],
+    [open, 'open'],
+    [halfOpen, 'half-open'],
+    [isolated, 'open'],
+  ] as const)('%o is shown as %s', (breaker, state) => {
+    expect(stateOf(breaker)).toBe(state);
+  });
+});

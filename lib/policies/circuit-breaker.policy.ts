@@ -1,0 +1,88 @@
+import {
+  type BreakerState,
+  type ClusterId,
+  FailoverPolicy,
+  HelixConfigError,
+  type PolicyContext,
+} from '../core/index.js';
+import { type CircuitBreakerOptions, resolveCircuitBreakerOptions } from './circuit-breaker.options.js';
+import { ClusterBreaker } from './cluster-breaker.js';
+
+/**
+ * Avoids a cluster after `threshold` failures in a row. After `resetTimeoutMs` Helix itself pings it, and that
+ * one ping decides: the cluster is used again, or avoided for another `resetTimeoutMs`. No call of the
+ * application is spent on finding out; a call that succeeds on an avoided cluster does not bring it back.
+ *
+ * Each cluster has a breaker of its own. Every failed read is tried on the other cluster.
+ *
+ * @example
+ * new CircuitBreaker({ threshold: 5, resetTimeoutMs: 10_000 })
+ */
+export class CircuitBreaker extends FailoverPolicy {
+  readonly #breakers: Readonly<Record<ClusterId, ClusterBreaker>>;
+  #isOpened = false;
+
+  /** @throws {HelixConfigError} an option is unknown or out of range */
+  constructor(options: CircuitBreakerOptions = {}) {
+    super();
+    const { threshold, resetTimeoutMs } = resolveCircuitBreakerOptions(options);
+    this.#breakers = {
+      A: new ClusterBreaker('A', threshold, resetTimeoutMs),
+      B: new ClusterBreaker('B', threshold, resetTimeoutMs),
+    };
+  }
+
+  /** `half-open` while the ping that decides is under way. */
+  override state(cluster: ClusterId): BreakerState {
+    return this.#breakers[cluster].state;
+  }
+
+  /** Opens it by hand: the cluster is avoided, and not pinged, until {@link reset}. */
+  isolate(cluster: ClusterId): void {
+    this.#breakers[cluster].on('isolated');
+  }
+
+  /** Closes it by hand, at once; what a ping that is under way finds is ignored. */
+  reset(cluster: ClusterId): void {
+    this.#breakers[cluster].on('reset');
+  }
+
+  override shouldFailover(): boolean {
+    return true;
+  }
+
+  override recordSuccess(cluster: ClusterId): void {
+    this.#breakers[cluster].on('succeeded');
+  }
+
+  override recordFailure(cluster: ClusterId): void {
+    this.#breakers[cluster].on('failed');
+  }
+
+  override isAvailable(cluster: ClusterId): boolean {
+    return this.#breakers[cluster].isClosed;
+  }
+
+  /**
+   * Used without it, a breaker that has opened stays open. Both begin closed; only {@link isolate} outlives an
+   * instance, so that a policy can be used by one after the other.
+   *
+   * @throws {HelixConfigError} another instance uses this policy
+   */
+  override open(context: PolicyContext): void {
+    if (this.#isOpened) {
+      throw new HelixConfigError(
+        `This ${this.constructor.name} is in use already: give each instance a policy of its own.`,
+      );
+    }
+    this.#isOpened = true;
+    this.#breakers.A.open(context);
+    this.#breakers.B.open(context);
+  }
+
+  override close(): void {
+    this.#isOpened = false;
+    this.#breakers.A.close();
+    this.#breakers.B.close();
+  }
+}

@@ -1,0 +1,81 @@
+import { type BreakerState, type ClusterId, type PolicyContext, type Timer } from '../core/index.js';
+import { type Breaker, type BreakerEvent, CLOSED, nextBreaker, OPEN, stateOf } from './breaker.js';
+
+/** The breaker of one cluster, with its timer and its ping. */
+export class ClusterBreaker {
+  #breaker: Breaker = CLOSED;
+  #context: PolicyContext | undefined;
+  #timer: Timer | undefined;
+  #ping: Promise<void> | undefined;
+
+  constructor(
+    private readonly cluster: ClusterId,
+    private readonly threshold: number,
+    private readonly resetTimeoutMs: number,
+  ) {}
+
+  get isClosed(): boolean {
+    return this.#breaker.kind === 'closed';
+  }
+
+  get state(): BreakerState {
+    return stateOf(this.#breaker);
+  }
+
+  /** Begins anew; only what was done by hand is kept. */
+  open(context: PolicyContext): void {
+    this.#context = context;
+    if (this.#breaker.kind !== 'isolated') this.#breaker = CLOSED;
+  }
+
+  /** Ends timer and ping. The cluster stays avoided if it was. */
+  close(): void {
+    this.#context = undefined;
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    this.#ping = undefined;
+    if (this.#breaker.kind === 'half-open') this.#breaker = OPEN;
+  }
+
+  on(event: BreakerEvent): void {
+    const before = this.#breaker;
+    const after = nextBreaker(before, event, this.threshold);
+    if (after === before) return;
+    this.#breaker = after;
+    if (after.kind === before.kind) return;
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    const context = this.#context;
+    if (!context) return;
+    if (after.kind === 'open') {
+      this.#timer = context.clock.setTimer(() => this.on('pingDue'), this.resetTimeoutMs);
+    }
+    if (after.kind === 'half-open') this.#askFor(context);
+    if (stateOf(after) !== stateOf(before)) this.#tell(context, stateOf(after));
+  }
+
+  #askFor(context: PolicyContext): void {
+    // One that a reset has outrun may still be under way: it decides instead of a second one beside it.
+    if (this.#ping) return;
+    const ask = async (): Promise<void> => context.ping(this.cluster);
+    const ping = ask();
+    const end = (event: BreakerEvent): void => {
+      if (this.#ping !== ping) return;
+      this.#ping = undefined;
+      this.on(event);
+    };
+    this.#ping = ping;
+    ping.then(
+      () => end('pingSucceeded'),
+      () => end('pingFailed'),
+    );
+  }
+
+  #tell(context: PolicyContext, state: BreakerState): void {
+    try {
+      context.onStateChange(this.cluster, state);
+    } catch {
+      // A listener's mistake; thrown on from a timer it would end the process.
+    }
+  }
+}

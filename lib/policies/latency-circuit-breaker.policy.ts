@@ -1,0 +1,45 @@
+import { type ClusterId, type PolicyContext, timeoutError } from '../core/index.js';
+import {
+  type LatencyCircuitBreakerOptions,
+  resolveLatencyCircuitBreakerOptions,
+} from './circuit-breaker.options.js';
+import { CircuitBreaker } from './circuit-breaker.policy.js';
+
+/**
+ * A {@link CircuitBreaker} for which a slow answer is a failure: a cluster that answers everything, but late,
+ * is avoided as well. The same holds for the ping that decides: a cluster that is too slow even for a ping
+ * would be avoided again at once, so a ping that takes longer than `slowMs` has failed.
+ *
+ * @example
+ * new LatencyCircuitBreaker({ threshold: 10, slowMs: 500 })
+ */
+export class LatencyCircuitBreaker extends CircuitBreaker {
+  override readonly needsLatency = true;
+  readonly #slowMs: number;
+
+  /** @throws {HelixConfigError} an option is unknown, out of range, or `slowMs` is missing */
+  constructor(options: LatencyCircuitBreakerOptions) {
+    const { slowMs, ...breaker } = resolveLatencyCircuitBreakerOptions(options);
+    super(breaker);
+    this.#slowMs = slowMs;
+  }
+
+  override recordSuccess(cluster: ClusterId, latencyMs = 0): void {
+    if (latencyMs > this.#slowMs) this.recordFailure(cluster);
+    else super.recordSuccess(cluster);
+  }
+
+  override open(context: PolicyContext): void {
+    const { clock } = context;
+    super.open({
+      clock,
+      ping: async (cluster) => {
+        const startedMs = clock.monotonicMs();
+        await context.ping(cluster);
+        const tookMs = clock.monotonicMs() - startedMs;
+        if (tookMs > this.#slowMs) throw timeoutError(`The ping took ${tookMs} ms`);
+      },
+      onStateChange: (cluster, state) => context.onStateChange(cluster, state),
+    });
+  }
+}
