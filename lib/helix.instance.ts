@@ -86,7 +86,7 @@ export class HelixInstance {
   readonly replayer: Replayer | undefined;
   readonly worker: ReplayWorker | undefined;
   readonly events = new Subject<HelixEvent>();
-  #isPolicyClosed = false;
+  #policyState: 'new' | 'open' | 'closed' = 'new';
   #lost = 0;
   readonly #lostLog: RateLimitedLog;
   readonly #divergenceLog: RateLimitedLog;
@@ -207,12 +207,14 @@ export class HelixInstance {
         this.sessions[cluster]?.ping(POLICY_PING_MS) ?? Promise.reject(new Error(`No cluster ${cluster}`)),
       onStateChange: (cluster, state) => this.#onBreakerChange(cluster, state),
     });
+    this.#policyState = 'open';
   }
 
   /** The end: no ping any more, and the last replay may try a side whatever the policy says of it. */
   closePolicy(): void {
-    this.#isPolicyClosed = true;
-    this.parts.failoverPolicy.close?.();
+    // One that refused to open belongs to somebody else.
+    if (this.#policyState === 'open') this.parts.failoverPolicy.close?.();
+    this.#policyState = 'closed';
   }
 
   #onBreakerChange(cluster: ClusterId, state: BreakerState): void {
@@ -230,7 +232,7 @@ export class HelixInstance {
     const targetOn = (session: CqlSession): ReplayTarget =>
       new GuardedTarget(
         new CqlReplayTarget(session, statements, this.clock),
-        () => this.#isPolicyClosed || this.failover.isAvailable(session.cluster),
+        () => this.#policyState === 'closed' || this.failover.isAvailable(session.cluster),
       );
     return new ReplayWorker({
       replayer: this.replayer,

@@ -23,7 +23,7 @@ export interface Admission {
   readonly A?: SkippedOutcome;
   readonly B?: SkippedOutcome;
   /** Room in the queue for what sides that are known to be bad will miss. */
-  readonly reservations: readonly Reservation[];
+  readonly reservations: Reservation[];
 }
 
 /** Nothing is known against either side. */
@@ -86,19 +86,25 @@ export class Admissions {
 
   #reserve(replayer: Replayer | undefined, operation: WriteOperation): Reservation[] {
     const reservations: Reservation[] = [];
-    for (const cluster of ['A', 'B'] as const) {
-      if (!replayer || this.#isWell(cluster)) continue;
-      const reservation = replayer.reserve(cluster, 1);
-      if (reservation) reservations.push(reservation);
-      else if (this.options.onReplayLost === 'throw') {
-        release(reservations);
-        throw new ReplayQueueFullError(
-          `Write refused: cluster ${cluster} would miss it and the replay queue has no room. Nothing was sent` +
-            `, also not to cluster ${otherCluster(cluster)}: ${operation.masked}`,
-        );
+    try {
+      for (const cluster of ['A', 'B'] as const) {
+        if (!replayer || this.#isWell(cluster)) continue;
+        const reservation = replayer.reserve(cluster, 1);
+        if (reservation) reservations.push(reservation);
+        else if (this.options.onReplayLost === 'throw') throw this.#queueFull(cluster, operation);
       }
+      return reservations;
+    } catch (error) {
+      release(reservations);
+      throw error;
     }
-    return reservations;
+  }
+
+  #queueFull(cluster: ClusterId, { masked }: WriteOperation): ReplayQueueFullError {
+    return new ReplayQueueFullError(
+      `Write refused: cluster ${cluster} would miss it and the replay queue has no room. Nothing was sent` +
+        `, also not to cluster ${otherCluster(cluster)}: ${masked}`,
+    );
   }
 
   #overloaded({ masked }: WriteOperation): OverloadedError {
@@ -112,4 +118,9 @@ export class Admissions {
 
 export function release(reservations: readonly Reservation[]): void {
   for (const reservation of reservations) reservation.release();
+}
+
+/** Takes over what is reserved: whoever had it before has nothing left to release. */
+export function takeOver(reservations: Reservation[]): Reservation[] {
+  return reservations.splice(0);
 }

@@ -97,7 +97,7 @@ export function untilGone<T>(
       },
       (error: unknown) => {
         end();
-        reject(error as Error);
+        reject(error);
       },
     );
   });

@@ -1,7 +1,7 @@
 import { release } from './admission.js';
 import { type Clock } from './clock.js';
 import { type ClusterId } from './cluster.js';
-import { decide, type Decision, type ReplayAction, type ReplayPlan } from './decide.js';
+import { decide, type Decision, type ReplayPlan } from './decide.js';
 import { type Epochs } from './epochs.js';
 import {
   BothClustersDrainingError,

@@ -1,123 +1,33 @@
 import { describe, expect, it } from 'vitest';
-import { FakeClock } from '../../test/support/fake-clock.js';
-import { FakeDriverError, FakeWrite, type SideScript, Watched } from '../../test/support/fake-operations.js';
+import { FakeDriverError, type SideScript, Watched } from '../../test/support/fake-operations.js';
 import { FakePolicy } from '../../test/support/fake-policy.js';
-import { RecordingReplayer } from '../../test/support/recording-replayer.js';
+import { type RecordingReplayer } from '../../test/support/recording-replayer.js';
+import {
+  bothWays,
+  ENQUEUE_TIMEOUT_MS,
+  leavesB,
+  setUpWritePath as setUp,
+  skipped,
+  statuses,
+  Strategy,
+  WRITE_TIMEOUT_MS,
+  type WritePathSetup as Setup,
+} from '../../test/support/write-path.js';
 import {
   APPLIED,
   BothClustersDrainingError,
   ClusterError,
   type ClusterId,
   DualClusterError,
-  type Envelope,
-  Failover,
   HelixUsageError,
   type OperationClass,
   type Outcome,
   OverloadedError,
   SessionClosedError,
   type SideWrite,
-  type WriteReceipt,
-  WriteStrategy,
-  WritePath,
 } from './index.js';
 
-const WRITE_TIMEOUT_MS = 5_000;
-const ENQUEUE_TIMEOUT_MS = 500;
-
-/** The path's own way of sending to both at once. */
-class BuiltIn extends WriteStrategy {
-  override readonly sendsBothAtOnce = true;
-
-  override execute(): never {
-    throw new Error('the path is to do it itself');
-  }
-}
-
-/** The same through the port, as a strategy of a user would do it. */
-class Custom extends WriteStrategy {
-  override execute(a: SideWrite, b: SideWrite): Promise<readonly [Outcome, Outcome]> {
-    return Promise.all([a.send(), b.send()]);
-  }
-}
-
-type Execute = (a: SideWrite, b: SideWrite) => Promise<readonly [Outcome, Outcome]>;
-
-class Strategy extends WriteStrategy {
-  constructor(override readonly execute: Execute) {
-    super();
-  }
-}
-
-interface Setup {
-  readonly strategy?: WriteStrategy;
-  readonly policy?: FakePolicy;
-  readonly replay?: 'off';
-  readonly single?: boolean;
-  readonly maxInFlight?: number;
-  readonly onReplayLost?: 'throw' | 'report';
-  readonly whenBothFail?: 'throw' | 'queue';
-  /** Display names of clusters that were never reached. */
-  readonly neverConnected?: readonly string[];
-}
-
-function setUp({
-  strategy = new BuiltIn(),
-  policy = new FakePolicy(),
-  replay,
-  single = false,
-  maxInFlight = 100,
-  onReplayLost = 'report',
-  whenBothFail = 'throw',
-  neverConnected = [],
-}: Setup = {}) {
-  const clock = new FakeClock();
-  const replayer = new RecordingReplayer();
-  const dropped: { envelope: Envelope; error: Error }[] = [];
-  const strategyErrors: Error[] = [];
-  const divergences: [ClusterId, Error][] = [];
-  const side = (name: string) => ({ name, hasConnected: !neverConnected.includes(name) });
-  const path = new WritePath({
-    sides: single ? { A: side('us_east') } : { A: side('us_east'), B: side('us_west') },
-    clock,
-    strategy,
-    failover: new Failover(policy, clock, (error) => strategyErrors.push(error)),
-    replayer: replay === 'off' ? undefined : replayer,
-    maxInFlight,
-    onReplayLost,
-    whenBothFail,
-    writeTimeoutMs: WRITE_TIMEOUT_MS,
-    enqueueTimeoutMs: ENQUEUE_TIMEOUT_MS,
-    onDropped: (envelope, error) => dropped.push({ envelope, error }),
-    onStrategyError: (error) => strategyErrors.push(error),
-    onDivergence: (cluster, error) => divergences.push([cluster, error]),
-  });
-  const write = (
-    a: SideScript,
-    b: SideScript,
-    fields?: { id?: string; class?: OperationClass; ack?: 'any' | 'both' },
-  ) => new FakeWrite(clock, { A: a, B: b }, fields);
-  /** Runs a write and lets everything happen that needs no time. */
-  const run = async (operation: FakeWrite): Promise<Watched<WriteReceipt>> => {
-    const watched = new Watched(path.run(operation));
-    await clock.settle();
-    return watched;
-  };
-  return { clock, path, policy, replayer, dropped, strategyErrors, divergences, write, run };
-}
-
-const statuses = ({ A, B }: WriteReceipt): string => `${A}, ${B}`;
-const skipped = (reason: Extract<Outcome, { reason: unknown }>['reason']): Outcome => ({
-  kind: 'skipped',
-  reason,
-});
-
-const paths: [name: string, strategy: () => WriteStrategy][] = [
-  ['the built-in concurrent write', () => new BuiltIn()],
-  ['a strategy of the user', () => new Custom()],
-];
-
-describe.each(paths)('WritePath with %s', (_name, strategy) => {
+describe.each(bothWays)('WritePath with %s', (_name, strategy) => {
   describe('when a side applied it', () => {
     it.each<[a: SideScript, b: SideScript, kind: OperationClass, receipt: string, enqueued: ClusterId[][]]>([
       ['applied', 'applied', 'idempotent', 'applied, applied', []],
@@ -811,12 +721,6 @@ describe('a strategy that fails', () => {
 });
 
 describe('a side that is left pending', () => {
-  /** Waits for A, and for B no longer than that. */
-  const leavesB = () =>
-    new Strategy(async (a, b) => {
-      const settled = b.send();
-      return [await a.send(), { kind: 'pending', settled }];
-    });
   const late = (answer: 'applied' | 'unreached' | 'ambiguous' | 'rejected'): SideScript => ({
     answer,
     afterMs: 50,

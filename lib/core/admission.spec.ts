@@ -1,0 +1,420 @@
+import fc from 'fast-check';
+import { describe, expect, it, vi } from 'vitest';
+import { envelope } from '../../test/support/envelope.js';
+import { FakeClock } from '../../test/support/fake-clock.js';
+import { FakeWrite, type SideScript } from '../../test/support/fake-operations.js';
+import { FakePolicy } from '../../test/support/fake-policy.js';
+import { RecordingReplayer } from '../../test/support/recording-replayer.js';
+import {
+  bothWays,
+  leavesB,
+  NO_LEFTOVERS,
+  setUpWritePath as setUp,
+  statuses,
+  Strategy,
+  WRITE_TIMEOUT_MS,
+} from '../../test/support/write-path.js';
+import { MemoryReplayer } from '../replay/index.js';
+import { ConcurrentDualWriteStrategy, SyncDualWriteStrategy } from '../strategies/index.js';
+import {
+  Admissions,
+  type ClusterId,
+  Failover,
+  OverloadedError,
+  ReplayQueueFullError,
+  type SkipReason,
+  type WriteStrategy,
+} from './index.js';
+
+type SideIs = 'well' | 'avoided' | 'full' | 'never reached';
+
+const MAX_IN_FLIGHT = 3;
+const other = (cluster: ClusterId): ClusterId => (cluster === 'A' ? 'B' : 'A');
+
+function admissions(
+  sides: { A: SideIs; B: SideIs | 'absent' },
+  options: { replay?: 'off'; onReplayLost?: 'throw' | 'report'; roomFor?: number } = {},
+) {
+  const clock = new FakeClock();
+  const replayer = new RecordingReplayer();
+  replayer.roomFor = options.roomFor ?? Infinity;
+  const unavailable = (['A', 'B'] as const).filter((cluster) => sides[cluster] === 'avoided');
+  const side = (is: SideIs) => ({ name: 'x', hasConnected: is !== 'never reached' });
+  const made = new Admissions({
+    sides: sides.B === 'absent' ? { A: side(sides.A) } : { A: side(sides.A), B: side(sides.B) },
+    failover: new Failover(new FakePolicy({ unavailable }), clock, (error) => {
+      throw error;
+    }),
+    replayer: options.replay === 'off' ? undefined : replayer,
+    maxInFlight: MAX_IN_FLIGHT,
+    onReplayLost: options.onReplayLost ?? 'throw',
+  });
+  for (const cluster of ['A', 'B'] as const) {
+    made.inFlight[cluster] = sides[cluster] === 'full' ? MAX_IN_FLIGHT : MAX_IN_FLIGHT - 1;
+  }
+  const operation = new FakeWrite(clock, { A: 'applied', B: 'applied' });
+  const admit = () => made.admit(operation);
+  return { admit, replayer };
+}
+
+interface Admitted {
+  readonly A?: SkipReason;
+  readonly B?: SkipReason;
+  readonly reserved: ClusterId[];
+}
+
+function admitted({ admit, replayer }: ReturnType<typeof admissions>): Admitted {
+  const { A, B, reservations } = admit();
+  expect(reservations).toHaveLength(replayer.reserved.length);
+  return { ...(A && { A: A.reason }), ...(B && { B: B.reason }), reserved: replayer.reserved };
+}
+
+describe('the sides that a write is not sent to at first, and what is reserved for them', () => {
+  const rows: [a: SideIs, b: SideIs, Admitted][] = [
+    ['well', 'well', { reserved: [] }],
+    ['well', 'avoided', { B: 'breaker', reserved: ['B'] }],
+    ['well', 'full', { B: 'limit', reserved: ['B'] }],
+    ['well', 'never reached', { reserved: ['B'] }],
+    ['avoided', 'avoided', { reserved: ['A', 'B'] }],
+    ['avoided', 'full', { B: 'limit', reserved: ['A', 'B'] }],
+    ['avoided', 'never reached', { A: 'breaker', reserved: ['A', 'B'] }],
+    ['full', 'never reached', { A: 'limit', reserved: ['A', 'B'] }],
+    ['never reached', 'never reached', { reserved: ['A', 'B'] }],
+  ];
+
+  it.each(rows)('A %s, B %s', (A, B, expected) => {
+    expect(admitted(admissions({ A, B }))).toEqual(expected);
+  });
+
+  it.each(rows)('the other way round: B %s, A %s', (b, a, { A: skipB, B: skipA, reserved }) => {
+    expect(admitted(admissions({ A: a, B: b }))).toEqual({
+      ...(skipA && { A: skipA }),
+      ...(skipB && { B: skipB }),
+      reserved: reserved.map(other).sort(),
+    });
+  });
+
+  it.each(rows)('A %s, B %s: the same when the queue is full and losing is reported', (A, B, expected) => {
+    const full = admissions({ A, B }, { onReplayLost: 'report', roomFor: 0 });
+    expect(admitted(full)).toEqual({ ...expected, reserved: [] });
+  });
+
+  it.each(rows.filter(([, , { reserved }]) => reserved.length > 0))(
+    'A %s, B %s: refused when the queue is full and losing is an error',
+    (A, B) => {
+      const { admit, replayer } = admissions({ A, B }, { roomFor: 0 });
+      expect(admit).toThrow(ReplayQueueFullError);
+      expect(replayer.reserved).toEqual([]);
+    },
+  );
+
+  it('gives the first place back when there is none for the second', () => {
+    const { admit, replayer } = admissions({ A: 'avoided', B: 'avoided' }, { roomFor: 1 });
+    expect(admit).toThrow(ReplayQueueFullError);
+    expect([replayer.reserved, replayer.released]).toEqual([['A'], ['A']]);
+  });
+
+  it('gives the first place back when the replayer throws about the second', () => {
+    const { admit, replayer } = admissions({ A: 'avoided', B: 'avoided' });
+    const reserve = replayer.reserve.bind(replayer);
+    vi.spyOn(replayer, 'reserve').mockImplementation((cluster) => {
+      if (cluster === 'B') throw new Error('broken replayer');
+      return reserve(cluster);
+    });
+    expect(admit).toThrow('broken replayer');
+    expect(replayer.released).toEqual(['A']);
+  });
+
+  it('names the cluster and the statement when the queue is full', () => {
+    const { admit } = admissions({ A: 'well', B: 'avoided' }, { roomFor: 0 });
+    expect(admit).toThrow(/cluster B would miss it.*not to cluster A.*INSERT INTO users/);
+    expect(admit).toThrow(expect.objectContaining({ outcome: 'notApplied' }));
+  });
+
+  it('refuses a write when both are full, and reserves nothing', () => {
+    const { admit, replayer } = admissions({ A: 'full', B: 'full' });
+    expect(admit).toThrow(OverloadedError);
+    expect(admit).toThrow(expect.objectContaining({ outcome: 'notApplied' }));
+    expect(admit).toThrow(/Both clusters are at maxInFlight = 3/);
+    expect(replayer.reserved).toEqual([]);
+  });
+});
+
+describe('without a replayer', () => {
+  it.each<[a: SideIs, b: SideIs]>([
+    ['well', 'avoided'],
+    ['avoided', 'avoided'],
+    ['well', 'never reached'],
+  ])('both are sent to: A %s, B %s', (A, B) => {
+    expect(admitted(admissions({ A, B }, { replay: 'off' }))).toEqual({ reserved: [] });
+  });
+
+  it.each<[a: SideIs, b: SideIs]>([
+    ['well', 'full'],
+    ['full', 'well'],
+    ['avoided', 'full'],
+    ['full', 'full'],
+  ])('a write that a full side would never get is refused: A %s, B %s', (A, B) => {
+    expect(admissions({ A, B }, { replay: 'off' }).admit).toThrow(OverloadedError);
+  });
+});
+
+describe('on a single cluster', () => {
+  it.each<SideIs>(['well', 'avoided', 'never reached'])('a write is sent to it: %s', (A) => {
+    expect(admitted(admissions({ A, B: 'absent' }))).toEqual({ reserved: [] });
+  });
+
+  it('a write is refused when it is full', () => {
+    const { admit } = admissions({ A: 'full', B: 'absent' });
+    expect(admit).toThrow(OverloadedError);
+    expect(admit).toThrow(/A cluster is at maxInFlight = 3/);
+  });
+});
+
+describe.each(bothWays)('the limit, with %s', (_name, strategy) => {
+  it('counts what the driver has not let go of, also after its time', async () => {
+    const { clock, run, write, replayer } = setUp({ strategy: strategy(), maxInFlight: 1 });
+    await run(write('applied', { answer: 'applied', afterMs: WRITE_TIMEOUT_MS + 10 }));
+    await clock.advance(WRITE_TIMEOUT_MS);
+    const during = write('applied', 'applied');
+    expect(statuses((await run(during)).value)).toBe('applied, queued');
+    expect(during.sent).toEqual(['A']);
+    await clock.advance(10);
+    const after = write('applied', 'applied');
+    await run(after);
+    expect(after.sent).toEqual(['A', 'B']);
+    expect(replayer.enqueuedFor).toEqual([['B'], ['B']]);
+  });
+
+  it('refuses a write before anything of it is sent when both are full', async () => {
+    const { run, write, replayer, policy } = setUp({ strategy: strategy(), maxInFlight: 1 });
+    await run(write('never', 'never'));
+    const refused = write('applied', 'applied');
+    expect((await run(refused)).error).toBeInstanceOf(OverloadedError);
+    expect(refused.sent).toEqual([]);
+    expect(replayer.enqueued).toEqual([]);
+    expect(policy.failures).toEqual([]);
+  });
+
+  it('has the other tried although its breaker is open', async () => {
+    const policy = new FakePolicy({ unavailable: ['B'] });
+    const { run, write } = setUp({ strategy: strategy(), maxInFlight: 1, policy });
+    await run(write('never', 'applied'));
+    const operation = write('applied', 'applied');
+    expect(statuses((await run(operation)).value)).toBe('queued, applied');
+    expect(operation.sent).toEqual(['B']);
+  });
+
+  it('has a full side tried after all when the other fails and there is room again', async () => {
+    const { clock, run, write } = setUp({ strategy: strategy(), maxInFlight: 1 });
+    await run(write('applied', { answer: 'applied', afterMs: 10 }));
+    const operation = write({ answer: 'unreached', afterMs: 20 }, 'applied');
+    const answer = await run(operation);
+    await clock.advance(20);
+    expect(operation.sent).toEqual(['A', 'B']);
+    expect(statuses(answer.value)).toBe('queued, applied');
+  });
+
+  it.each<[skippedFor: string, unavailable: ClusterId[]]>([
+    ['its limit', []],
+    ['its breaker', ['B']],
+  ])('has a side that was left out for %s not tried while there is no room', async (_why, unavailable) => {
+    const policy = new FakePolicy();
+    const { clock, run, write, replayer } = setUp({ strategy: strategy(), maxInFlight: 1, policy });
+    const filling = write('applied', 'never');
+    if (unavailable.length === 0) await run(filling);
+    for (const cluster of unavailable) policy.unavailable.add(cluster);
+    const operation = write({ answer: 'unreached', afterMs: 20 }, 'applied');
+    const answer = await run(operation);
+    if (unavailable.length > 0) {
+      policy.unavailable.clear();
+      await run(write('applied', 'never'));
+    }
+    await clock.advance(20);
+    expect(answer.error).toMatchObject({ code: 'HELIX_BOTH_FAILED', outcome: 'notApplied' });
+    expect(operation.sent).toEqual(['A']);
+    expect(replayer.enqueued).toEqual([]);
+  });
+
+  it('refuses on a single cluster', async () => {
+    const { run, write } = setUp({ strategy: strategy(), maxInFlight: 1, single: true });
+    await run(write('never', 'never'));
+    const refused = write('applied', 'applied');
+    expect((await run(refused)).error).toBeInstanceOf(OverloadedError);
+    expect(refused.sent).toEqual([]);
+  });
+});
+
+describe('the limit, when a strategy sends late', () => {
+  const lateB = { answer: 'applied', afterMs: 1_000 } as const;
+
+  it('is kept: what finds no room by then is queued', async () => {
+    const strategy = new SyncDualWriteStrategy();
+    const { clock, path, run, write, replayer } = setUp({ strategy, maxInFlight: 2 });
+    // Each passes A at once, so that B had room when they were admitted.
+    const operations = Array.from({ length: 2 }, () => write({ answer: 'applied', afterMs: 10 }, lateB));
+    await Promise.all(operations.map((each) => run(each)));
+    await clock.advance(5);
+    const more = [write({ answer: 'applied', afterMs: 0 }, lateB)];
+    path.admissions.inFlight.A = 0;
+    await Promise.all(more.map((each) => run(each)));
+    path.admissions.inFlight.A = 2;
+    await clock.advance(5);
+    expect(path.admissions.inFlight.B).toBe(2);
+    await clock.advance(1_000);
+    expect(replayer.enqueuedFor).toEqual([['B']]);
+    expect(path.admissions.inFlight).toEqual({ A: 0, B: 0 });
+  });
+});
+
+describe('a reservation', () => {
+  const avoidB = () => new FakePolicy({ unavailable: ['B'] });
+  const failing = fc.constantFrom<SideScript>('applied', 'unreached', 'blocked', 'ambiguous', 'rejected', 'never');
+  const strategies: Record<string, () => WriteStrategy> = {
+    'built in': () => new ConcurrentDualWriteStrategy(),
+    'with a straggler limit': () => new ConcurrentDualWriteStrategy({ stragglerMs: 10 }),
+    'A first': () => new SyncDualWriteStrategy(),
+    'that leaves B pending': leavesB,
+    'that throws': () => new Strategy(() => Promise.reject(new Error('broken strategy'))),
+    'that throws after sending': () =>
+      new Strategy((a) => a.send().then(() => Promise.reject(new Error('broken strategy')))),
+  };
+
+  it.each(Object.entries(strategies))('is given back in every row of the table, by a strategy %s', async (_, make) => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.record({
+          a: failing,
+          b: failing,
+          kind: fc.constantFrom('idempotent' as const, 'once' as const),
+          ack: fc.constantFrom('any' as const, 'both' as const),
+          whenBothFail: fc.constantFrom('throw' as const, 'queue' as const),
+          onReplayLost: fc.constantFrom('throw' as const, 'report' as const),
+          mode: fc.constantFrom('accept' as const, 'refuse' as const, 'throw' as const, 'hang' as const),
+          unavailable: fc.subarray<ClusterId>(['A', 'B']),
+          neverConnected: fc.subarray(['us_east', 'us_west']),
+          abortAtMs: fc.constantFrom(undefined, 0, 5, WRITE_TIMEOUT_MS + 1),
+        }),
+        async ({ a, b, kind, ack, whenBothFail, onReplayLost, mode, unavailable, neverConnected, abortAtMs }) => {
+          const policy = new FakePolicy({ unavailable });
+          const { clock, run, write, replayer, leftovers } = setUp({
+            strategy: make(),
+            policy,
+            whenBothFail,
+            onReplayLost,
+            neverConnected,
+            clock: new FakeClock(),
+          });
+          replayer.mode = mode;
+          const controller = new AbortController();
+          const answer = await run(write(a, b, { class: kind, ack }), { signal: controller.signal });
+          if (abortAtMs !== undefined) {
+            await clock.advance(abortAtMs);
+            controller.abort();
+          }
+          await clock.advance(4 * WRITE_TIMEOUT_MS);
+          expect(answer.isSettled).toBe(true);
+          expect(replayer.released).toEqual(replayer.reserved);
+          const inFlight = expect.objectContaining({}) as object;
+          expect(await leftovers()).toEqual({ ...NO_LEFTOVERS, inFlight });
+        },
+      ),
+      { numRuns: 150 },
+    );
+  });
+
+  it('is given back to a write that was aborted before it was sent', async () => {
+    const { clock, path, replayer } = setUp({ policy: avoidB() });
+    const controller = new AbortController();
+    const operation = new FakeWrite(clock, { A: 'applied', B: 'applied' });
+    const prepare = async () => {
+      await clock.settle();
+      return operation;
+    };
+    const call = path.runPrepared(prepare, 'a write', { signal: controller.signal });
+    controller.abort();
+    await expect(call).rejects.toMatchObject({ outcome: 'notApplied' });
+    await clock.settle();
+    await clock.settle();
+    expect(replayer.released).toEqual(replayer.reserved);
+    expect(operation.sent).toEqual([]);
+  });
+
+  it('is held for a side that is left pending, until that has settled', async () => {
+    const policy = new FakePolicy({ unavailable: ['A', 'B'] });
+    const { clock, run, write, replayer } = setUp({ strategy: leavesB(), policy });
+    const answer = await run(write('applied', { answer: 'unreached', afterMs: 50 }));
+    expect(statuses(answer.value)).toBe('applied, pending');
+    expect(replayer.released).toEqual([]);
+    await clock.advance(50);
+    expect(replayer.enqueuedFor).toEqual([['B']]);
+    expect(replayer.released).toEqual(['A', 'B']);
+  });
+
+  it('holds room for two dead letters until both have theirs', async () => {
+    const policy = new FakePolicy({ unavailable: ['A', 'B'] });
+    const replay = await opened(new MemoryReplayer({ capacity: 2 }));
+    const bury = replay.bury.bind(replay);
+    vi.spyOn(replay, 'bury').mockImplementation(async (...args) => {
+      const buried = bury(...args);
+      // Somebody else comes while the first is being buried.
+      await Promise.resolve();
+      await replay.enqueue([envelope('other')]).catch(() => undefined);
+      return buried;
+    });
+    const { run, write, dropped } = setUp({ policy, replay });
+    await run(write('ambiguous', 'ambiguous', { class: 'once' }));
+    expect(dropped).toEqual([]);
+    expect(replay.snapshot()).toMatchObject({ A: { deadLettered: 1 }, B: { deadLettered: 1, queued: 0 } });
+  });
+
+  describe('in a memory queue with room for one, while B is known to be bad', () => {
+    const twoAtOnce = async (onReplayLost: 'throw' | 'report') => {
+      const replay = await opened(new MemoryReplayer({ capacity: 1 }));
+      const fixture = setUp({ policy: avoidB(), replay, onReplayLost });
+      const { clock, path, write } = fixture;
+      const operations = [1, 2].map((id) =>
+        write({ answer: 'applied', afterMs: 10 }, 'applied', { id: `op${id}` }),
+      );
+      const answers = operations.map((each) => path.run(each));
+      const settled = Promise.allSettled(answers);
+      await clock.advance(10);
+      return { ...fixture, replay, operations, answers: await settled };
+    };
+
+    it("the second of two writes is refused before anything is sent: 'throw'", async () => {
+      const { operations, answers, replay, dropped } = await twoAtOnce('throw');
+      expect(answers).toMatchObject([
+        { value: { A: 'applied', B: 'queued' } },
+        { reason: { code: 'HELIX_REPLAY_QUEUE_FULL', outcome: 'notApplied' } },
+      ]);
+      expect(operations.map(({ sent }) => sent)).toEqual([['A'], []]);
+      expect(replay.snapshot().B).toMatchObject({ enqueued: 1, queued: 1, dropped: 0 });
+      expect(dropped).toEqual([]);
+    });
+
+    it("the second of two writes is lost, and says so: 'report'", async () => {
+      const { operations, answers, replay, dropped } = await twoAtOnce('report');
+      expect(answers).toMatchObject([
+        { value: { A: 'applied', B: 'queued' } },
+        { value: { A: 'applied', B: 'lost' } },
+      ]);
+      expect(operations.map(({ sent }) => sent)).toEqual([['A'], ['A']]);
+      expect(replay.snapshot().B).toMatchObject({ enqueued: 2, queued: 1, dropped: 1 });
+      expect(dropped).toMatchObject([{ envelope: { operationId: 'op2', cluster: 'B' } }]);
+    });
+
+    it('the place is free again after a write that did not need it', async () => {
+      const replay = await opened(new MemoryReplayer({ capacity: 1 }));
+      const { run, write } = setUp({ policy: avoidB(), replay, onReplayLost: 'throw' });
+      await run(write('unreached', 'unreached'));
+      await run(write('rejected', 'applied'));
+      expect(statuses((await run(write('applied', 'applied'))).value)).toBe('applied, queued');
+    });
+  });
+});
+
+async function opened(replayer: MemoryReplayer): Promise<MemoryReplayer> {
+  await replayer.open({ namespace: 'shop', clock: new FakeClock(), describe: () => ({ statement: '' }) });
+  return replayer;
+}
