@@ -10,6 +10,7 @@ import {
   toError,
 } from './core/index.js';
 import { type CqlSession } from './cql/index.js';
+import { type HelixCallBinder } from './decorators/index.js';
 import { type HelixInstance } from './helix.instance.js';
 import { refuseSharing } from './helix.registrations.js';
 
@@ -25,6 +26,7 @@ export class HelixLifecycle implements OnModuleInit, OnApplicationBootstrap, OnA
 
   constructor(
     private readonly instance: HelixInstance,
+    private readonly binder: HelixCallBinder,
     private readonly modules: ModulesContainer,
   ) {}
 
@@ -33,15 +35,19 @@ export class HelixLifecycle implements OnModuleInit, OnApplicationBootstrap, OnA
     if (sessions.B && !parts.replayer) {
       logger.warn('Replay is off: what one cluster misses is lost for it (replayer: false)');
     }
+    // Before anything is opened: when one of these throws there is nothing to close.
     refuseSharing(this.instance, this.modules);
+    this.binder.bindAll();
     try {
       this.instance.openPolicy();
       await this.instance.openReplayer();
       await this.#connect();
     } catch (error) {
       // Nothing may go on connecting or pinging behind an application that did not start.
+      const { shutdownTimeoutMs } = this.instance.options;
       this.instance.closePolicy();
-      await this.#closeSessions(this.instance.options.shutdownTimeoutMs);
+      await this.#closeReplayer(shutdownTimeoutMs);
+      await this.#closeSessions(shutdownTimeoutMs);
       throw error;
     }
   }
@@ -167,10 +173,10 @@ export class HelixLifecycle implements OnModuleInit, OnApplicationBootstrap, OnA
 
   /** What the replayer held and cannot keep; nothing it does may keep the sessions from being closed. */
   async #closeReplayer(timeoutMs: number): Promise<readonly Envelope[]> {
-    const { replayer, logger } = this.instance;
+    const { logger } = this.instance;
     let remaining: readonly Envelope[] = [];
     const close = async (): Promise<void> => {
-      remaining = (await replayer?.close()) ?? [];
+      remaining = await this.instance.closeReplayer();
     };
     try {
       if (!(await this.#within(timeoutMs, close()))) logger.error('The replayer did not close in time');

@@ -97,19 +97,14 @@ export function createProviders(name: string, async: HelixModuleAsyncOptions): F
     },
     {
       provide: lifecycle,
-      useFactory: (made: HelixInstance, modules: ModulesContainer) => new HelixLifecycle(made, modules),
-      inject: [instance, ModulesContainer],
+      useFactory: (made: HelixInstance, host: HelixCallHost, modules: ModulesContainer) =>
+        new HelixLifecycle(made, new HelixCallBinder(name, host, modules), modules),
+      inject: [instance, calls, ModulesContainer],
     },
     {
       provide: calls,
       useFactory: (made: HelixInstance) => new HelixCallHost(made.contexts),
       inject: [instance],
-    },
-    {
-      provide: internalToken('callBinder', name),
-      useFactory: (host: HelixCallHost, modules: ModulesContainer) =>
-        new HelixCallBinder(name, host, modules),
-      inject: [calls, ModulesContainer],
     },
     fromInstance(getHelixToken(ReplayWorker, name), (made) => made.worker),
     fromInstance(

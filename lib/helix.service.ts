@@ -20,6 +20,7 @@ export interface SideState {
   readonly name: string;
   /** Whether the driver believes that a host is up. */
   readonly connected: boolean;
+  /** Whether the failover policy uses it. */
   readonly breaker: BreakerState;
   /** Written in the background because it is slow. */
   readonly degraded: boolean;
@@ -27,21 +28,29 @@ export interface SideState {
   readonly inFlight: number;
 }
 
+/** An instance as it looks now. */
 export interface HelixStatus {
+  /** Name the instance is registered under. */
   readonly instance: string;
+  /** What its clusters are. */
   readonly kind: 'cql' | 'sql';
+  /** Cluster A. */
   readonly A: SideState;
+  /** Missing in single-cluster mode. */
   readonly B?: SideState;
+  /** What each cluster has missed; all zero when replay is off. */
   readonly replay: ReplayStats;
   /** Envelopes that could be neither written nor kept since the start. */
   readonly lost: number;
 }
 
+/** What came of everything that was waiting when {@link HelixService.syncPoint} was called. */
 export interface SyncPoint {
   /** Envelopes that were waiting at the call and have been applied since. */
   readonly applied: number;
   /** Those of them that became dead letters. */
   readonly deadLettered: number;
+  /** When it was reached. */
   readonly at: Date;
 }
 
@@ -84,6 +93,7 @@ export class HelixService {
     return this.instance.options.clusterNames[cluster];
   }
 
+  /** How the instance is doing, as far as this process knows; no cluster is asked. */
   status(): HelixStatus {
     const { sessions, replayer, name, lost } = this.instance;
     return {

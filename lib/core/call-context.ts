@@ -23,7 +23,7 @@ export interface StickySettings {
   readonly key?: string | undefined;
 }
 
-/** The side that the reads of a call stay on, once the first of them has been answered. */
+/** The side that the reads of a call stay on, once the first of them has been asked of it. */
 interface Pin {
   readonly key: string | undefined;
   cluster: ClusterId | undefined;
@@ -76,8 +76,13 @@ export class CallContext {
     return missedBy.A ? 'B' : 'A';
   }
 
-  /** A read was answered: the next ones stay with that side. */
-  onRead(cluster: ClusterId): void {
+  /** Whether the reads of this call have a side to stay on. */
+  get isBound(): boolean {
+    return this.pin?.cluster !== undefined;
+  }
+
+  /** The next reads of this call go to that side. */
+  stayOn(cluster: ClusterId): void {
     if (this.pin) this.pin.cluster = cluster;
   }
 

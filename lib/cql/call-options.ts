@@ -15,7 +15,7 @@ export interface DualWriteCallOptions {
 
 /** What `stickyRead` sets for the calls made inside it; a query's own settings win. */
 export interface StickyReadCallOptions {
-  /** The side to read from. Default: the one that answers the first read. */
+  /** The side to read from. Default: the one that the first read is asked of. */
   readonly cluster?: ClusterId | undefined;
   /** Chooses the side: the same key gives the same side in every process. `cluster` wins over it. */
   readonly key?: string | undefined;

@@ -1,4 +1,4 @@
-import { HelixUsageError } from '../core/index.js';
+import { CARRIES_CONTEXT, HelixUsageError } from '../core/index.js';
 import { type CqlClientRow, type CqlColumn, type CqlRow } from './cql-client.js';
 import { type AnsweredPage } from './cql-read.js';
 
@@ -47,6 +47,8 @@ export async function* rowsOf(
  * It belongs to the decorated method that made it, wherever it is iterated.
  */
 export class CqlIter<Row = CqlRow> implements AsyncIterable<Row> {
+  /** @internal */
+  readonly [CARRIES_CONTEXT] = true;
   readonly #source: PageSource;
   #page: AnsweredPage | undefined;
   #isUsed = false;

@@ -1,4 +1,4 @@
-import { type ClusterId, type WriteReceipt } from '../core/index.js';
+import { CARRIES_CONTEXT, type ClusterId, type WriteReceipt } from '../core/index.js';
 import { type CqlClientInfo, type CqlColumn, type CqlRow } from './cql-client.js';
 import { type PageSource, rowsOf } from './cql-iter.js';
 import { type AnsweredPage } from './cql-read.js';
@@ -7,12 +7,14 @@ import { type AnsweredPage } from './cql-read.js';
 export interface CqlResultInfo extends CqlClientInfo {
   /** The cluster that answered a read; a write has a {@link CqlResultSet.receipt} instead. */
   readonly cluster: ClusterId | undefined;
-  /** What the server warned of (of a write: either of them), `null` when there is nothing. */
-  readonly warnings: readonly string[] | null;
+  /** What the server warned of (of a write: either of them), `undefined` when there was nothing. */
+  readonly warnings: readonly string[] | undefined;
 }
 
 /** What `execute()` answers with, in the shape of the driver's `ResultSet`. */
 export class CqlResultSet<Row = CqlRow> implements Iterable<Row>, AsyncIterable<Row> {
+  /** @internal */
+  readonly [CARRIES_CONTEXT] = true;
   /** Rows of this page; `undefined` for a write. */
   readonly rows: Row[] | undefined;
   /** Number of rows of this page; `undefined` for a write. */
@@ -21,6 +23,7 @@ export class CqlResultSet<Row = CqlRow> implements Iterable<Row>, AsyncIterable<
   readonly columns: readonly CqlColumn[] | null;
   /** For the option `pageState`, to go on after this page; `null` on the last. */
   readonly pageState: string | null;
+  /** What is known about the execution. */
   readonly info: CqlResultInfo;
   /** What became of a write on each side; `undefined` for a read. */
   readonly receipt: WriteReceipt | undefined;
@@ -34,7 +37,11 @@ export class CqlResultSet<Row = CqlRow> implements Iterable<Row>, AsyncIterable<
     this.rowLength = rows?.length;
     this.columns = columns ?? null;
     this.pageState = source.stateAfter(page) ?? null;
-    this.info = { ...info, warnings: info?.warnings ?? null, cluster: receipt ? undefined : page.cluster };
+    this.info = {
+      ...info,
+      warnings: info?.warnings ?? undefined,
+      cluster: receipt ? undefined : page.cluster,
+    };
     this.receipt = receipt;
     this.#source = source;
     this.#page = page;

@@ -9,6 +9,7 @@ import { type CqlSession } from './driver/index.js';
 import { applyOptions, checkExecutable, type CqlExecuteOptions } from './execute.js';
 import { type CqlParams } from './statement.js';
 
+/** Options of {@link HelixCqlService.onBoth}. */
 export interface OnBothOptions {
   /** Time for each side, in ms. Default 30,000. */
   readonly timeoutMs?: number;

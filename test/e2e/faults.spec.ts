@@ -1,5 +1,5 @@
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { CircuitBreaker, DualClusterError, type ClusterId } from '../../lib/index.js';
+import { DualClusterError, type ClusterId } from '../../lib/index.js';
 import '../matchers/index.js';
 import { startApplication, stopApplications, type TestApplication } from './support/application.js';
 import { cellsOfBoth } from './support/cells.js';
@@ -26,8 +26,6 @@ async function start(): Promise<TestApplication> {
   const application = await startApplication({
     cql: { A: pair.A.options(keyspace), B: pair.B.options(keyspace) },
     writeTimeoutMs: 500,
-    // The default waits half a minute before it asks again.
-    failoverPolicy: new CircuitBreaker({ resetTimeoutMs: 300 }),
   });
   table = `users_${++tables}`;
   const made = await application.cql.onBoth(`CREATE TABLE ${table} (id int PRIMARY KEY, name text, age int)`);

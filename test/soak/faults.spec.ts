@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
-import { CircuitBreaker, type ClusterId, type HelixService } from '../../lib/index.js';
+import { type ClusterId, type HelixService } from '../../lib/index.js';
 import { startApplication, stopApplications } from '../e2e/support/application.js';
 import { clusterPair, createKeyspace, type TestCluster, type TestPair } from '../e2e/support/clusters.js';
 import { Load } from '../e2e/support/load.js';
@@ -51,8 +51,6 @@ it(`stays equal through ${minutes} minutes of random faults on one side at a tim
   const { cql, helix } = await startApplication({
     cql: { A: pair.A.options(keyspace), B: pair.B.options(keyspace) },
     writeTimeoutMs: 1_000,
-    // The default waits half a minute before it asks again.
-    failoverPolicy: new CircuitBreaker({ resetTimeoutMs: 300 }),
   });
   while (Date.now() < endMs) {
     const table = `users_${++rounds}`;

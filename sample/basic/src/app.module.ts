@@ -1,9 +1,9 @@
 import { Logger, Module } from '@nestjs/common';
 import { APP_FILTER } from '@nestjs/core';
 import { HelixModule, type HelixModuleOptions, StickyReadStrategy } from 'nestjs-helix';
+import { HelixHealthModule } from 'nestjs-helix/terminus';
 import { AppConfig } from './config/app.config.js';
 import { ConfigModule } from './config/config.module.js';
-import { HealthModule } from './health/health.module.js';
 import { HelixErrorFilter } from './helix-error.filter.js';
 import { OrdersModule } from './orders/orders.module.js';
 import { SchemaModule } from './schema/schema.module.js';
@@ -27,9 +27,9 @@ const logger = new Logger('Replay');
         },
       }),
     }),
+    HelixHealthModule.forRoot(),
     UsersModule,
     OrdersModule,
-    HealthModule,
   ],
   providers: [{ provide: APP_FILTER, useClass: HelixErrorFilter }],
 })

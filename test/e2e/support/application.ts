@@ -9,7 +9,13 @@ import {
 import { NestFactory } from '@nestjs/core';
 import { HealthCheck, HealthCheckService, TerminusModule } from '@nestjs/terminus';
 import { HelixHealthIndicator } from '../../../lib/health/index.js';
-import { HelixCqlService, HelixModule, type HelixModuleOptions, HelixService } from '../../../lib/index.js';
+import {
+  CircuitBreaker,
+  HelixCqlService,
+  HelixModule,
+  type HelixModuleOptions,
+  HelixService,
+} from '../../../lib/index.js';
 
 @Module({})
 class ApplicationModule {}
@@ -59,16 +65,24 @@ export interface TestApplication<App extends INestApplicationContext = INestAppl
 
 const running = new Set<INestApplicationContext>();
 
+/** The default breaker waits half a minute before it asks a cluster again. */
+function withQuickBreaker(options: HelixModuleOptions): HelixModuleOptions {
+  return { failoverPolicy: new CircuitBreaker({ resetTimeoutMs: 300 }), ...options };
+}
+
 function withImports(...imports: NonNullable<DynamicModule['imports']>): DynamicModule {
   return { module: ApplicationModule, imports };
 }
 
 /** Boots Helix as an application does. */
 export async function startApplication(options: HelixModuleOptions): Promise<TestApplication> {
-  const app = await NestFactory.createApplicationContext(withImports(HelixModule.forRoot(options)), {
-    logger: false,
-    abortOnError: false,
-  });
+  const app = await NestFactory.createApplicationContext(
+    withImports(HelixModule.forRoot(withQuickBreaker(options))),
+    {
+      logger: false,
+      abortOnError: false,
+    },
+  );
   return known(app);
 }
 
@@ -76,10 +90,13 @@ export async function startApplication(options: HelixModuleOptions): Promise<Tes
 export async function startHttpApplication(
   options: HelixModuleOptions,
 ): Promise<TestApplication<INestApplication>> {
-  const app = await NestFactory.create(withImports(HelixModule.forRoot(options), HealthModule), {
-    logger: false,
-    abortOnError: false,
-  });
+  const app = await NestFactory.create(
+    withImports(HelixModule.forRoot(withQuickBreaker(options)), HealthModule),
+    {
+      logger: false,
+      abortOnError: false,
+    },
+  );
   running.add(app);
   await app.init();
   return known(app);

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { type ClusterId, FailoverPolicy } from 'nestjs-helix';
 
 /**
- * Helix's own policy, `ActiveFailover`, and one thing more: a cluster without tables would refuse what it is
+ * What `ActiveFailover` does, and one thing more: a cluster without tables would refuse what it is
  * asked, so its writes go to the replay queue and it is read last.
  */
 @Injectable()
