@@ -42,7 +42,7 @@ export default defineConfig({
         ...shared,
         test: {
           name: 'packaging',
-          include: ['test/packaging/**/*.spec.ts'],
+          include: ['test/packaging/*.spec.ts'],
           fileParallelism: false,
           testTimeout: 300_000,
           hookTimeout: 300_000,
