@@ -43,8 +43,11 @@ export interface HelixInstanceParts {
 export interface HelixEvent {
   /** The breaker of a cluster has changed. */
   readonly type: 'breaker';
+  /** The cluster it happened to. */
   readonly cluster: ClusterId;
+  /** The state it is in now. */
   readonly state: BreakerState;
+  /** When it happened. */
   readonly at: Date;
 }
 
@@ -87,6 +90,7 @@ export class HelixInstance {
   readonly worker: ReplayWorker | undefined;
   readonly events = new Subject<HelixEvent>();
   #policyState: 'new' | 'open' | 'closed' = 'new';
+  #isReplayerOpen = false;
   #lost = 0;
   readonly #lostLog: RateLimitedLog;
   readonly #divergenceLog: RateLimitedLog;
@@ -101,7 +105,7 @@ export class HelixInstance {
     this.failover = new Failover(parts.failoverPolicy, this.clock, (error) =>
       this.#reportStrategyError(error),
     );
-    const statements = new Statements(sessions, this.clock);
+    const statements = new Statements(sessions, this.clock, undefined, options.cql.sharedToken);
     this.worker = this.#makeWorker(statements);
     this.context = {
       namespace: name,
@@ -174,6 +178,15 @@ export class HelixInstance {
         return table === undefined ? { statement: masked } : { statement: masked, table };
       },
     });
+    this.#isReplayerOpen = true;
+  }
+
+  /** Ends the queue and answers with what it held and cannot keep. */
+  async closeReplayer(): Promise<readonly Envelope[]> {
+    // One that refused to open belongs to somebody else.
+    if (!this.#isReplayerOpen) return [];
+    this.#isReplayerOpen = false;
+    return (await this.replayer?.close()) ?? [];
   }
 
   /** An accepted write that one side will never get: told to the application and logged, never silent. */
@@ -213,8 +226,13 @@ export class HelixInstance {
   /** The end: no ping any more, and the last replay may try a side whatever the policy says of it. */
   closePolicy(): void {
     // One that refused to open belongs to somebody else.
-    if (this.#policyState === 'open') this.parts.failoverPolicy.close?.();
+    const isOurs = this.#policyState === 'open';
     this.#policyState = 'closed';
+    try {
+      if (isOurs) this.parts.failoverPolicy.close?.();
+    } catch (error) {
+      this.#reportStrategyError(toError(error));
+    }
   }
 
   #onBreakerChange(cluster: ClusterId, state: BreakerState): void {

@@ -9,6 +9,7 @@ import { type HelixModuleOptions } from './helix.options.js';
 
 /** Makes the options of an instance; for `useClass` and `useExisting`. */
 export interface HelixOptionsFactory {
+  /** Makes the options of the instance that is registered as `name`; `default` for the default instance. */
   createHelixOptions(name: string): Promise<HelixModuleOptions> | HelixModuleOptions;
 }
 
@@ -20,17 +21,16 @@ export interface HelixRegistration {
   readonly isGlobal?: boolean;
 }
 
-interface AsyncBase extends HelixRegistration, Pick<ModuleMetadata, 'imports'> {
-  /** Providers that the factory needs and no imported module exports. */
-  readonly extraProviders?: Provider[];
-}
-
-/** Exactly one of `useFactory`, `useClass` and `useExisting`. */
-export type HelixModuleAsyncOptions = AsyncBase &
-  (
+/** How an instance is registered whose options a provider makes: one of `useFactory`, `useClass`, `useExisting`. */
+export type HelixModuleAsyncOptions = HelixRegistration &
+  Pick<ModuleMetadata, 'imports'> & {
+    /** Providers that the factory needs and no imported module exports. */
+    readonly extraProviders?: Provider[];
+  } & (
     | {
         /** Makes the options; its arguments are what `inject` names. */
         readonly useFactory: (...args: never[]) => Promise<HelixModuleOptions> | HelixModuleOptions;
+        /** What the factory is called with. */
         readonly inject?: FactoryProvider['inject'];
         readonly useClass?: never;
         readonly useExisting?: never;

@@ -6,6 +6,7 @@ import { columns, FakeCqlClient, invalid, type, unreachable } from '../test/supp
 import { Watched } from '../test/support/fake-operations.js';
 import { RecordingReplayer } from '../test/support/recording-replayer.js';
 import {
+  ActiveFailover,
   CircuitBreaker,
   ConcurrentDualWriteStrategy,
   type Envelope,
@@ -17,11 +18,13 @@ import {
   HelixModule,
   type HelixModuleOptions,
   type HelixOptionsFactory,
+  type HelixEvent,
   HelixService,
   InjectHelix,
   InjectHelixSession,
   MemoryReplayer,
   NoAvailableClusterError,
+  type PolicyContext,
   PrimaryOnlyReadStrategy,
   ReadStrategy,
   Replayer,
@@ -30,6 +33,8 @@ import {
   StickyReadStrategy,
   WriteStrategy,
 } from './index.js';
+import { type HelixInstance } from './helix.instance.js';
+import { internalToken } from './helix.tokens.js';
 
 const INSERT = 'INSERT INTO users (id, name) VALUES (?, ?)';
 const USER = columns({ id: type('int'), name: type('text') });
@@ -300,6 +305,298 @@ describe('two instances side by side', () => {
   });
 });
 
+describe('what two instances may not share', () => {
+  const cql = () => ({ A: client(), B: client() });
+  const inModule = (...imports: DynamicModule[]): new () => object => {
+    @Module({ imports })
+    class Importing {}
+    return Importing;
+  };
+  const refusal = async (...imports: (DynamicModule | (new () => object))[]): Promise<string> => {
+    const module = await compile(...imports);
+    const ready = new Watched(module.init());
+    await vi.advanceTimersByTimeAsync(0);
+    expect(ready.error).toBeInstanceOf(HelixConfigError);
+    return (ready.error as Error).message;
+  };
+
+  it.each<[where: string, register: () => (DynamicModule | (new () => object))[]]>([
+    ['two forRoot', () => [HelixModule.forRoot({ cql: cql() }), HelixModule.forRoot({ cql: cql() })]],
+    [
+      'forRoot and forRootAsync',
+      () => [
+        HelixModule.forRoot({ cql: cql() }),
+        HelixModule.forRootAsync({ useFactory: () => ({ cql: cql() }) }),
+      ],
+    ],
+    [
+      'one of them in a module of its own',
+      () => [HelixModule.forRoot({ cql: cql() }), inModule(HelixModule.forRoot({ cql: cql() }))],
+    ],
+    [
+      'neither of them global',
+      () => [
+        inModule(HelixModule.forRoot({ cql: cql(), isGlobal: false })),
+        inModule(HelixModule.forRoot({ cql: cql(), isGlobal: false })),
+      ],
+    ],
+  ])('is the name: %s', async (_where, register) => {
+    const message = await refusal(...register());
+    expect(message).toContain('Two Helix instances are registered as "default"');
+    expect(message).toContain('another name');
+  });
+
+  it('is a name that was given, either', async () => {
+    const message = await refusal(
+      HelixModule.forRoot({ cql: cql() }),
+      HelixModule.forRoot({ name: 'orders', cql: cql() }),
+      HelixModule.forRootAsync({ name: 'orders', useFactory: () => ({ cql: cql() }) }),
+    );
+    expect(message).toContain('"orders"');
+  });
+
+  it.each<[part: string, options: () => Partial<HelixModuleOptions>]>([
+    ['readStrategy', () => ({ readStrategy: new StickyReadStrategy() })],
+    ['writeStrategy', () => ({ writeStrategy: new ConcurrentDualWriteStrategy() })],
+    ['failoverPolicy', () => ({ failoverPolicy: new CircuitBreaker() })],
+    ['replayer', () => ({ replayer: new MemoryReplayer() })],
+  ])('is one object as %s, and nothing is connected', async (part, options) => {
+    const shared = options();
+    const clusters = [cql(), cql()];
+    const message = await refusal(
+      HelixModule.forRoot({ cql: clusters[0]!, ...shared }),
+      HelixModule.forRoot({ name: 'orders', cql: clusters[1]!, ...shared }),
+    );
+    expect(message).toContain(`the same object as ${part}`);
+    expect(message).toContain('"default"');
+    expect(message).toContain('"orders"');
+    expect(clusters.flatMap(({ A, B }) => [A.connects, B.connects])).toEqual([0, 0, 0, 0]);
+  });
+
+  it('is not a registration that two modules import', async () => {
+    const registration = HelixModule.forRoot({ cql: cql() });
+    const module = await init(await compile(registration, inModule(registration), inModule(registration)));
+    expect(module.get(HelixCqlService)).toBeInstanceOf(HelixCqlService);
+  });
+
+  it('is not what each has by default, or has none of', async () => {
+    const module = await init(
+      await compile(
+        HelixModule.forRoot({ cql: cql(), replayer: false }),
+        HelixModule.forRoot({ name: 'orders', cql: cql(), replayer: false }),
+      ),
+    );
+    expect(module.get(HelixService).name).toBe('default');
+  });
+
+  it('may be used by one application after the other', async () => {
+    const shared = {
+      readStrategy: new StickyReadStrategy(),
+      writeStrategy: new ConcurrentDualWriteStrategy(),
+      failoverPolicy: new CircuitBreaker(),
+    };
+    for (let i = 0; i < 2; i++) {
+      const { module, helix } = await start(shared);
+      expect(await helix.query(INSERT, [1, 'Ada']).exec()).toMatchObject({ A: 'applied', B: 'applied' });
+      await module.close();
+    }
+  });
+});
+
+describe('the failover policy', () => {
+  /** Notes when it is opened and closed, and what else happens. */
+  class WatchedPolicy extends ActiveFailover {
+    readonly events: string[] = [];
+    context: PolicyContext | undefined;
+
+    override open(context: PolicyContext): void {
+      this.context = context;
+      this.events.push('opened');
+    }
+
+    override close(): void {
+      this.events.push('closed');
+    }
+  }
+
+  it('is opened once before anything is connected, and closed once at the end', async () => {
+    const failoverPolicy = new WatchedPolicy();
+    const A = client();
+    const connect = A.connect.bind(A);
+    vi.spyOn(A, 'connect').mockImplementation(() => {
+      failoverPolicy.events.push('connecting');
+      return connect();
+    });
+    const module = await init(
+      await compile(HelixModule.forRoot({ cql: { A, B: client() }, failoverPolicy })),
+    );
+    expect(failoverPolicy.events).toEqual(['opened', 'connecting']);
+    await module.get(HelixCqlService).close();
+    await module.close();
+    expect(failoverPolicy.events).toEqual(['opened', 'connecting', 'closed']);
+  });
+
+  it('is closed when the application cannot start, and the replayer too', async () => {
+    const failoverPolicy = new WatchedPolicy();
+    const replayer = new RecordingReplayer();
+    const closed = vi.spyOn(replayer, 'close');
+    const down = () => Object.assign(client(), { isDown: true });
+    const module = await compile(
+      HelixModule.forRoot({ cql: { A: down(), B: down() }, failoverPolicy, replayer, connectTimeoutMs: 10 }),
+    );
+    const ready = new Watched(module.init());
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(ready.error).toBeInstanceOf(NoAvailableClusterError);
+    expect([failoverPolicy.events, closed.mock.calls.length]).toEqual([['opened', 'closed'], 1]);
+    await Promise.all([module.close(), vi.advanceTimersByTimeAsync(20_000)]);
+    expect([failoverPolicy.events, closed.mock.calls.length]).toEqual([['opened', 'closed'], 1]);
+  });
+
+  it('asks the cluster it names, and no other', async () => {
+    const failoverPolicy = new WatchedPolicy();
+    const { A, B } = await start({ failoverPolicy });
+    await failoverPolicy.context?.ping('B');
+    const pings = B.unprepared.length;
+    await failoverPolicy.context?.ping('B');
+    expect(B.unprepared.length).toBe(pings + 1);
+    B.pingError = unreachable();
+    await expect(failoverPolicy.context?.ping('B')).rejects.toThrow();
+    await expect(failoverPolicy.context?.ping('A')).resolves.toBeUndefined();
+    A.pingError = 'never';
+    const hanging = new Watched(failoverPolicy.context!.ping('A'));
+    await vi.advanceTimersByTimeAsync(2_000);
+    expect(hanging.error).toBeDefined();
+  });
+
+  it('cannot ask a cluster that is not there', async () => {
+    const failoverPolicy = new WatchedPolicy();
+    await init(await compile(HelixModule.forRoot({ cql: { A: client() }, failoverPolicy })));
+    await expect(failoverPolicy.context?.ping('B')).rejects.toThrow('No cluster B');
+  });
+
+  it('of another application is left as it is when it cannot be had', async () => {
+    const failoverPolicy = new CircuitBreaker({ threshold: 1, resetTimeoutMs: 1_000 });
+    const replayer = new MemoryReplayer();
+    const first = await start({ failoverPolicy, replayer });
+    await first.helix.query(INSERT, [0, 'Ada']).exec();
+    first.B.isDown = true;
+    await first.helix.query(INSERT, [1, 'Ada']).exec();
+    for (const options of [{ failoverPolicy }, { replayer }]) {
+      const second = await compile(HelixModule.forRoot({ cql: { A: client(), B: client() }, ...options }));
+      const ready = new Watched(second.init());
+      await vi.advanceTimersByTimeAsync(0);
+      expect((ready.error as Error).message).toContain('in use already');
+      await Promise.all([second.close(), vi.advanceTimersByTimeAsync(500)]);
+    }
+    first.B.isDown = false;
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(first.status.status()).toMatchObject({ B: { breaker: 'closed' }, replay: { B: { applied: 1 } } });
+    expect(await first.helix.query(INSERT, [2, 'Ada']).exec()).toMatchObject({ B: 'applied' });
+  });
+
+  it('of another application is left as it is when this one ends without a beginning', async () => {
+    const failoverPolicy = new WatchedPolicy();
+    const module = await compile(HelixModule.forRoot({ cql: { A: client(), B: client() }, failoverPolicy }));
+    await module.get(HelixCqlService).close();
+    expect(failoverPolicy.events).toEqual([]);
+  });
+
+  it('keeps nothing from being closed when it throws at the end', async () => {
+    const failoverPolicy = new WatchedPolicy();
+    const replayer = new RecordingReplayer();
+    const closed = vi.spyOn(replayer, 'close');
+    vi.spyOn(failoverPolicy, 'close').mockImplementation(() => {
+      throw new Error('broken policy');
+    });
+    const { module } = await start({ failoverPolicy, replayer });
+    await Promise.all([module.close(), vi.advanceTimersByTimeAsync(20_000)]);
+    expect(closed).toHaveBeenCalledTimes(1);
+    expect(logger.lines.filter((line) => line.includes('strategy or policy threw Error'))).toHaveLength(1);
+  });
+
+  it('does not hide why the application cannot start when it throws then', async () => {
+    const failoverPolicy = new WatchedPolicy();
+    vi.spyOn(failoverPolicy, 'close').mockImplementation(() => {
+      throw new Error('broken policy');
+    });
+    const A = Object.assign(client(), { isDown: true });
+    const module = await compile(HelixModule.forRoot({ cql: { A }, failoverPolicy, connectTimeoutMs: 10 }));
+    const ready = new Watched(module.init());
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(ready.error).toBeInstanceOf(NoAvailableClusterError);
+  });
+});
+
+describe('a breaker that opens', () => {
+  const RESET_MS = 30_000;
+
+  async function opened() {
+    const failoverPolicy = new CircuitBreaker({ threshold: 2, resetTimeoutMs: RESET_MS });
+    const started = await start({ failoverPolicy });
+    const { helix, status, B } = started;
+    const events: HelixEvent[] = [];
+    const ended: boolean[] = [];
+    status.events$.subscribe({ next: (event) => events.push(event), complete: () => ended.push(true) });
+    await helix.query(INSERT, [0, 'Ada']).exec();
+    B.isDown = true;
+    for (let i = 1; i <= 2; i++) await helix.query(INSERT, [i, 'Ada']).exec();
+    return { ...started, events, ended };
+  }
+
+  it('is seen on events$ and in the status, through all its states', async () => {
+    const { module, B, events, ended, status } = await opened();
+    const openedAt = new Date();
+    expect(events).toEqual([{ type: 'breaker', cluster: 'B', state: 'open', at: openedAt }]);
+    expect(status.status().B?.breaker).toBe('open');
+    B.isDown = false;
+    B.pingError = 'never';
+    await vi.advanceTimersByTimeAsync(RESET_MS);
+    expect(status.status().B?.breaker).toBe('half-open');
+    await vi.advanceTimersByTimeAsync(2_000);
+    B.pingError = undefined;
+    await vi.advanceTimersByTimeAsync(RESET_MS);
+    expect(events.map(({ state }) => state)).toEqual(['open', 'half-open', 'open', 'half-open', 'closed']);
+    expect(events.at(-1)?.at).toEqual(new Date(openedAt.getTime() + 2 * RESET_MS + 2_000));
+    await Promise.all([module.close(), vi.advanceTimersByTimeAsync(20_000)]);
+    expect(ended).toEqual([true]);
+  });
+
+  it('closes the lane of its cluster, which is left alone until it closes, and then replays at once', async () => {
+    const { B, status } = await opened();
+    const executed = B.executed.length;
+    await vi.advanceTimersByTimeAsync(100);
+    B.isDown = false;
+    const pings = B.unprepared.length;
+    await vi.advanceTimersByTimeAsync(RESET_MS - 200);
+    expect(B.unprepared.length).toBe(pings);
+    expect(status.status().replay.B).toMatchObject({ open: false, queued: 2, inFlight: 0 });
+    expect(B.executed.length).toBe(executed);
+    // The breaker's one ping, and the lane's.
+    await vi.advanceTimersByTimeAsync(110);
+    expect(status.status()).toMatchObject({
+      B: { breaker: 'closed' },
+      replay: { B: { open: true, applied: 2 } },
+    });
+    expect(B.executed.length).toBe(executed + 2);
+  });
+
+  it('has its cluster left out by writes, and asked last by reads', async () => {
+    const { helix, A, B } = await opened();
+    const [onA, onB] = [A.executed.length, B.executed.length];
+    expect(await helix.query(INSERT, [3, 'Ada']).exec()).toMatchObject({ A: 'applied', B: 'queued' });
+    for (let i = 0; i < 4; i++) await helix.query('SELECT * FROM users').one();
+    expect([A.executed.length - onA, B.executed.length - onB]).toEqual([5, 0]);
+  });
+
+  it('does not keep the last replay from trying at the end', async () => {
+    const { module, B } = await opened();
+    B.isDown = false;
+    const executed = B.executed.length;
+    await Promise.all([module.close(), vi.advanceTimersByTimeAsync(20_000)]);
+    expect(B.executed.length).toBe(executed + 2);
+  });
+});
+
 describe('connecting', () => {
   async function boot(options: Partial<HelixModuleOptions>, A = client(), B = client()) {
     const module = await compile(HelixModule.forRoot({ cql: { A, B }, ...options }));
@@ -511,7 +808,10 @@ describe('the end', () => {
       const replayer = new RecordingReplayer();
       vi.spyOn(replayer, 'close').mockImplementation(closeReplayer);
       const cql = { A: { ...CLUSTER_OPTIONS }, B: client() };
-      return compile(HelixModule.forRoot({ cql, replayer, shutdownTimeoutMs: 1_000 }));
+      const module = await compile(HelixModule.forRoot({ cql, replayer, shutdownTimeoutMs: 1_000 }));
+      // As the start does, without connecting the driver's own client.
+      await module.get<HelixInstance>(internalToken('instance', 'default')).openReplayer();
+      return module;
     }
 
     it('comes within shutdownTimeoutMs, and is logged as an error', async () => {

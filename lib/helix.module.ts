@@ -23,6 +23,12 @@ import { DEFAULT_INSTANCE } from './helix.tokens.js';
  */
 @Module({})
 export class HelixModule {
+  /**
+   * Registers an instance whose options are known now.
+   *
+   * @throws HelixConfigError when the application starts: an option does not exist or is out of range; the message
+   *   names it, what was received and what is allowed
+   */
   static forRoot(options: HelixModuleOptions & HelixRegistration): DynamicModule {
     const { name, isGlobal, ...rest } = options;
     return HelixModule.forRootAsync({
@@ -32,6 +38,12 @@ export class HelixModule {
     });
   }
 
+  /**
+   * Registers an instance whose options are made by a provider.
+   *
+   * @throws HelixConfigError not exactly one of `useFactory`, `useClass` and `useExisting` is given. When the
+   *   application starts: as for {@link forRoot}
+   */
   static forRootAsync(options: HelixModuleAsyncOptions): DynamicModule {
     const name = options.name ?? DEFAULT_INSTANCE;
     return {

@@ -101,6 +101,33 @@ describe('what was given', () => {
   });
 });
 
+/** A policy knows the hosts of the last client it was given to: the writes of both sides would go to one cluster. */
+function sharedPolicies(): [option: string, options: object, received: string, allowed: string][] {
+  const policy = { init: () => undefined };
+  const child = { childPolicy: policy };
+  const places: [string, object, object][] = [
+    ['policies', { policies: { loadBalancing: policy } }, { policies: { loadBalancing: policy } }],
+    ['a child', { policies: { loadBalancing: policy } }, { policies: { loadBalancing: child } }],
+    ['a profile', { policies: { loadBalancing: policy } }, { profiles: [{ loadBalancing: policy }] }],
+    [
+      'a client',
+      { policies: { loadBalancing: policy } },
+      { execute: () => undefined, options: { profiles: [{ loadBalancing: policy }] } },
+    ],
+    [
+      'speculation',
+      { policies: { speculativeExecution: policy } },
+      { policies: { speculativeExecution: policy } },
+    ],
+  ];
+  return places.map(([, a, b]) => [
+    'cql.B',
+    { cql: { A: { ...A, ...a }, B: { ...B, ...b } } },
+    'the same load balancing or speculative execution policy as cql.A',
+    'policies of its own',
+  ]);
+}
+
 describe('a wrong value is refused, and the message says what it is and what it should be', () => {
   const timeouts = [
     'connectTimeoutMs',
@@ -144,7 +171,7 @@ describe('a wrong value is refused, and the message says what it is and what it 
     ['readStrategy', { readStrategy: StickyReadStrategy }, 'function', 'select, onSuccess, onFailure'],
     ['writeStrategy', { writeStrategy: 'sync' }, '"sync"', 'execute'],
     ['failoverPolicy', { failoverPolicy: new StickyReadStrategy() }, 'StickyReadStrategy', 'isAvailable'],
-    ['replayer', { replayer: true }, 'boolean', 'enqueue'],
+    ['replayer', { replayer: true }, 'true', 'enqueue'],
     ['replayer', { replayer: new ActiveFailover() }, 'ActiveFailover', 'enqueue'],
     ['onReplayDropped', { onReplayDropped: 'log' }, '"log"', 'a function'],
     ['timestampProvider', { timestampProvider: 5 }, '5', 'a function'],
@@ -154,6 +181,8 @@ describe('a wrong value is refused, and the message says what it is and what it 
     ['cql.A', { cql: { B } }, 'undefined', 'an object'],
     ['cql.B', { cql: { A, B: null } }, 'null', 'an object'],
     ['cql.B', { cql: { A, B: A } }, 'the same object as cql.A', 'the second cluster'],
+    ['cql.sharedToken', { cql: { A, B, sharedToken: 1 } }, '1', 'true or false'],
+    ...sharedPolicies(),
   ])('%s: %o', (option, options, received, allowed) => {
     const { message } = refusal(options);
     expect(message).toContain(`${option} is wrong`);

@@ -11,8 +11,10 @@ import {
 } from './core/index.js';
 import { type ReplayHooks } from './replay/index.js';
 
+/** What the start of the application waits for; see {@link HelixModuleOptions.connect}. */
 export type ConnectMode = 'any' | 'both' | 'lazy';
 
+/** How what one cluster has missed is replayed to it. */
 export interface ReplayWorkerModuleOptions extends ReplayHooks {
   /** `embedded` (default) replays in this process; `off` leaves it to a worker elsewhere. */
   readonly mode?: 'embedded' | 'off';
@@ -26,7 +28,16 @@ export interface HelixModuleOptions {
   readonly cql: {
     /** The driver's options, or a ready client of your own, which Helix never closes. */
     readonly A: CqlClusterOptions | CqlClient;
+    /** As `A`. */
     readonly B?: CqlClusterOptions | CqlClient;
+    /**
+     * Computes the token of a partition key once for both clusters, in place of once by each driver: about a
+     * seventh less CPU time for a write to both. Where it is not sure that both drivers would come to that token
+     * (Murmur3 partitioners, the driver's own token-aware policies), it changes nothing. A token decides which node
+     * is asked first, never what is written. Default false: it rests on classes of the driver that its typings do
+     * not show, and routing by it has not been watched on clusters of several real nodes. See docs/performance.md.
+     */
+    readonly sharedToken?: boolean;
   };
   /** Display names for logs and messages: `^[a-zA-Z_][a-zA-Z0-9_]*$`, at most 32 characters, distinct. */
   readonly clusterNames?: { readonly A?: string; readonly B?: string };
@@ -38,6 +49,7 @@ export interface HelixModuleOptions {
   readonly failoverPolicy?: FailoverPolicy;
   /** Default `MemoryReplayer` (10,000 envelopes). `false`: what a side misses is lost for it. */
   readonly replayer?: Replayer | false;
+  /** Default: replay in this process, 30 s for each execution. */
   readonly replayWorker?: ReplayWorkerModuleOptions;
   /** Called for every envelope that could not be kept, also at shutdown. What it throws is logged. */
   readonly onReplayDropped?: (envelope: Envelope, error: Error) => void;
@@ -191,12 +203,43 @@ export function resolveOptions(options: HelixModuleOptions, instance: string): R
 
 function checkClusters(check: OptionCheck, cql: HelixModuleOptions['cql'] | undefined): void {
   check.object('cql', cql);
-  check.known('cql.', cql, ['A', 'B']);
+  check.known('cql.', cql, ['A', 'B', 'sharedToken']);
   check.object('cql.A', cql?.A);
   if (cql?.B !== undefined) check.object('cql.B', cql.B);
   if (cql?.A === cql?.B) {
     check.fail('cql.B', 'the same object as cql.A', 'options or a client of the second cluster');
   }
+  const policiesOfA = hostPolicies(cql?.A);
+  if ([...hostPolicies(cql?.B)].some((policy) => policiesOfA.has(policy))) {
+    check.fail(
+      'cql.B',
+      'the same load balancing or speculative execution policy as cql.A, which would send the writes of both to one cluster',
+      'policies of its own',
+    );
+  }
+  check.flag('cql.sharedToken', cql?.sharedToken);
+}
+
+interface HostPolicies {
+  readonly loadBalancing?: object;
+  readonly speculativeExecution?: object;
+}
+
+/** The driver's policies that keep the hosts of the client they were last given to. */
+function hostPolicies(cluster: object | undefined): Set<object> {
+  const options = cluster && 'execute' in cluster && 'options' in cluster ? cluster.options : cluster;
+  const { policies, profiles } = (options ?? {}) as { policies?: HostPolicies; profiles?: HostPolicies[] };
+  const found = new Set<object>();
+  for (const from of [policies, ...(profiles ?? [])]) {
+    for (const top of [from?.loadBalancing, from?.speculativeExecution]) {
+      let policy: object | undefined = top;
+      while (policy && !found.has(policy)) {
+        found.add(policy);
+        policy = (policy as { childPolicy?: object }).childPolicy;
+      }
+    }
+  }
+  return found;
 }
 
 function checkMethods(check: OptionCheck, options: HelixModuleOptions): void {
@@ -292,6 +335,12 @@ class OptionCheck {
     return value;
   }
 
+  flag(option: string, value: boolean | undefined): void {
+    if (value !== undefined && typeof value !== 'boolean') {
+      this.fail(option, describe(value), 'true or false');
+    }
+  }
+
   count(option: string, value: number | undefined, byDefault: number): number {
     if (value === undefined) return byDefault;
     if (!Number.isSafeInteger(value) || value < 1) {
@@ -312,6 +361,7 @@ class OptionCheck {
 function describe(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value);
   if (typeof value === 'number' || value === null) return String(value);
+  if (typeof value === 'boolean') return String(value);
   if (typeof value === 'object') return `an object of ${classOf(value)}`;
   return typeof value;
 }

@@ -1,3 +1,9 @@
+/**
+ * Two Cassandra or ScyllaDB clusters as one: the module, its services, decorators, strategies, policies, the memory
+ * replayer, and every error.
+ *
+ * @module nestjs-helix
+ */
 export {
   type ClusterId,
   type BreakerState,
@@ -13,6 +19,7 @@ export {
   type EncodedValue,
   type Envelope,
   type FailureOutcome,
+  type FailureScope,
   type LaneStats,
   type OperationClass,
   type Outcome,
@@ -30,6 +37,7 @@ export {
   type SkipReason,
   type Timer,
   type TimestampProvider,
+  type TimestampSource,
   type WriteContext,
   type WriteReceipt,
   BothClustersDrainingError,

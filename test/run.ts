@@ -39,6 +39,8 @@ const parts: readonly Part[] = [
   },
   { name: 'lint', command: ['eslint', '.'] },
   { name: 'types', command: ['tsc', '-p', 'tsconfig.json', '--noEmit'] },
+  // Fails when something public is not documented.
+  { name: 'API reference', command: ['typedoc', '--emit', 'none'] },
   vitest('unit'),
   vitest('packaging'),
   vitest('servers'),

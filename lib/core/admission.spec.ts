@@ -8,7 +8,6 @@ import { RecordingReplayer } from '../../test/support/recording-replayer.js';
 import {
   bothWays,
   leavesB,
-  NO_LEFTOVERS,
   setUpWritePath as setUp,
   statuses,
   Strategy,
@@ -19,6 +18,7 @@ import { ConcurrentDualWriteStrategy, SyncDualWriteStrategy } from '../strategie
 import {
   Admissions,
   type ClusterId,
+  delay,
   Failover,
   OverloadedError,
   ReplayQueueFullError,
@@ -215,24 +215,28 @@ describe.each(bothWays)('the limit, with %s', (_name, strategy) => {
     expect(statuses(answer.value)).toBe('queued, applied');
   });
 
-  it.each<[skippedFor: string, unavailable: ClusterId[]]>([
-    ['its limit', []],
-    ['its breaker', ['B']],
-  ])('has a side that was left out for %s not tried while there is no room', async (_why, unavailable) => {
+  it.each<[skipped: ClusterId, skippedFor: 'limit' | 'breaker']>([
+    ['A', 'limit'],
+    ['A', 'breaker'],
+    ['B', 'limit'],
+    ['B', 'breaker'],
+  ])('has %s, which was left out for its %s, not tried while there is no room', async (left, reason) => {
     const policy = new FakePolicy();
     const { clock, run, write, replayer } = setUp({ strategy: strategy(), maxInFlight: 1, policy });
-    const filling = write('applied', 'never');
-    if (unavailable.length === 0) await run(filling);
-    for (const cluster of unavailable) policy.unavailable.add(cluster);
-    const operation = write({ answer: 'unreached', afterMs: 20 }, 'applied');
+    const on = (side: SideScript, rest: SideScript) => (left === 'A' ? write(side, rest) : write(rest, side));
+    const fill = () => run(on('never', 'applied'));
+    if (reason === 'limit') await fill();
+    else policy.unavailable.add(left);
+    const operation = on('applied', { answer: 'unreached', afterMs: 20 });
     const answer = await run(operation);
-    if (unavailable.length > 0) {
+    if (reason === 'breaker') {
       policy.unavailable.clear();
-      await run(write('applied', 'never'));
+      policy.unavailable.add(other(left));
+      await fill();
     }
     await clock.advance(20);
     expect(answer.error).toMatchObject({ code: 'HELIX_BOTH_FAILED', outcome: 'notApplied' });
-    expect(operation.sent).toEqual(['A']);
+    expect(operation.sent).toEqual([other(left)]);
     expect(replayer.enqueued).toEqual([]);
   });
 
@@ -246,33 +250,58 @@ describe.each(bothWays)('the limit, with %s', (_name, strategy) => {
 });
 
 describe('the limit, when a strategy sends late', () => {
-  const lateB = { answer: 'applied', afterMs: 1_000 } as const;
+  /** Begins with B when A has answered, and 10 ms later still. */
+  const sendsBLate = (clock: FakeClock) =>
+    new Strategy(async (a, b) => {
+      const outcome = await a.send();
+      await delay(clock, 10);
+      const answer = await b.send();
+      // Also when there is room by now.
+      await delay(clock, 200);
+      expect(await b.send()).toBe(answer);
+      return [outcome, answer];
+    });
 
   it('is kept: what finds no room by then is queued', async () => {
-    const strategy = new SyncDualWriteStrategy();
-    const { clock, path, run, write, replayer } = setUp({ strategy, maxInFlight: 2 });
-    // Each passes A at once, so that B had room when they were admitted.
-    const operations = Array.from({ length: 2 }, () => write({ answer: 'applied', afterMs: 10 }, lateB));
-    await Promise.all(operations.map((each) => run(each)));
-    await clock.advance(5);
-    const more = [write({ answer: 'applied', afterMs: 0 }, lateB)];
-    path.admissions.inFlight.A = 0;
-    await Promise.all(more.map((each) => run(each)));
-    path.admissions.inFlight.A = 2;
-    await clock.advance(5);
-    expect(path.admissions.inFlight.B).toBe(2);
-    await clock.advance(1_000);
+    const clock = new FakeClock();
+    const fixture = setUp({ clock, strategy: sendsBLate(clock), maxInFlight: 1 });
+    const { path, run, write, replayer } = fixture;
+    const operations = [1, 2].map(() => write('applied', { answer: 'applied', afterMs: 100 }));
+    const answers = [];
+    for (const operation of operations) answers.push(await run(operation));
+    await clock.advance(10);
+    expect(path.admissions.inFlight).toEqual({ A: 0, B: 1 });
+    await clock.advance(300);
+    expect(answers.map(({ value }) => statuses(value))).toEqual(['applied, applied', 'applied, queued']);
+    expect(operations.map(({ sent }) => sent)).toEqual([['A', 'B'], ['A']]);
     expect(replayer.enqueuedFor).toEqual([['B']]);
-    expect(path.admissions.inFlight).toEqual({ A: 0, B: 0 });
+  });
+
+  it('is not kept when nobody would replay what the side then missed', async () => {
+    const clock = new FakeClock();
+    const { run, write } = setUp({ clock, strategy: sendsBLate(clock), maxInFlight: 1, replay: 'off' });
+    const answers = [];
+    for (let i = 0; i < 2; i++) {
+      answers.push(await run(write('applied', { answer: 'applied', afterMs: 100 })));
+    }
+    await clock.advance(310);
+    expect(answers.map(({ value }) => statuses(value))).toEqual(['applied, applied', 'applied, applied']);
   });
 });
 
 describe('a reservation', () => {
   const avoidB = () => new FakePolicy({ unavailable: ['B'] });
-  const failing = fc.constantFrom<SideScript>('applied', 'unreached', 'blocked', 'ambiguous', 'rejected', 'never');
-  const strategies: Record<string, () => WriteStrategy> = {
+  const failing = fc.constantFrom<SideScript>(
+    'applied',
+    'unreached',
+    'blocked',
+    'ambiguous',
+    'rejected',
+    'never',
+  );
+  const strategies: Record<string, (clock: FakeClock) => WriteStrategy> = {
     'built in': () => new ConcurrentDualWriteStrategy(),
-    'with a straggler limit': () => new ConcurrentDualWriteStrategy({ stragglerMs: 10 }),
+    'with a straggler limit': (clock) => new ConcurrentDualWriteStrategy({ stragglerMs: 10 }, clock),
     'A first': () => new SyncDualWriteStrategy(),
     'that leaves B pending': leavesB,
     'that throws': () => new Strategy(() => Promise.reject(new Error('broken strategy'))),
@@ -280,48 +309,63 @@ describe('a reservation', () => {
       new Strategy((a) => a.send().then(() => Promise.reject(new Error('broken strategy')))),
   };
 
-  it.each(Object.entries(strategies))('is given back in every row of the table, by a strategy %s', async (_, make) => {
-    await fc.assert(
-      fc.asyncProperty(
-        fc.record({
-          a: failing,
-          b: failing,
-          kind: fc.constantFrom('idempotent' as const, 'once' as const),
-          ack: fc.constantFrom('any' as const, 'both' as const),
-          whenBothFail: fc.constantFrom('throw' as const, 'queue' as const),
-          onReplayLost: fc.constantFrom('throw' as const, 'report' as const),
-          mode: fc.constantFrom('accept' as const, 'refuse' as const, 'throw' as const, 'hang' as const),
-          unavailable: fc.subarray<ClusterId>(['A', 'B']),
-          neverConnected: fc.subarray(['us_east', 'us_west']),
-          abortAtMs: fc.constantFrom(undefined, 0, 5, WRITE_TIMEOUT_MS + 1),
-        }),
-        async ({ a, b, kind, ack, whenBothFail, onReplayLost, mode, unavailable, neverConnected, abortAtMs }) => {
-          const policy = new FakePolicy({ unavailable });
-          const { clock, run, write, replayer, leftovers } = setUp({
-            strategy: make(),
-            policy,
+  it.each(Object.entries(strategies))(
+    'is given back in every row of the table, by a strategy %s',
+    async (_, make) => {
+      await fc.assert(
+        fc.asyncProperty(
+          fc.record({
+            a: failing,
+            b: failing,
+            kind: fc.constantFrom('idempotent' as const, 'once' as const),
+            ack: fc.constantFrom('any' as const, 'both' as const),
+            whenBothFail: fc.constantFrom('throw' as const, 'queue' as const),
+            onReplayLost: fc.constantFrom('throw' as const, 'report' as const),
+            mode: fc.constantFrom('accept' as const, 'refuse' as const, 'throw' as const, 'hang' as const),
+            unavailable: fc.subarray<ClusterId>(['A', 'B']),
+            neverConnected: fc.subarray(['us_east', 'us_west']),
+            abortAtMs: fc.constantFrom(undefined, 0, 5, WRITE_TIMEOUT_MS + 1),
+          }),
+          async ({
+            a,
+            b,
+            kind,
+            ack,
             whenBothFail,
             onReplayLost,
+            mode,
+            unavailable,
             neverConnected,
-            clock: new FakeClock(),
-          });
-          replayer.mode = mode;
-          const controller = new AbortController();
-          const answer = await run(write(a, b, { class: kind, ack }), { signal: controller.signal });
-          if (abortAtMs !== undefined) {
-            await clock.advance(abortAtMs);
-            controller.abort();
-          }
-          await clock.advance(4 * WRITE_TIMEOUT_MS);
-          expect(answer.isSettled).toBe(true);
-          expect(replayer.released).toEqual(replayer.reserved);
-          const inFlight = expect.objectContaining({}) as object;
-          expect(await leftovers()).toEqual({ ...NO_LEFTOVERS, inFlight });
-        },
-      ),
-      { numRuns: 150 },
-    );
-  });
+            abortAtMs,
+          }) => {
+            const policy = new FakePolicy({ unavailable });
+            const clock = new FakeClock();
+            const { run, write, replayer, leftovers } = setUp({
+              strategy: make(clock),
+              policy,
+              whenBothFail,
+              onReplayLost,
+              neverConnected,
+              clock,
+            });
+            replayer.mode = mode;
+            const controller = new AbortController();
+            const answer = await run(write(a, b, { class: kind, ack }), { signal: controller.signal });
+            if (abortAtMs !== undefined) {
+              await clock.advance(abortAtMs);
+              controller.abort();
+            }
+            await clock.advance(4 * WRITE_TIMEOUT_MS);
+            expect(answer.isSettled).toBe(true);
+            expect(replayer.released).toEqual(replayer.reserved);
+            // What never answers stays on the wire.
+            expect(await leftovers()).toMatchObject({ isSettled: true, reservations: 0, timers: 0 });
+          },
+        ),
+        { numRuns: 150 },
+      );
+    },
+  );
 
   it('is given back to a write that was aborted before it was sent', async () => {
     const { clock, path, replayer } = setUp({ policy: avoidB() });

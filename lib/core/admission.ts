@@ -43,6 +43,14 @@ export class Admissions {
   }
 
   /**
+   * Whether a side that had room when the write was admitted has none when a strategy gets to it. Without a
+   * replayer it is sent to all the same: the other side may have the write by then.
+   */
+  isLeftOutLate(cluster: ClusterId): boolean {
+    return this.options.replayer !== undefined && !this.hasRoom(cluster);
+  }
+
+  /**
    * @throws OverloadedError there is no room on the wire
    * @throws ReplayQueueFullError a side will miss the write and the queue has no room for it
    */

@@ -22,8 +22,7 @@ class Waiting {
   }
 
   remove(callback: () => void): void {
-    this.#callbacks.delete(callback);
-    if (this.#callbacks.size === 0) this.#stop();
+    if (this.#callbacks.delete(callback) && this.#callbacks.size === 0) this.#stop();
   }
 
   readonly #onAbort = (): void => {
@@ -85,20 +84,14 @@ export function untilGone<T>(
             const what = `No answer within withTimeout = ${timeoutMs} ms`;
             go(what, timeoutError(what));
           }, timeoutMs);
-    const stop = signal && onAbort(signal, () => go('Aborted by its signal', signal.reason));
+    const goAsTold = (by: AbortSignal): void => go('Aborted by its signal', by.reason);
+    const stop = signal && onAbort(signal, () => goAsTold(signal));
     const end = (): void => {
       timer?.cancel();
       stop?.();
     };
-    work.then(
-      (result) => {
-        end();
-        resolve(result);
-      },
-      (error: unknown) => {
-        end();
-        reject(error);
-      },
-    );
+    work.finally(end).then(resolve, reject);
+    // What starts the work may be what aborts it.
+    if (signal?.aborted) goAsTold(signal);
   });
 }

@@ -11,7 +11,9 @@ export interface Clock {
   setTimer(callback: () => void, delayMs: number, keepsAlive?: boolean): Timer;
 }
 
+/** A callback that was set with {@link Clock.setTimer}. */
 export interface Timer {
+  /** It does not run any more; does nothing if it has run. */
   cancel(): void;
 }
 

@@ -76,7 +76,8 @@ export class ConcurrentWrite extends Deadline {
 
   #settle(cluster: ClusterId, outcome: SettledOutcome): void {
     const { path, operation } = this;
-    path.failover.record(cluster, outcome, this.#startedMs);
+    // What was never sent because its caller went says nothing of the cluster.
+    if (!operation.isCancelled) path.failover.record(cluster, outcome, this.#startedMs);
     if (cluster === 'A') this.#a = outcome;
     else this.#b = outcome;
     const a = this.#a;
@@ -109,10 +110,11 @@ export class ConcurrentWrite extends Deadline {
 
   #decide(a: SettledOutcome, b: SettledOutcome): void {
     if (this.dueMs !== Number.POSITIVE_INFINITY) this.path.deadlines.remove(this);
-    this.path.settlement
-      .settle(this.operation, a, b, this.admission.reservations)
+    const { path, operation, admission } = this;
+    path.settlement
+      .settle(operation, a, b, { epoch: this.#epoch, reservations: admission.reservations })
       .then(this.resolve, this.reject)
-      .finally(() => this.path.operations.leave(this.#epoch));
+      .finally(() => path.operations.leave(this.#epoch));
   }
 
   #settleSingle(outcome: SettledOutcome): void {

@@ -13,10 +13,16 @@ export class Epochs {
   #oldest = new Epoch();
   #current = this.#oldest;
 
-  /** Call {@link leave} with the epoch that was returned, exactly once. */
+  /** Call {@link leave} with the epoch that was returned, exactly once, as for {@link stay}. */
   enter(): Epoch {
     this.#current.open++;
     return this.#current;
+  }
+
+  /** One more beside those that entered with it; at least one of them must be there still. */
+  stay(epoch: Epoch): Epoch {
+    epoch.open++;
+    return epoch;
   }
 
   leave(epoch: Epoch): void {

@@ -8,6 +8,7 @@ export type FailureOutcome = 'notApplied' | 'unknown';
 
 /** Base of every error that Helix itself raises. `code` is stable, `name` is the class's own. */
 export abstract class HelixError extends Error {
+  /** Stable across versions; tells the classes apart where `instanceof` cannot. */
   abstract readonly code: string;
   /** @internal Recognised by {@link isHelixError} across copies of the package. */
   readonly [HELIX_ERROR] = true;
@@ -60,7 +61,7 @@ export class BothClustersDrainingError extends HelixError {
   readonly code = 'HELIX_BOTH_DRAINING';
 }
 
-/** Both sides are over their in-flight limit. Nothing was sent. */
+/** Both sides have `maxInFlight` writes under way. Nothing was sent: retry later, or run fewer at once. */
 export class OverloadedError extends HelixError {
   readonly code = 'HELIX_OVERLOADED';
   readonly outcome: FailureOutcome = 'notApplied';
@@ -75,6 +76,7 @@ export class OperationAbortedError extends HelixError {
 
   constructor(
     message: string,
+    /** `notApplied`: nothing has been changed, and nothing will be. */
     readonly outcome: FailureOutcome,
     options: ErrorOptions,
   ) {
@@ -83,13 +85,15 @@ export class OperationAbortedError extends HelixError {
   }
 }
 
-/** Neither cluster did what was asked. `outcome` says whether a retry is safe. */
+/** Neither cluster did what was asked. `outcome` says whether a retry is safe; `cause` is the error of A. */
 export class DualClusterError extends HelixError {
   readonly code = 'HELIX_BOTH_FAILED';
 
   constructor(
     message: string,
+    /** What each cluster failed with; the driver's own errors, where it was the driver. */
     readonly errors: { readonly A: Error; readonly B: Error },
+    /** `unknown`: at least one cluster may have applied it. */
     readonly outcome: FailureOutcome,
   ) {
     super(message, { cause: errors.A });
@@ -102,8 +106,11 @@ export class ClusterError extends HelixError {
 
   constructor(
     message: string,
+    /** The cluster that refused, or failed. */
     readonly cluster: ClusterId,
+    /** What was asked of it. */
     readonly operation: 'read' | 'write',
+    /** `unknown`: a cluster may have applied it. */
     readonly outcome: FailureOutcome,
     options: ErrorOptions,
     /** Rows an iterator had delivered when it failed. */
@@ -122,6 +129,7 @@ export class PartialWriteError extends HelixError {
 
   constructor(
     message: string,
+    /** What became of the write on each side. */
     readonly receipt: WriteReceipt,
     options?: ErrorOptions,
   ) {
@@ -146,6 +154,7 @@ export class HazardousStatementError extends HelixError {
 
   constructor(
     message: string,
+    /** `nondeterministic`, `counter`, `list`, `lwt`, `ddl`, `truncate`, `use`, `multipleStatements`, `unknown`, … */
     readonly hazard: string,
     options?: ErrorOptions,
   ) {

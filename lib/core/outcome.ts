@@ -21,6 +21,10 @@ export type Outcome =
  */
 export type FailureScope = 'connection' | 'request';
 
+/**
+ * Why a side was not tried: it is draining, the failover policy avoids it, it has `maxInFlight` writes under way,
+ * or the side that was written first refused the statement.
+ */
 export type SkipReason = 'draining' | 'breaker' | 'limit' | 'firstRejected';
 
 /** An outcome that will not change any more. */
@@ -41,13 +45,20 @@ export const SKIPPED_BY_BREAKER: SkippedOutcome = Object.freeze({ kind: 'skipped
 /** Shared by every write that leaves a side out because it has `maxInFlight` writes on the wire. */
 export const SKIPPED_BY_LIMIT: SkippedOutcome = Object.freeze({ kind: 'skipped', reason: 'limit' });
 
-/** A side that was left out because it looked bad is tried after all when the other failed to apply. */
+/** A side that was left out because it looked bad is tried after all when the other did not apply. */
 export function isLastHope(outcome: Outcome, other: Outcome): boolean {
-  return (
-    outcome.kind === 'skipped' &&
-    (outcome.reason === 'breaker' || outcome.reason === 'limit') &&
-    (other.kind === 'unreached' || other.kind === 'blocked' || other.kind === 'ambiguous')
-  );
+  if (outcome.kind !== 'skipped' || (outcome.reason !== 'breaker' && outcome.reason !== 'limit'))
+    return false;
+  switch (other.kind) {
+    case 'unreached':
+    case 'blocked':
+    case 'ambiguous':
+      return true;
+    case 'skipped':
+      return other.reason === 'draining';
+    default:
+      return false;
+  }
 }
 
 /** What a statement that is run on each cluster by itself did on one. */

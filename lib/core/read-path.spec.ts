@@ -1,15 +1,20 @@
+import { getEventListeners } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import { FakeClock } from '../../test/support/fake-clock.js';
 import { FakeRead, type SideScript, Watched } from '../../test/support/fake-operations.js';
 import { FakePolicy } from '../../test/support/fake-policy.js';
-import { PrimaryOnlyReadStrategy, StickyReadStrategy } from '../strategies/index.js';
+import { PrimaryOnlyReadStrategy, RoundRobinReadStrategy, StickyReadStrategy } from '../strategies/index.js';
 import {
+  CallContext,
   ClusterError,
   type ClusterId,
   DualClusterError,
   Failover,
   NoAvailableClusterError,
   otherCluster,
+  OperationAbortedError,
+  type ReadCall,
+  type ReadContext,
   type ReadLag,
   ReadPath,
   ReadStrategy,
@@ -22,6 +27,7 @@ const READ_TIMEOUT_MS = 5_000;
 class FakeStrategy extends ReadStrategy {
   readonly successes: ClusterId[] = [];
   readonly failures: ClusterId[] = [];
+  readonly contexts: ReadContext[] = [];
   givesUp = false;
   brokenIn: 'select' | 'onSuccess' | 'onFailure' | undefined;
 
@@ -29,9 +35,10 @@ class FakeStrategy extends ReadStrategy {
     super();
   }
 
-  override select(): ClusterId {
+  override select(context: ReadContext): ClusterId {
     this.#check('select');
-    return this.first;
+    this.contexts.push(context);
+    return context.preferred ?? this.first;
   }
 
   override onSuccess(cluster: ClusterId): void {
@@ -56,7 +63,8 @@ interface Setup {
   readonly single?: boolean;
   readonly neverConnected?: readonly ClusterId[];
   readonly clock?: FakeClock;
-  readonly lag?: ReadLag;
+  /** Sides whose rows are old. */
+  readonly behind?: readonly ClusterId[];
 }
 
 function setUp(setup: Setup = {}) {
@@ -71,12 +79,12 @@ function setUp(setup: Setup = {}) {
     strategy,
     failover: new Failover(policy, clock, (error) => strategyErrors.push(error)),
     readTimeoutMs: READ_TIMEOUT_MS,
-    lag: setup.lag,
+    lag: { isBehind: (cluster: ClusterId) => setup.behind?.includes(cluster) ?? false } as ReadLag,
     onStrategyError: (error) => strategyErrors.push(error),
   });
   const read = (a: SideScript, b: SideScript = 'applied') => new FakeRead(clock, { A: a, B: b });
-  const run = async (operation: FakeRead): Promise<Watched<ClusterId>> => {
-    const watched = new Watched(path.run(operation));
+  const run = async (operation: FakeRead, call?: ReadCall): Promise<Watched<ClusterId>> => {
+    const watched = new Watched(path.run(operation, call));
     await clock.settle();
     return watched;
   };
@@ -417,6 +425,461 @@ describe('PrimaryOnlyReadStrategy on the path', () => {
     await run(read('unreached', 'applied'));
     expect((await run(read('applied', 'unreached'))).value).toBe('A');
     expect((await run(read('applied', 'applied'))).value).toBe('B');
+  });
+});
+
+describe('a side whose rows are old', () => {
+  it.each<[a: string, b: string, first: ClusterId, asked: ClusterId[], setup: Setup]>([
+    ['well', 'behind', 'B', ['A', 'B'], { behind: ['B'] }],
+    ['well', 'avoided', 'B', ['A', 'B'], { policy: new FakePolicy({ unavailable: ['B'] }) }],
+    ['behind', 'behind', 'A', ['A', 'B'], { behind: ['A', 'B'] }],
+    ['avoided', 'behind', 'A', ['B', 'A'], { behind: ['B'], policy: new FakePolicy({ unavailable: ['A'] }) }],
+    ['behind', 'avoided', 'A', ['A', 'B'], { behind: ['A'], policy: new FakePolicy({ unavailable: ['B'] }) }],
+    ['never reached', 'behind', 'A', ['B', 'A'], { behind: ['B'], neverConnected: ['A'] }],
+    [
+      'never reached',
+      'avoided',
+      'A',
+      ['B', 'A'],
+      { policy: new FakePolicy({ unavailable: ['B'] }), neverConnected: ['A'] },
+    ],
+    [
+      'avoided and behind',
+      'avoided',
+      'A',
+      ['A', 'B'],
+      { behind: ['A'], policy: new FakePolicy({ unavailable: ['A', 'B'] }) },
+    ],
+  ])('A %s, B %s: asked in their order when the strategy names %s', async (_a, _b, first, asked, setup) => {
+    const { run, read } = setUp({ strategy: new FakeStrategy(first), ...setup });
+    const operation = read('unreached', 'unreached');
+    await run(operation);
+    expect(operation.asked).toEqual(asked);
+  });
+
+  it('is not usable, as strategies see it', async () => {
+    const strategy = new FakeStrategy();
+    const { run, read } = setUp({ strategy, behind: ['B'] });
+    await run(read('applied'));
+    const [context] = strategy.contexts;
+    expect([context?.isUsable('A'), context?.isUsable('B')]).toEqual([true, false]);
+  });
+});
+
+describe('a read that only one side may answer', () => {
+  const stale = () => {
+    const context = CallContext.dualWrite({});
+    context.onWrite({ id: 'op1', timestamp: 1, A: 'queued', B: 'applied' });
+    return context;
+  };
+
+  it.each<[why: string, call: () => ReadCall, message: string]>([
+    ['it continues another one', () => ({ cluster: 'B' }), 'what was read before came from this one'],
+    [
+      'it has the writes of its call',
+      () => ({ context: stale() }),
+      'it has not got what this call has written',
+    ],
+  ])('is never asked of the other when %s', async (_why, call, message) => {
+    const strategy = new FakeStrategy('A');
+    const { run, read, policy } = setUp({ strategy });
+    const operation = read('applied', 'unreached');
+    const { error } = await run(operation, call());
+    expect(operation.asked).toEqual(['B']);
+    expect(error).toBeInstanceOf(ClusterError);
+    expect(error).toMatchObject({ cluster: 'B', outcome: 'notApplied', cause: { kind: 'unreached' } });
+    expect((error as Error).message).toContain(`The other cluster was not asked: ${message}`);
+    expect(policy.failures).toEqual(['B']);
+    expect([strategy.contexts, strategy.failures]).toEqual([[], []]);
+  });
+
+  it('is asked of that side although it is known to be bad', async () => {
+    const policy = new FakePolicy({ unavailable: ['B'] });
+    const { run, read } = setUp({ policy, behind: ['B'] });
+    expect((await run(read('applied', 'applied'), { cluster: 'B' })).value).toBe('B');
+  });
+
+  it('is not hedged', async () => {
+    const { clock, run, read } = setUp();
+    const operation = read('applied', { answer: 'applied', afterMs: 100 });
+    const answer = await run(operation, { cluster: 'B', hedgeAfterMs: 10 });
+    await clock.advance(100);
+    expect([answer.value, operation.asked]).toEqual(['B', ['B']]);
+  });
+
+  it('goes to the page’s side rather than to the one that has the writes of its call', async () => {
+    const { run, read } = setUp();
+    expect((await run(read('applied', 'applied'), { cluster: 'A', context: stale() })).value).toBe('A');
+  });
+
+  it('says nothing of the other cluster where there is none, or when the policy forbids it', async () => {
+    const single = setUp({ single: true });
+    const alone = (await single.run(single.read('unreached'), { cluster: 'A' })).error as Error;
+    const pair = setUp();
+    pair.policy.allowsFailover = false;
+    const forbidden = (await pair.run(pair.read('unreached'))).error as Error;
+    expect(alone.message + forbidden.message).not.toContain('other cluster');
+  });
+});
+
+describe('the reads of a sticky call', () => {
+  const sticky = (settings: Parameters<typeof CallContext.stickyRead>[0] = {}) => ({
+    context: CallContext.stickyRead(settings),
+  });
+
+  it.each<[name: string, strategy: () => ReadStrategy]>([
+    ['StickyReadStrategy', () => new StickyReadStrategy({ preferred: 'A' })],
+    ['PrimaryOnlyReadStrategy', () => new PrimaryOnlyReadStrategy()],
+    ['RoundRobinReadStrategy', () => new RoundRobinReadStrategy()],
+  ])('go to the side that was asked for, with %s', async (_name, strategy) => {
+    const { run, read } = setUp({ strategy: strategy() });
+    for (const cluster of ['B', 'A', 'A', 'B'] as const) {
+      expect((await run(read('applied', 'applied'), sticky({ cluster }))).value).toBe(cluster);
+    }
+  });
+
+  it('leave the turns of a round robin as they were', async () => {
+    const { run, read } = setUp({ strategy: new RoundRobinReadStrategy() });
+    expect((await run(read('applied'))).value).toBe('A');
+    await run(read('applied', 'applied'), sticky({ cluster: 'B' }));
+    expect((await run(read('applied', 'applied'))).value).toBe('B');
+  });
+
+  it('tell strategies the key and the side', async () => {
+    const strategy = new FakeStrategy();
+    const { run, read } = setUp({ strategy });
+    const call = sticky({ key: 'user:1' });
+    await run(read('applied', 'applied'), call);
+    expect(strategy.contexts).toMatchObject([{ key: 'user:1', preferred: 'B' }]);
+    await run(read('applied', 'applied'), { context: CallContext.dualWrite({}) });
+    expect(strategy.contexts[1]).not.toHaveProperty('key');
+    expect(strategy.contexts[1]).not.toHaveProperty('preferred');
+  });
+
+  it('stay on the side of the first, one after the other', async () => {
+    const { run, read } = setUp({ strategy: new RoundRobinReadStrategy() });
+    const call = sticky();
+    const answers = [];
+    for (let i = 0; i < 4; i++) answers.push((await run(read('applied', 'applied'), call)).value);
+    expect(answers).toEqual(['A', 'A', 'A', 'A']);
+  });
+
+  it('stay on the side of the first also when they are made at once', async () => {
+    const { clock, path, read } = setUp({ strategy: new RoundRobinReadStrategy() });
+    const call = sticky();
+    const answers = Promise.all([1, 2, 3].map(() => path.run(read('applied', 'applied'), call)));
+    await clock.settle();
+    expect(await answers).toEqual(['A', 'A', 'A']);
+  });
+
+  it('stay on the side that a page was resumed on', async () => {
+    const { run, read } = setUp({ strategy: new FakeStrategy('A') });
+    const call = sticky();
+    await run(read('applied', 'applied'), { ...call, cluster: 'B' });
+    expect((await run(read('applied', 'applied'), call)).value).toBe('B');
+  });
+
+  it('do not move to the side that a page was resumed on once they have one', async () => {
+    const { run, read } = setUp();
+    const call = sticky({ cluster: 'A' });
+    await run(read('applied', 'applied'), { ...call, cluster: 'B' });
+    expect((await run(read('applied', 'applied'), call)).value).toBe('A');
+  });
+
+  it('move when one of them fails over', async () => {
+    const { run, read } = setUp();
+    const call = sticky({ cluster: 'A' });
+    expect((await run(read('unreached', 'applied'), call)).value).toBe('B');
+    expect((await run(read('applied', 'applied'), call)).value).toBe('B');
+  });
+
+  it('do not move back when an older one is answered late', async () => {
+    const { clock, run, read } = setUp();
+    const call = sticky();
+    const slow = await run(read({ answer: 'applied', afterMs: 50 }, 'applied'), call);
+    expect((await run(read('unreached', 'applied'), call)).value).toBe('B');
+    await clock.advance(50);
+    expect(slow.value).toBe('A');
+    expect((await run(read('applied', 'applied'), call)).value).toBe('B');
+  });
+
+  it('do not move when both sides fail', async () => {
+    const { run, read } = setUp();
+    const call = sticky({ cluster: 'A' });
+    await run(read('unreached', 'unreached'), call);
+    expect((await run(read('applied', 'applied'), call)).value).toBe('A');
+  });
+
+  it('move away from a side that is known to be bad, and stay there', async () => {
+    const policy = new FakePolicy({ unavailable: ['A'] });
+    const { run, read } = setUp({ policy });
+    const call = sticky({ cluster: 'A' });
+    expect((await run(read('applied', 'applied'), call)).value).toBe('B');
+    policy.unavailable.clear();
+    expect((await run(read('applied', 'applied'), call)).value).toBe('B');
+  });
+
+  it('do not move when a hedge is faster', async () => {
+    const { clock, run, read } = setUp();
+    const call = sticky();
+    const hedged = await run(read('never', 'applied'), { ...call, hedgeAfterMs: 10 });
+    await clock.advance(10);
+    expect(hedged.value).toBe('B');
+    expect((await run(read('applied', 'applied'), call)).value).toBe('A');
+  });
+
+  it('move when a hedge answers in place of a side that has failed by then', async () => {
+    const { clock, run, read } = setUp();
+    const call = sticky();
+    const slow: SideScript = { answer: 'applied', afterMs: 50 };
+    const hedged = await run(read({ answer: 'unreached', afterMs: 20 }, slow), { ...call, hedgeAfterMs: 10 });
+    await clock.advance(100);
+    expect(hedged.value).toBe('B');
+    expect((await run(read('applied', 'applied'), call)).value).toBe('B');
+  });
+
+  it('follow what the call has written, whatever they were bound to', async () => {
+    const { run, read } = setUp();
+    const context = CallContext.dualWrite({}, CallContext.stickyRead({ cluster: 'A' }));
+    expect((await run(read('applied', 'applied'), { context })).value).toBe('A');
+    context.onWrite({ id: 'op1', timestamp: 1, A: 'queued', B: 'applied' });
+    expect((await run(read('applied', 'applied'), { context })).value).toBe('B');
+  });
+});
+
+describe('a hedged read', () => {
+  const HEDGE_MS = 10;
+  const hedged = { hedgeAfterMs: HEDGE_MS };
+  const after = (afterMs: number, answer: 'applied' | 'unreached' | 'rejected' = 'applied'): SideScript => ({
+    answer,
+    afterMs,
+  });
+
+  it('asks the other side when there is no answer by then, and not before', async () => {
+    const { clock, run, read, path } = setUp();
+    const operation = read(after(100), after(20));
+    const answer = await run(operation, hedged);
+    await clock.advance(HEDGE_MS - 1);
+    expect(operation.asked).toEqual(['A']);
+    await clock.advance(1);
+    expect(operation.asked).toEqual(['A', 'B']);
+    expect(path.inFlight).toEqual({ A: 1, B: 1 });
+    await clock.advance(20);
+    expect(answer.value).toBe('B');
+    expect(path.inFlight).toEqual({ A: 0, B: 0 });
+  });
+
+  it('takes the first answer of the side it had asked first', async () => {
+    const { clock, run, read } = setUp();
+    const answer = await run(read(after(15), after(20)), hedged);
+    await clock.advance(15);
+    expect(answer.value).toBe('A');
+  });
+
+  it('asks nobody else when the answer is there in time', async () => {
+    const { clock, run, read } = setUp();
+    const operation = read(after(HEDGE_MS - 1), 'applied');
+    await run(operation, hedged);
+    await clock.advance(1_000);
+    expect(operation.asked).toEqual(['A']);
+  });
+
+  it.each<[why: string, setup: Setup]>([
+    ['avoided', { policy: new FakePolicy({ unavailable: ['B'] }) }],
+    ['behind', { behind: ['B'] }],
+    ['never reached', { neverConnected: ['B'] }],
+    ['absent', { single: true }],
+  ])('asks nobody else when the other side is %s', async (_why, setup) => {
+    const { clock, run, read } = setUp(setup);
+    const operation = read(after(100), 'applied');
+    const answer = await run(operation, hedged);
+    await clock.advance(100);
+    expect([answer.value, operation.asked]).toEqual(['A', ['A']]);
+  });
+
+  it.each<[why: string, b: SideScript, asked: ClusterId[]]>([
+    ['been asked already', after(100), ['A', 'B']],
+    ['failed already', 'unreached', ['A', 'B']],
+  ])('does not ask a side again that has %s', async (_why, b, asked) => {
+    const { clock, run, read } = setUp();
+    const operation = read(after(5, 'unreached'), b);
+    await run(operation, hedged);
+    await clock.advance(200);
+    expect(operation.asked).toEqual(asked);
+  });
+
+  it.each(['applied', 'unreached', 'rejected'] as const)(
+    'is changed by nothing that the slower side says afterwards: %s',
+    async (late) => {
+      const strategy = new FakeStrategy();
+      const { clock, run, read, policy, path } = setUp({ strategy });
+      const answer = await run(read(after(100, late), 'applied'), hedged);
+      await clock.advance(HEDGE_MS);
+      expect(answer.value).toBe('B');
+      await clock.advance(2 * READ_TIMEOUT_MS);
+      expect(policy.successes).toEqual([['B', undefined]]);
+      expect([policy.failures, strategy.failures]).toEqual([[], []]);
+      expect(strategy.successes).toEqual(['B']);
+      expect(path.inFlight).toEqual({ A: 0, B: 0 });
+    },
+  );
+
+  it.each<[a: SideScript, b: SideScript, answer: ClusterId]>([
+    [after(50), after(5, 'unreached'), 'A'],
+    [after(15, 'unreached'), after(50), 'B'],
+  ])('waits for the other when one of them fails', async (a, b, expected) => {
+    const { clock, run, read } = setUp();
+    const answer = await run(read(a, b), hedged);
+    await clock.advance(49);
+    expect(answer.isSettled).toBe(false);
+    await clock.advance(100);
+    expect(answer.value).toBe(expected);
+  });
+
+  it.each<[a: SideScript, b: SideScript]>([
+    [after(50, 'unreached'), after(5, 'unreached')],
+    [after(15, 'unreached'), after(50, 'unreached')],
+    ['never', 'never'],
+  ])('fails when both have failed, each asked once', async (a, b) => {
+    const { clock, run, read, path, policy } = setUp();
+    const operation = read(a, b);
+    const answer = await run(operation, hedged);
+    await clock.advance(2 * READ_TIMEOUT_MS);
+    expect(answer.error).toBeInstanceOf(DualClusterError);
+    expect(operation.asked).toEqual(['A', 'B']);
+    expect(policy.failures.sort()).toEqual(['A', 'B']);
+    expect(path.inFlight).toEqual({ A: 0, B: 0 });
+    expect(clock.pendingTimers).toBe(0);
+  });
+
+  it.each<[a: SideScript, b: SideScript, by: ClusterId]>([
+    ['never', after(5, 'rejected'), 'B'],
+    [after(15, 'rejected'), 'never', 'A'],
+  ])('ends when one of them refuses it', async (a, b, by) => {
+    const { clock, run, read, path } = setUp();
+    const answer = await run(read(a, b), hedged);
+    await clock.advance(15);
+    expect(answer.error).toMatchObject({ code: 'HELIX_CLUSTER', cluster: by });
+    expect(path.inFlight).toEqual({ A: 0, B: 0 });
+  });
+
+  it('still waits for the other when the policy forbids failing over', async () => {
+    const { clock, run, read, policy } = setUp();
+    policy.allowsFailover = false;
+    const answer = await run(read(after(15, 'unreached'), after(20)), hedged);
+    await clock.advance(30);
+    expect(answer.value).toBe('B');
+  });
+});
+
+describe('a read whose caller goes', () => {
+  const listeners = (signal: AbortSignal) => getEventListeners(signal, 'abort').length;
+
+  it('is not asked of anybody when its signal has aborted before', async () => {
+    const strategy = new FakeStrategy();
+    const { run, read } = setUp({ strategy });
+    const operation = read('applied');
+    const reason = new Error('the user went');
+    const { error } = await run(operation, { signal: AbortSignal.abort(reason) });
+    expect(error).toBeInstanceOf(OperationAbortedError);
+    expect(error).toMatchObject({ name: 'AbortError', outcome: 'notApplied', cause: reason });
+    expect([operation.asked, strategy.contexts]).toEqual([[], []]);
+  });
+
+  it.each<[how: string, limits: ReadCall, go: (controller: AbortController) => void, cause: object]>([
+    ['signal aborts', {}, (controller) => controller.abort(new Error('gone')), { message: 'gone' }],
+    ['time is over', { timeoutMs: 20 }, () => undefined, { name: 'TimeoutError' }],
+  ])('rejects at once when its %s, and nothing is left behind', async (_how, limits, go, cause) => {
+    const strategy = new FakeStrategy();
+    const { clock, path, policy, run, read } = setUp({ strategy });
+    const controller = new AbortController();
+    const operation = read({ answer: 'unreached', afterMs: 50 }, 'applied');
+    const answer = await run(operation, { signal: controller.signal, ...limits });
+    await clock.advance(20);
+    go(controller);
+    for (let i = 0; i < 5; i++) await Promise.resolve();
+    expect(answer.error).toMatchObject({ name: 'AbortError', outcome: 'notApplied', cause });
+    expect(path.inFlight).toEqual({ A: 0, B: 0 });
+    const settled = new Watched(path.settled());
+    await clock.settle();
+    expect(settled.isSettled).toBe(true);
+    await clock.advance(2 * READ_TIMEOUT_MS);
+    expect(operation.asked).toEqual(['A']);
+    expect([policy.failures, strategy.failures]).toEqual([[], []]);
+    expect([listeners(controller.signal), clock.pendingTimers]).toEqual([0, 0]);
+  });
+
+  it('asks no hedge any more', async () => {
+    const { clock, run, read, path } = setUp();
+    const controller = new AbortController();
+    const operation = read('never', 'applied');
+    await run(operation, { signal: controller.signal, hedgeAfterMs: 10 });
+    controller.abort();
+    await clock.advance(READ_TIMEOUT_MS);
+    expect(operation.asked).toEqual(['A']);
+    expect([path.inFlight, clock.pendingTimers]).toEqual([{ A: 0, B: 0 }, 0]);
+  });
+
+  it('leaves both sides that a hedged read was waiting for', async () => {
+    const { clock, run, read, path } = setUp();
+    const answer = await run(read('never', 'never'), { timeoutMs: 20, hedgeAfterMs: 10 });
+    await clock.advance(10);
+    expect(path.inFlight).toEqual({ A: 1, B: 1 });
+    await clock.advance(10);
+    expect(answer.error).toMatchObject({ cause: { name: 'TimeoutError' } });
+    expect(path.inFlight).toEqual({ A: 0, B: 0 });
+  });
+
+  it('tells the operation that it is not waited for any longer', async () => {
+    const { clock, run, read } = setUp();
+    const operation = read('never');
+    await run(operation, { timeoutMs: 20 });
+    expect(operation.progress.A?.()).toBe(true);
+    await clock.advance(20);
+    expect(operation.progress.A?.()).toBe(false);
+  });
+
+  it('leaves no listener and no timer when it is answered', async () => {
+    const { clock, run, read } = setUp();
+    const { signal } = new AbortController();
+    const answer = await run(read('applied'), { signal, timeoutMs: 20 });
+    expect([answer.value, listeners(signal)]).toEqual(['A', 0]);
+    await clock.advance(READ_TIMEOUT_MS);
+    expect(clock.pendingTimers).toBe(0);
+  });
+
+  it('fails with what the strategy throws, and leaves no listener', async () => {
+    const strategy = new FakeStrategy();
+    strategy.brokenIn = 'select';
+    const { run, read } = setUp({ strategy });
+    const { signal } = new AbortController();
+    expect((await run(read('applied'), { signal })).error).toMatchObject({ message: 'broken strategy' });
+    expect(listeners(signal)).toBe(0);
+  });
+});
+
+describe('a failure that says nothing of the cluster', () => {
+  it('fails over, and does not count', async () => {
+    const { run, read, policy } = setUp();
+    const operation = read({ answer: 'unreached', afterMs: 0, scope: 'request' }, 'applied');
+    expect((await run(operation)).value).toBe('B');
+    expect(policy.failures).toEqual([]);
+  });
+
+  it('is counted once for all reads that fell with one connection', async () => {
+    const { clock, path, read, policy } = setUp();
+    const lost: SideScript = { answer: 'unreached', afterMs: 10, scope: 'connection' };
+    const reads = Promise.all(Array.from({ length: 64 }, () => path.run(read(lost, 'applied'))));
+    await clock.advance(10);
+    expect(new Set(await reads)).toEqual(new Set(['B']));
+    expect(policy.failures).toEqual(['A']);
+    const later = new Watched(path.run(read(lost, 'applied')));
+    await clock.advance(10);
+    expect(later.value).toBe('B');
+    expect(policy.failures).toEqual(['A']);
+    void path.run(read(lost, 'applied'));
+    await clock.advance(10);
+    expect(policy.failures).toEqual(['A', 'A']);
   });
 });
 

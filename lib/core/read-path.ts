@@ -92,11 +92,17 @@ export class ReadPath implements ReadContext {
     return this.#trouble(cluster) === 0;
   }
 
-  /** The strategy's choice, unless the other is better off: it is then asked last. */
   #firstSide(call: ReadCall | undefined): ClusterId {
-    const only = call?.cluster ?? call?.context?.onlySide;
-    if (only) return only;
-    const chosen = this.strategy.select(call?.context ? this.#within(call.context) : this);
+    const context = call?.context;
+    const only = call?.cluster ?? context?.onlySide;
+    const first = only ?? this.#betterSide(this.strategy.select(context ? this.#within(context) : this));
+    // At once: reads that are made beside this one are to follow it.
+    if (context && (!only || !context.isBound)) context.stayOn(first);
+    return first;
+  }
+
+  /** The strategy's choice, unless the other is better off: it is then asked last. */
+  #betterSide(chosen: ClusterId): ClusterId {
     const trouble = this.#trouble(chosen);
     if (trouble === 0) return chosen;
     const other = otherCluster(chosen);
@@ -139,7 +145,7 @@ class Read<Result> {
   }
 
   start(first: ClusterId): void {
-    this.#ask(first, false);
+    this.#ask(first);
     const hedgeAfterMs = this.call?.hedgeAfterMs;
     if (hedgeAfterMs !== undefined) this.#hedgeAfter(hedgeAfterMs, otherCluster(first));
   }
@@ -152,8 +158,8 @@ class Read<Result> {
   succeeded(attempt: ReadAttempt<Result>, result: Result): void {
     const { path, call } = this;
     this.#end(attempt);
-    // A hedge that was faster does not move the reads of a call to the other side.
-    if (!attempt.isHedge) call?.context?.onRead(attempt.cluster);
+    // Only a failure moves the reads of a call: not a hedge that was faster, nor an answer that others did not wait for.
+    if (this.#errors[otherCluster(attempt.cluster)]) call?.context?.stayOn(attempt.cluster);
     this.resolve(result);
     path.failover.recordSuccess(attempt.cluster, attempt.startedMs);
     try {
@@ -174,12 +180,12 @@ class Read<Result> {
     this.path.failover.recordFailure(cluster, outcome, attempt.startedMs);
     const next = this.#nextSide(cluster, outcome.error);
     if (this.#waiting.length > 0) return;
-    if (next) this.#ask(next, false);
+    if (next) this.#ask(next);
     else this.#fail(this.#bothFailed() ?? this.#clusterError(cluster, outcome.error, 'failed'));
   }
 
-  #ask(cluster: ClusterId, isHedge: boolean): void {
-    const attempt = new ReadAttempt(this, cluster, isHedge);
+  #ask(cluster: ClusterId): void {
+    const attempt = new ReadAttempt(this, cluster);
     this.#waiting.push(attempt);
     attempt.start();
   }
@@ -189,7 +195,7 @@ class Read<Result> {
     if (path.isSingle || !this.#mayAsk(other)) return;
     const timer = path.clock.setTimer(() => {
       if (!this.#errors[other] && this.#waiting.every(({ cluster }) => cluster !== other)) {
-        if (path.isUsable(other)) this.#ask(other, true);
+        if (path.isUsable(other)) this.#ask(other);
       }
     }, hedgeAfterMs);
     this.#stopHedge = () => timer.cancel();
@@ -270,7 +276,6 @@ class ReadAttempt<Result> extends Deadline {
   constructor(
     private readonly read: Read<Result>,
     readonly cluster: ClusterId,
-    readonly isHedge: boolean,
   ) {
     super();
   }

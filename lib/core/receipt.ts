@@ -19,6 +19,8 @@ export interface WriteReceipt {
   readonly id: string;
   /** Write time of every cell, in µs since the epoch. */
   readonly timestamp: number;
+  /** What became of it on A. */
   readonly A: SideStatus;
+  /** What became of it on B. */
   readonly B: SideStatus;
 }

@@ -1,8 +1,8 @@
-import { release } from './admission.js';
+import { release, takeOver } from './admission.js';
 import { type Clock } from './clock.js';
 import { type ClusterId } from './cluster.js';
 import { decide, type Decision, type ReplayPlan } from './decide.js';
-import { type Epochs } from './epochs.js';
+import { type Epoch, type Epochs } from './epochs.js';
 import {
   BothClustersDrainingError,
   ClusterError,
@@ -37,6 +37,14 @@ export interface SettlementOptions {
   readonly onDivergence: (cluster: ClusterId, error: Error, operation: WriteOperation) => void;
 }
 
+/** What a write holds until everything about it is decided. */
+export interface Holdings {
+  /** Its place among the operations that are under way. */
+  readonly epoch: Epoch;
+  /** Room in the queue. */
+  readonly reservations: Reservation[];
+}
+
 /** What became of what was handed to the replayer, and why something was not taken. */
 interface Kept {
   A?: SideStatus;
@@ -46,54 +54,57 @@ interface Kept {
 
 /** Carries out the pair decision: the receipt or the error for the caller, the queue or the dead letters. */
 export class Settlement {
+  /** Writes that neither side has and that were given to the queue: they can still be applied. */
+  readonly #queuedForBoth = new WeakSet<WriteOperation>();
+
   constructor(
     private readonly options: SettlementOptions,
     private readonly operations: Epochs,
   ) {}
 
   /**
-   * Carries out what the outcomes call for, and answers or throws as they demand. `reservations` are used up by
+   * Carries out what the outcomes call for, and answers or throws as they demand. What is reserved is used up by
    * what is queued, or given back.
    */
-  async settle(
-    operation: WriteOperation,
-    a: Outcome,
-    b: Outcome,
-    reservations: readonly Reservation[] = [],
-  ): Promise<WriteReceipt> {
+  async settle(operation: WriteOperation, a: Outcome, b: Outcome, holdings: Holdings): Promise<WriteReceipt> {
     try {
-      return await this.#settle(operation, a, b, reservations);
+      return await this.#settle(operation, a, b, holdings);
     } finally {
-      release(reservations);
+      release(holdings.reservations);
     }
+  }
+
+  /** Whether it was given to the queue although neither side has it. */
+  isQueuedForBoth(operation: WriteOperation): boolean {
+    return this.#queuedForBoth.has(operation);
   }
 
   async #settle(
     operation: WriteOperation,
     a: Outcome,
     b: Outcome,
-    reservations: readonly Reservation[],
+    holdings: Holdings,
   ): Promise<WriteReceipt> {
     const decision = decide(a, b, operation.class);
     const isPending = a.kind === 'pending' || b.kind === 'pending';
     if (decision.kind === 'await' || (isPending && operation.ack === 'both')) {
-      return this.#settle(operation, ...(await nextToSettle(a, b)), reservations);
+      return this.#settle(operation, ...(await nextToSettle(a, b)), holdings);
     }
     switch (decision.kind) {
       case 'receipt':
-        return this.#receipt(operation, decision, a, b, reservations);
+        return this.#receipt(operation, decision, a, b, holdings);
       case 'refused':
-        await this.#replay(operation, decision.replay, { A: a, B: b }, reservations);
+        await this.#replay(operation, decision.replay, { A: a, B: b }, holdings);
         throw this.#refusal(operation, decision.by, decision.outcome, decision.by === 'A' ? a : b);
       case 'bothFailed': {
         if (decision.outcome === 'notApplied' && this.#isQueuedWhenBothFail(operation)) {
-          return this.#queueForBoth(operation, a, b, reservations);
+          return this.#queueForBoth(operation, a, b, holdings);
         }
-        const kept = await this.#replay(operation, decision.replay, { A: a, B: b }, reservations);
-        throw this.#bothFailed(operation, decision.outcome, a, b, kept);
+        const kept = await this.#replay(operation, decision.replay, { A: a, B: b }, holdings);
+        throw this.#bothFailed(operation, decision.outcome, a, b, adviceOn(decision.outcome, kept));
       }
       case 'bothDraining':
-        if (this.#isQueuedWhenBothFail(operation)) return this.#queueForBoth(operation, a, b, reservations);
+        if (this.#isQueuedWhenBothFail(operation)) return this.#queueForBoth(operation, a, b, holdings);
         throw new BothClustersDrainingError(
           `Write refused: both clusters are draining. Nothing was sent: ${operation.masked}`,
         );
@@ -114,16 +125,16 @@ export class Settlement {
     decision: Extract<Decision, { kind: 'receipt' }>,
     a: Outcome,
     b: Outcome,
-    reservations: readonly Reservation[],
+    holdings: Holdings,
   ): Promise<WriteReceipt> {
     for (const [cluster, outcome] of [
       ['A', a],
       ['B', b],
     ] as const) {
       if (outcome.kind === 'rejected') this.options.onDivergence(cluster, outcome.error, operation);
-      if (outcome.kind === 'pending') this.#settleLater(operation, a, b, outcome.settled, cluster);
+      if (outcome.kind === 'pending') this.#settleLater(operation, a, b, outcome.settled, cluster, holdings);
     }
-    const kept = await this.#replay(operation, decision.replay, { A: a, B: b }, reservations);
+    const kept = await this.#replay(operation, decision.replay, { A: a, B: b }, holdings);
     const status = (cluster: ClusterId): SideStatus => kept[cluster] ?? decision[cluster];
     const receipt = { id: operation.id, timestamp: operation.timestampUs, A: status('A'), B: status('B') };
     return this.#checked(operation, receipt, kept.error ?? failureOf(a) ?? failureOf(b));
@@ -152,15 +163,19 @@ export class Settlement {
     operation: WriteOperation,
     a: Outcome,
     b: Outcome,
-    reservations: readonly Reservation[],
+    holdings: Holdings,
   ): Promise<WriteReceipt> {
+    this.#queuedForBoth.add(operation);
     let status: SideStatus;
     try {
       const envelopes = [operation.envelope('A'), operation.envelope('B')];
-      status = await this.#hand(reservations, (replayer) => replayer.enqueue(envelopes));
-    } catch (error) {
-      const outcome = error instanceof ReplayQueueFullError ? 'notApplied' : 'unknown';
-      throw this.#bothFailed(operation, outcome, a, b, { error: toError(error) });
+      status = await this.#hand(holdings, (replayer) => replayer.enqueue(envelopes));
+    } catch (thrown) {
+      const error = toError(thrown);
+      const isRefused = error instanceof ReplayQueueFullError;
+      const queued = isRefused ? 'it could not be queued' : 'it may have been queued for both';
+      const advice = `Nothing was applied, and ${queued} (${errorLabel(error)})`;
+      throw this.#bothFailed(operation, isRefused ? 'notApplied' : 'unknown', a, b, advice);
     }
     const receipt = { id: operation.id, timestamp: operation.timestampUs, A: status, B: status };
     return this.#checked(operation, receipt, failureOf(a) ?? failureOf(b));
@@ -173,10 +188,14 @@ export class Settlement {
     b: Outcome,
     settled: Promise<Outcome>,
     cluster: ClusterId,
+    holdings: Holdings,
   ): void {
-    const epoch = this.operations.enter();
+    const epoch = this.operations.stay(holdings.epoch);
+    const rest = { epoch, reservations: takeOver(holdings.reservations) };
     void settledOutcome(settled)
-      .then((outcome) => this.settle(operation, cluster === 'A' ? outcome : a, cluster === 'B' ? outcome : b))
+      .then((outcome) =>
+        this.settle(operation, cluster === 'A' ? outcome : a, cluster === 'B' ? outcome : b, rest),
+      )
       .catch((error: unknown) => {
         // What could not be kept has been reported already.
         if (!(error instanceof PartialWriteError)) {
@@ -191,23 +210,27 @@ export class Settlement {
     operation: WriteOperation,
     plan: ReplayPlan,
     outcomes: Record<ClusterId, Outcome>,
-    reservations: readonly Reservation[],
+    holdings: Holdings,
   ): Promise<Kept> {
     const kept: Kept = {};
     const queue = (['A', 'B'] as const).filter((cluster) => plan[cluster] === 'enqueue');
+    // All of it in one turn: what is reserved is given back when the first is handed over.
+    const handed: Promise<void>[] = [];
     if (queue.length > 0) {
       const envelopes = queue.map((cluster) => operation.envelope(cluster));
-      await this.#keep(kept, envelopes, reservations, (replayer) => replayer.enqueue(envelopes));
+      handed.push(this.#keep(kept, envelopes, holdings, (replayer) => replayer.enqueue(envelopes)));
     }
     for (const cluster of ['A', 'B'] as const) {
       const reason = plan[cluster];
       if (reason === undefined || reason === 'enqueue') continue;
       const envelope = operation.envelope(cluster);
-      await this.#keep(kept, [envelope], reservations, async (replayer) => {
+      const bury = async (replayer: Replayer): Promise<SideStatus> => {
         await replayer.bury(envelope, reason, failureOf(outcomes[cluster]));
         return reason;
-      });
+      };
+      handed.push(this.#keep(kept, [envelope], holdings, bury));
     }
+    await Promise.all(handed);
     return kept;
   }
 
@@ -215,12 +238,12 @@ export class Settlement {
   async #keep(
     kept: Kept,
     envelopes: readonly Envelope[],
-    reservations: readonly Reservation[],
+    holdings: Holdings,
     hand: (replayer: Replayer) => Promise<SideStatus>,
   ): Promise<void> {
     let status: SideStatus = 'lost';
     try {
-      if (this.options.replayer) status = await this.#hand(reservations, hand);
+      if (this.options.replayer) status = await this.#hand(holdings, hand);
     } catch (thrown) {
       kept.error = toError(thrown);
       for (const envelope of envelopes) this.options.onDropped(envelope, kept.error);
@@ -229,13 +252,10 @@ export class Settlement {
   }
 
   /** Within its own time limit, whatever the caller's is. */
-  #hand(
-    reservations: readonly Reservation[],
-    hand: (replayer: Replayer) => Promise<SideStatus>,
-  ): Promise<SideStatus> {
+  #hand(holdings: Holdings, hand: (replayer: Replayer) => Promise<SideStatus>): Promise<SideStatus> {
     const { replayer, clock, enqueueTimeoutMs } = this.options;
     if (!replayer) return Promise.reject(new ReplayQueueFullError('There is no replay queue'));
-    release(reservations);
+    release(holdings.reservations);
     return withTimeout(
       clock,
       enqueueTimeoutMs,
@@ -266,11 +286,11 @@ export class Settlement {
     outcome: 'notApplied' | 'unknown',
     a: Outcome,
     b: Outcome,
-    kept: Kept,
+    advice: string,
   ): DualClusterError {
     const errors = { A: errorOf(a), B: errorOf(b) };
     return new DualClusterError(
-      `Write failed on both clusters (A: ${errorLabel(errors.A)}, B: ${errorLabel(errors.B)}). ${adviceOn(outcome, kept)}: ${operation.masked}`,
+      `Write failed on both clusters (A: ${errorLabel(errors.A)}, B: ${errorLabel(errors.B)}). ${advice}: ${operation.masked}`,
       errors,
       outcome,
     );
@@ -278,14 +298,11 @@ export class Settlement {
 }
 
 function adviceOn(outcome: 'notApplied' | 'unknown', { A, B, error }: Kept): string {
-  const why = error ? ` (${errorLabel(error)})` : '';
-  if (outcome === 'notApplied') {
-    return `Nothing was applied${error ? `, and it could not be queued${why}` : ''}; it is safe to retry`;
-  }
+  if (outcome === 'notApplied') return 'Nothing was applied; it is safe to retry';
   const isQueued = A !== undefined && B !== undefined && A !== 'lost' && B !== 'lost';
   return isQueued
     ? 'It may have been applied; replay will apply it to both'
-    : `It may have been applied on one of them only, and is not replayed${why}`;
+    : `It may have been applied on one of them only, and is not replayed${error ? ` (${errorLabel(error)})` : ''}`;
 }
 
 /** Waits until a pending side has settled and answers with both outcomes as they are then. */

@@ -8,6 +8,7 @@ import {
   type SettledOutcome,
   type SkippedOutcome,
   SKIPPED_BY_BREAKER,
+  SKIPPED_BY_LIMIT,
 } from './outcome.js';
 import { type SideWrite } from './ports/write-strategy.js';
 import { type WritePath } from './write-path.js';
@@ -21,12 +22,13 @@ export class SideAttempt extends Deadline implements SideWrite {
     private readonly path: WritePath,
     private readonly operation: WriteOperation,
     readonly cluster: ClusterId,
-    private readonly skip: SkippedOutcome | undefined,
+    private skip: SkippedOutcome | undefined,
   ) {
     super();
   }
 
   send(): Promise<Outcome> {
+    if (!this.wasSent && this.path.admissions.isLeftOutLate(this.cluster)) this.skip ??= SKIPPED_BY_LIMIT;
     return this.skip ? Promise.resolve(this.skip) : this.#sendOnce();
   }
 
@@ -63,7 +65,8 @@ export class SideAttempt extends Deadline implements SideWrite {
       path.deadlines.add(this);
       const startedMs = this.dueMs - path.deadlines.timeoutMs;
       this.#settle = (outcome) => {
-        path.failover.record(cluster, outcome, startedMs);
+        // What was never sent because its caller went says nothing of the cluster.
+        if (!operation.isCancelled) path.failover.record(cluster, outcome, startedMs);
         resolve(outcome);
       };
       operation.attempt(cluster).then(

@@ -1,6 +1,7 @@
 /** Answers with the write time of the next operation, in µs since the epoch. */
 export type TimestampProvider = () => number;
 
+/** What {@link MonotonicTimestamps} reads the time from; a {@link Clock} is one. */
 export interface TimestampSource {
   /** Wall clock, ms since the epoch. */
   nowMs(): number;
@@ -35,6 +36,7 @@ export class MonotonicTimestamps {
     return this.#aheadCount;
   }
 
+  /** A write time, in µs since the epoch, that is later than all before it. */
   next(): number {
     const monotonicMs = this.source.monotonicMs();
     let elapsedMs = monotonicMs - this.#anchorMonotonicMs;

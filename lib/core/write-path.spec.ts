@@ -25,6 +25,7 @@ import {
   OverloadedError,
   SessionClosedError,
   type SideWrite,
+  type WriteContext,
 } from './index.js';
 
 describe.each(bothWays)('WritePath with %s', (_name, strategy) => {
@@ -581,7 +582,7 @@ describe('the outcomes a strategy answers with', () => {
   it.each<[a: Outcome, b: Outcome, thrown: unknown]>([
     [skipped('draining'), skipped('draining'), BothClustersDrainingError],
     [skipped('limit'), skipped('limit'), OverloadedError],
-    [skipped('draining'), skipped('limit'), DualClusterError],
+    [skipped('draining'), skipped('firstRejected'), DualClusterError],
   ])('throw what the table says for skipped sides', async (a, b, thrown) => {
     const { run, write, replayer } = setUp({ strategy: answering(a, b) });
     const operation = write('applied', 'applied');
@@ -623,11 +624,45 @@ describe('a side that a strategy left out', () => {
     expect(operation.sent).toEqual(['A']);
   });
 
+  it.each(['limit', 'breaker'] as const)(
+    'because of its %s is tried after all when the other is draining',
+    async (reason) => {
+      const { run, write, replayer } = setUp({
+        strategy: new Strategy(() => Promise.resolve([skipped('draining'), skipped(reason)])),
+      });
+      const operation = write('applied', 'applied');
+      expect(statuses((await run(operation)).value)).toBe('queued, applied');
+      expect(operation.sent).toEqual(['B']);
+      expect(replayer.enqueuedFor).toEqual([['A']]);
+    },
+  );
+
   it('because it is draining is not tried, whatever the other answers', async () => {
     const { run, write } = setUp({ strategy: leavesOutB('draining') });
     const operation = write('unreached', 'applied');
     expect((await run(operation)).error).toMatchObject({ outcome: 'notApplied' });
     expect(operation.sent).toEqual(['A']);
+  });
+});
+
+describe('the context a strategy is given', () => {
+  it('is what the caller asked for', async () => {
+    const contexts: WriteContext[] = [];
+    const { path, run, write } = setUp({
+      strategy: new Strategy(async (a, b, context) => {
+        contexts.push(context);
+        return [await a.send(), await b.send()];
+      }),
+    });
+    const { signal } = new AbortController();
+    await run(write('applied', 'applied', { ack: 'both' }), { signal });
+    await run(write('applied', 'applied'));
+    await path.runPrepared(() => Promise.resolve(write('applied', 'applied')), 'a write', { signal });
+    expect(contexts).toEqual([
+      { ack: 'both', priority: 'low', signal },
+      { ack: 'any', priority: 'low' },
+      { ack: 'any', priority: 'low', signal },
+    ]);
   });
 });
 
@@ -755,6 +790,18 @@ describe('a side that is left pending', () => {
       expect(settled.isSettled).toBe(true);
     },
   );
+
+  it('holds up whoever waits for what was accepted before, although its receipt is out', async () => {
+    const { clock, path, run, write, replayer } = setUp({ strategy: leavesB() });
+    const answer = await run(write({ answer: 'applied', afterMs: 10 }, late('unreached')));
+    const settled = new Watched(path.settled());
+    await clock.advance(10);
+    expect(statuses(answer.value)).toBe('applied, pending');
+    await clock.advance(39);
+    expect([settled.isSettled, replayer.enqueuedFor]).toEqual([false, []]);
+    await clock.advance(1);
+    expect([settled.isSettled, replayer.enqueuedFor]).toEqual([true, [['B']]]);
+  });
 
   it('is reported lost when it fails and the replayer refuses it', async () => {
     const { clock, run, write, replayer, dropped } = setUp({ strategy: leavesB() });

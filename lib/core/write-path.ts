@@ -57,9 +57,9 @@ export class WritePath {
     if (!call) return this.#run(operation);
     if (call.signal?.aborted) return Promise.reject(abortedBefore(call.signal, operation.masked));
     return this.#attend(
-      this.#run(operation),
+      this.#run(operation, call.signal),
       call,
-      () => left(operation),
+      () => this.#leave(operation),
       () => operation.masked,
     );
   }
@@ -78,19 +78,20 @@ export class WritePath {
     if (call.signal?.aborted) return Promise.reject(abortedBefore(call.signal, masked));
     let operation: WriteOperation | undefined;
     let isGone = false;
-    const work = this.#runPrepared(async () => {
+    const prepared = async (): Promise<WriteOperation> => {
       operation = await prepare();
       if (isGone) operation.cancel();
       return operation;
-    });
+    };
+    const work = this.#runPrepared(prepared, call.signal);
     const leave = (): FailureOutcome => {
       isGone = true;
-      return operation ? left(operation) : 'notApplied';
+      return operation ? this.#leave(operation) : 'notApplied';
     };
     return this.#attend(work, call, leave, () => masked);
   }
 
-  #run(operation: WriteOperation): Promise<WriteReceipt> {
+  #run(operation: WriteOperation, signal?: AbortSignal): Promise<WriteReceipt> {
     let admission: Admission;
     try {
       admission = this.admissions.admit(operation);
@@ -102,13 +103,13 @@ export class WritePath {
         new ConcurrentWrite(this, operation, admission, resolve, reject).start();
       });
     }
-    return this.#runStrategy(operation, admission);
+    return this.#runStrategy(operation, admission, signal);
   }
 
-  async #runPrepared(prepare: () => Promise<WriteOperation>): Promise<WriteReceipt> {
+  async #runPrepared(prepare: () => Promise<WriteOperation>, signal?: AbortSignal): Promise<WriteReceipt> {
     const epoch = this.operations.enter();
     try {
-      return await this.#run(await prepare());
+      return await this.#run(await prepare(), signal);
     } finally {
       this.operations.leave(epoch);
     }
@@ -126,6 +127,11 @@ export class WritePath {
     return untilGone({ signal, timeoutMs }, this.clock, noted, leave, describe);
   }
 
+  /** The caller goes; what has been given to the queue can be applied although nothing was sent. */
+  #leave(operation: WriteOperation): FailureOutcome {
+    return !this.settlement.isQueuedForBoth(operation) && operation.cancel() ? 'notApplied' : 'unknown';
+  }
+
   /** Refuses new operations from now on. */
   close(): void {
     this.#closed = true;
@@ -141,13 +147,18 @@ export class WritePath {
     return this.operations.barrier();
   }
 
-  async #runStrategy(operation: WriteOperation, admission: Admission): Promise<WriteReceipt> {
+  async #runStrategy(
+    operation: WriteOperation,
+    admission: Admission,
+    signal: AbortSignal | undefined,
+  ): Promise<WriteReceipt> {
     const epoch = this.operations.enter();
     const { reservations } = admission;
     try {
       const a = new SideAttempt(this, operation, 'A', admission.A);
       const b = new SideAttempt(this, operation, 'B', admission.B);
-      const context: WriteContext = { ack: operation.ack, priority: operation.priority };
+      const { ack, priority } = operation;
+      const context: WriteContext = { ack, priority, ...(signal && { signal }) };
       let outcomes: readonly [Outcome, Outcome];
       try {
         outcomes = await this.options.strategy.execute(a, b, context);
@@ -167,17 +178,13 @@ export class WritePath {
         operation,
         await a.lastHope(outcomeA, outcomeB),
         await b.lastHope(outcomeB, outcomeA),
-        reservations,
+        { epoch, reservations },
       );
     } finally {
       release(reservations);
       this.operations.leave(epoch);
     }
   }
-}
-
-function left(operation: WriteOperation): FailureOutcome {
-  return operation.cancel() ? 'notApplied' : 'unknown';
 }
 
 async function noteReceipt(work: Promise<WriteReceipt>, context: CallContext): Promise<WriteReceipt> {

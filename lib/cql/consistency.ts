@@ -1,7 +1,21 @@
 import { HelixConfigError } from '../core/index.js';
 
+/** Consistency levels of Cassandra. */
+export type ConsistencyName =
+  | 'ANY'
+  | 'ONE'
+  | 'TWO'
+  | 'THREE'
+  | 'QUORUM'
+  | 'ALL'
+  | 'LOCAL_QUORUM'
+  | 'EACH_QUORUM'
+  | 'SERIAL'
+  | 'LOCAL_SERIAL'
+  | 'LOCAL_ONE';
+
 /** Codes of the native protocol, the same as `types.consistencies` of the driver. */
-const CODES = {
+const CODES: Readonly<Record<ConsistencyName, number>> = {
   ANY: 0x00,
   ONE: 0x01,
   TWO: 0x02,
@@ -13,9 +27,7 @@ const CODES = {
   SERIAL: 0x08,
   LOCAL_SERIAL: 0x09,
   LOCAL_ONE: 0x0a,
-} as const;
-
-export type ConsistencyName = keyof typeof CODES;
+};
 
 /** A name, or the code as in the driver's `types.consistencies`. */
 export type Consistency = ConsistencyName | number;

@@ -1,11 +1,15 @@
-import { HelixUsageError, type WriteReceipt } from '../core/index.js';
+import { type CallContext, HelixUsageError, type WriteReceipt } from '../core/index.js';
 import { CqlBuilder } from './cql-query.js';
 import { type CqlContext } from './cql-context.js';
 import { CqlIter } from './cql-iter.js';
-import { CqlBatchWrite, maskedBatch, type WriteSettings } from './cql-write.js';
+import { CqlBatchWrite, maskedBatch } from './cql-write.js';
 import { type CqlParams, type PrepareErrors, snapshot, type Statement } from './statement.js';
 import { WriteAnswers, WrittenPage } from './write-answers.js';
 
+/**
+ * `logged`: each cluster applies all of it in the end, or nothing; `unlogged`: without that promise, for statements
+ * of one partition; `counter`: for counters, which are refused unless there is one cluster only.
+ */
 export type BatchKind = 'logged' | 'unlogged' | 'counter';
 
 /** Several writes as one operation: one write time, one receipt, one envelope. */
@@ -17,7 +21,11 @@ export class CqlBatch extends CqlBuilder {
     context: CqlContext,
     private readonly kind: BatchKind,
   ) {
-    super(context, 'batch');
+    super(context);
+  }
+
+  protected override get what(): string {
+    return 'batch';
   }
 
   /** Number of statements added so far. */
@@ -25,6 +33,11 @@ export class CqlBatch extends CqlBuilder {
     return this.#items.length;
   }
 
+  /**
+   * Adds a statement; its parameters are copied.
+   *
+   * @throws HelixUsageError it is no INSERT, UPDATE or DELETE
+   */
   add(cql: string, params?: CqlParams): this {
     const statement = this.context.statements.get(cql);
     if (!['insert', 'update', 'delete'].includes(statement.facts.kind)) {
@@ -60,22 +73,25 @@ export class CqlBatch extends CqlBuilder {
     const caller = this.writer(call);
     const statements = this.#items.map(({ statement }) => statement);
     for (const statement of statements) statement.checkWritable();
-    const settings = this.writeSettings(caller, answers);
     return this.context.writePath.runPrepared(
-      async () => this.#operation(settings, await this.#prepare()),
+      async () => this.#operation(caller, answers, await this.#prepare()),
       maskedBatch(this.kind, statements),
       this.limits(caller),
     );
   }
 
-  #operation(settings: WriteSettings, errors: PrepareErrors): CqlBatchWrite {
+  #operation(
+    caller: CallContext | undefined,
+    answers: WriteAnswers | undefined,
+    errors: PrepareErrors,
+  ): CqlBatchWrite {
     // Without types there is nothing to encode for: no side could be prepared, so none will be sent to.
     const isReady = this.#items.every(({ statement }) => statement.isReady);
     const items = this.#items.map(({ statement, params }) => ({
       statement,
       params: isReady ? this.bind(statement, params) : [],
     }));
-    return new CqlBatchWrite(this.context, settings, this.kind, items, errors);
+    return new CqlBatchWrite(this.context, this.own, caller?.settings, this.kind, items, answers, errors);
   }
 
   /** A side that cannot prepare one of the statements cannot take the batch. */

@@ -8,27 +8,38 @@ export type CqlRow = Record<string, unknown>;
 
 /** The driver's `Client` as far as Helix uses it. */
 export interface CqlClient {
+  /** The keyspace it is connected to. */
   readonly keyspace: string;
+  /** Connects to the cluster. */
   connect(): Promise<void>;
+  /** Runs one statement. */
   execute(query: string, params?: unknown, options?: object): Promise<CqlClientResult>;
+  /** Runs several statements as one batch. */
   batch(queries: { query: string; params?: unknown }[], options?: object): Promise<CqlClientResult>;
+  /** Closes every connection. */
   shutdown(): Promise<void>;
 }
 
+/** The driver's `ResultSet` as far as Helix uses it. */
 export interface CqlClientResult {
+  /** Rows of the page; `undefined` when the statement gives none. */
   readonly rows: readonly CqlClientRow[] | undefined;
   /** Hexadecimal; where the next page begins. */
   readonly pageState: string | null;
+  /** In the order of the statement. */
   readonly columns?: readonly CqlColumn[] | null;
+  /** What is known about the execution. */
   readonly info?: CqlClientInfo;
 }
 
 /** What the driver tells about an execution. */
 export interface CqlClientInfo {
+  /** Address of the coordinator. */
   readonly queriedHost?: string;
+  /** The protocol's code. */
   readonly achievedConsistency?: number;
-  /** What the server warns of, `null` when there is nothing. */
-  readonly warnings?: readonly string[] | null;
+  /** What the server warned of, if it did. */
+  readonly warnings?: readonly string[] | null | undefined;
 }
 
 /** A column of a result. */
@@ -45,7 +56,9 @@ export interface CqlColumnType {
   readonly info?: unknown;
 }
 
+/** The driver's `Row`: its columns are its properties. */
 export interface CqlClientRow {
+  /** The columns by position. */
   values(): unknown[];
 }
 
@@ -65,6 +78,7 @@ export interface CqlClientOptions {
   pooling?: object;
   prepareOnAllHosts?: boolean;
   profiles?: object[];
+  /** Makes the promises that the driver answers with. */
   promiseFactory?: (handler: never) => Promise<unknown>;
   protocolOptions?: object;
   queryOptions?: object;

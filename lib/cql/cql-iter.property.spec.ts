@@ -16,7 +16,7 @@ interface Layout {
   readonly failures: Failures;
 }
 
-const failure = fc.constantFrom(timedOut, unreachable, invalid).map((make) => make() as Error);
+const failure = fc.constantFrom(timedOut, unreachable, invalid).map((make) => make());
 const layout: fc.Arbitrary<Layout> = fc.record({
   sizes: fc.array(fc.integer({ min: 0, max: 3 }), { minLength: 1, maxLength: 8 }),
   failures: fc.dictionary(fc.integer({ min: 0, max: 7 }).map(String), failure, { maxKeys: 2 }),

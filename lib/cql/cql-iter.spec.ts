@@ -5,6 +5,7 @@ import { Watched } from '../../test/support/fake-operations.js';
 import { askedPages, type Failures, PAGE_COLUMNS, pageRow, servePages } from '../../test/support/pages.js';
 import {
   CallContext,
+  CARRIES_CONTEXT,
   ClusterError,
   DualClusterError,
   HelixUsageError,
@@ -322,6 +323,11 @@ describe('withSignal() of an iteration', () => {
 });
 
 describe('an iterator made inside a decorated method', () => {
+  it('may be returned by it', async () => {
+    const { query } = await setUp([1]);
+    expect(CARRIES_CONTEXT in query().iter()).toBe(true);
+  });
+
   it('belongs to that method, wherever it is iterated', async () => {
     const { query, context, clients } = await setUp([1, 1]);
     const inside = CallContext.stickyRead({ cluster: 'B', consistency: 1 });

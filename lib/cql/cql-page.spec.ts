@@ -120,7 +120,9 @@ describe('pageState()', () => {
     const error = await caught(read(query().pageState(pageState)));
     expect(error).toBeInstanceOf(ClusterError);
     expect(error).toMatchObject({ cluster: 'A', operation: 'read', outcome: 'notApplied' });
-    expect(error.message).toContain('The other cluster was not asked: what was read before came from this one');
+    expect(error.message).toContain(
+      'The other cluster was not asked: what was read before came from this one',
+    );
     expect(clients.B.executed).toEqual([]);
   });
 

@@ -5,10 +5,13 @@ import { type AnsweredPage } from './cql-read.js';
 
 /** One page of a query. */
 export interface CqlPage<Row = CqlRow> {
+  /** Its rows; a page that is not the last may have none. */
   readonly rows: Row[];
+  /** How many rows it has. */
   readonly rowCount: number;
   /** For `query().pageState()`, to go on after this page. `undefined`: this was the last one. */
   readonly pageState: string | undefined;
+  /** In the order of the statement. */
   readonly columns: readonly CqlColumn[];
   /** What the server warned of. */
   readonly warnings: readonly string[];

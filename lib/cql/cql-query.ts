@@ -16,7 +16,7 @@ import { CqlIter } from './cql-iter.js';
 import { type CqlPage, toPage } from './cql-page.js';
 import { CqlAllRead, CqlPageRead, type ReadSettings } from './cql-read.js';
 import { CqlResultSet } from './cql-result-set.js';
-import { CqlStatementWrite, type WriteSettings } from './cql-write.js';
+import { CqlStatementWrite } from './cql-write.js';
 import { isEncodingError } from './driver/index.js';
 import { decodePageState } from './page-state.js';
 import { PagedSelect } from './paged-select.js';
@@ -27,6 +27,8 @@ import {
   checkedSignal,
   checkedTimeoutMs,
   checkedTimestampUs,
+  NOTHING_SET,
+  type OwnSettings,
 } from './settings.js';
 import {
   type BoundValue,
@@ -39,33 +41,31 @@ import { WriteAnswers, WrittenPage } from './write-answers.js';
 
 /** Settings that a query and a batch share. Each is chainable. */
 export abstract class CqlBuilder {
-  readonly #what: string;
   #isUsed = false;
-  #consistency: number | undefined;
-  #serialConsistency: number | undefined;
-  #timestampUs: number | undefined;
-  #priority: Priority | undefined;
-  #ack: 'any' | 'both' | undefined;
-  #timeoutMs: number | undefined;
-  #signal: AbortSignal | undefined;
+  #own = NOTHING_SET;
 
-  constructor(
-    protected readonly context: CqlContext,
-    what: string,
-  ) {
-    this.#what = what;
+  constructor(protected readonly context: CqlContext) {}
+
+  /** What the service calls it, for messages. */
+  protected abstract get what(): string;
+
+  protected get own(): OwnSettings {
+    return this.#own;
+  }
+
+  protected set(change: OwnSettings): this {
+    this.#own = { ...this.#own, ...change };
+    return this;
   }
 
   /** Consistency on each cluster. Default: the cluster's own (`LOCAL_QUORUM` unless configured). */
   consistency(consistency: Consistency): this {
-    this.#consistency = consistencyCode(consistency, `${this.#what}.consistency()`);
-    return this;
+    return this.set({ consistency: consistencyCode(consistency, `${this.what}.consistency()`) });
   }
 
   /** Consistency of the Paxos phase of conditional statements, and of serial reads. */
   serialConsistency(consistency: Consistency): this {
-    this.#serialConsistency = consistencyCode(consistency, `${this.#what}.serialConsistency()`);
-    return this;
+    return this.set({ serialConsistency: consistencyCode(consistency, `${this.what}.serialConsistency()`) });
   }
 
   /**
@@ -73,14 +73,12 @@ export abstract class CqlBuilder {
    * the text wins over it.
    */
   withTimestamp(timestampUs: number): this {
-    this.#timestampUs = checkedTimestampUs(timestampUs, `${this.#what}.withTimestamp()`);
-    return this;
+    return this.set({ timestampUs: checkedTimestampUs(timestampUs, `${this.what}.withTimestamp()`) });
   }
 
   /** Order of replay if one side misses the write. Default: the instance's `priority`. */
   withPriority(priority: Priority): this {
-    this.#priority = checkedPriority(priority, `${this.#what}.withPriority()`);
-    return this;
+    return this.set({ priority: checkedPriority(priority, `${this.what}.withPriority()`) });
   }
 
   /**
@@ -88,8 +86,7 @@ export abstract class CqlBuilder {
    * other one has not, which replay makes up for. Default: the instance's `ack`.
    */
   ack(ack: 'any' | 'both'): this {
-    this.#ack = checkedAck(ack, `${this.#what}.ack()`);
-    return this;
+    return this.set({ ack: checkedAck(ack, `${this.what}.ack()`) });
   }
 
   /**
@@ -98,8 +95,7 @@ export abstract class CqlBuilder {
    * no limit beside those of the instance for each side.
    */
   withTimeout(timeoutMs: number): this {
-    this.#timeoutMs = checkedTimeoutMs(timeoutMs, `${this.#what}.withTimeout()`);
-    return this;
+    return this.set({ timeoutMs: checkedTimeoutMs(timeoutMs, `${this.what}.withTimeout()`) });
   }
 
   /**
@@ -107,14 +103,13 @@ export abstract class CqlBuilder {
    * sent by then never is; one that was goes on and is replayed as usual.
    */
   withSignal(signal: AbortSignal): this {
-    this.#signal = checkedSignal(signal, `${this.#what}.withSignal()`);
-    return this;
+    return this.set({ signal: checkedSignal(signal, `${this.what}.withSignal()`) });
   }
 
   protected use(): void {
     if (this.#isUsed) {
       throw new HelixUsageError(
-        `A ${this.#what} can be run once. Build another one with ${this.#what}() for each call`,
+        `A ${this.what} can be run once. Build another one with ${this.what}() for each call`,
       );
     }
     this.#isUsed = true;
@@ -125,43 +120,25 @@ export abstract class CqlBuilder {
     const caller = this.context.contexts.current;
     if (caller && !caller.mayWrite) {
       throw new HelixUsageError(
-        `${this.#what}.${call}: inside @StickyRead nothing is written; wrap the write in @DualWrite`,
+        `${this.what}.${call}: inside @StickyRead nothing is written; wrap the write in @DualWrite`,
       );
     }
     return caller;
   }
 
-  // A setting of one's own wins over the caller's, which wins over the instance's.
-
-  protected writeSettings(caller: CallContext | undefined, answers?: WriteAnswers): WriteSettings {
-    const inherited = caller?.settings;
+  protected readSettings(caller: CallContext | undefined, driverPageState: string | undefined): ReadSettings {
+    const { consistency, serialConsistency, pageSize } = this.#own;
     return {
-      consistency: this.#consistency ?? inherited?.consistency,
-      serialConsistency: this.#serialConsistency,
-      timestampUs: this.#timestampUs,
-      priority: this.#priority ?? inherited?.priority ?? this.context.priority,
-      ack: this.#ack ?? inherited?.ack ?? this.context.ack,
-      answers,
-    };
-  }
-
-  protected readSettings(
-    caller: CallContext | undefined,
-    pageSize: number | undefined,
-    pageState: string | undefined,
-  ): ReadSettings {
-    return {
-      consistency: this.#consistency ?? caller?.settings.consistency,
-      serialConsistency: this.#serialConsistency,
+      consistency: consistency ?? caller?.settings.consistency,
+      serialConsistency,
       pageSize,
-      pageState,
+      pageState: driverPageState,
     };
   }
 
   /** `undefined` when there is nothing to say, as for most calls. */
   protected limits(caller: CallContext | undefined): WriteCall | undefined {
-    const signal = this.#signal;
-    const timeoutMs = this.#timeoutMs ?? caller?.settings.timeoutMs;
+    const { signal, timeoutMs = caller?.settings.timeoutMs } = this.#own;
     if (!caller && !signal && timeoutMs === undefined) return undefined;
     return { context: caller, signal, timeoutMs };
   }
@@ -192,22 +169,22 @@ export abstract class CqlBuilder {
  * ```
  */
 export class CqlQuery<Row = CqlRow> extends CqlBuilder {
-  #pageSize: number | undefined;
-  #pageState: string | undefined;
-
   /** @internal */
   constructor(
     context: CqlContext,
     private readonly text: string,
     private readonly params: CqlParams | undefined,
   ) {
-    super(context, 'query');
+    super(context);
+  }
+
+  protected override get what(): string {
+    return 'query';
   }
 
   /** Rows per page. Default: the driver's (5,000). */
   pageSize(rows: number): this {
-    this.#pageSize = checkedPageSize(rows, 'query.pageSize()');
-    return this;
+    return this.set({ pageSize: checkedPageSize(rows, 'query.pageSize()') });
   }
 
   /**
@@ -215,8 +192,7 @@ export class CqlQuery<Row = CqlRow> extends CqlBuilder {
    * statement must be the same, and should have the same parameters. `undefined`: from the first page.
    */
   pageState(state: string | undefined): this {
-    this.#pageState = state;
-    return this;
+    return this.set({ pageState: state });
   }
 
   /**
@@ -309,10 +285,10 @@ export class CqlQuery<Row = CqlRow> extends CqlBuilder {
         `${terminal}() is for SELECT; use exec() to write: ${statement.facts.masked}`,
       );
     }
-    const from =
-      this.#pageState === undefined ? undefined : decodePageState(this.#pageState, context, statement);
+    const { pageState } = this.own;
+    const from = pageState === undefined ? undefined : decodePageState(pageState, context, statement);
     const caller = context.contexts.current;
-    const settings = this.readSettings(caller, this.#pageSize, from?.driverState);
+    const settings = this.readSettings(caller, from?.driverState);
     const limits = this.limits(caller);
     if (!limits && !from) return { statement, settings, call: undefined };
     const hedgeAfterMs = caller?.settings.hedgeAfterMs;
@@ -330,10 +306,10 @@ export class CqlQuery<Row = CqlRow> extends CqlBuilder {
       }
       const caller = this.writer('exec()');
       statement.checkWritable();
-      const settings = this.writeSettings(caller, answers);
       const call = this.limits(caller);
-      if (!statement.isReady) return this.#prepareAndRun(statement, settings, call);
-      return this.context.writePath.run(this.#operation(statement, this.params, settings), call);
+      if (!statement.isReady) return this.#prepareAndRun(statement, caller, answers, call);
+      const operation = this.#operation(statement, this.params, caller, answers);
+      return this.context.writePath.run(operation, call);
     } catch (error) {
       return Promise.reject(toError(error));
     }
@@ -341,7 +317,8 @@ export class CqlQuery<Row = CqlRow> extends CqlBuilder {
 
   #prepareAndRun(
     statement: Statement,
-    settings: WriteSettings,
+    caller: CallContext | undefined,
+    answers: WriteAnswers | undefined,
     call: WriteCall | undefined,
   ): Promise<WriteReceipt> {
     const { writePath, writeTimeoutMs } = this.context;
@@ -350,7 +327,7 @@ export class CqlQuery<Row = CqlRow> extends CqlBuilder {
     return writePath.runPrepared(
       async () => {
         const errors = await statement.prepare(writeTimeoutMs);
-        return this.#operation(statement, params, settings, errors);
+        return this.#operation(statement, params, caller, answers, errors);
       },
       statement.facts.masked,
       call,
@@ -360,11 +337,12 @@ export class CqlQuery<Row = CqlRow> extends CqlBuilder {
   #operation(
     statement: Statement,
     params: CqlParams | undefined,
-    settings: WriteSettings,
+    caller: CallContext | undefined,
+    answers: WriteAnswers | undefined,
     errors?: PrepareErrors,
   ): CqlStatementWrite {
     // Without types there is nothing to encode for: no side could be prepared, so none will be sent to.
     const bound = statement.isReady ? this.bind(statement, params) : [];
-    return new CqlStatementWrite(this.context, settings, statement, bound, errors);
+    return new CqlStatementWrite(this.context, this.own, caller?.settings, statement, bound, answers, errors);
   }
 }

@@ -1,4 +1,5 @@
 import {
+  type CallSettings,
   type ClusterId,
   type EncodedStatement,
   type EncodedValue,
@@ -20,51 +21,47 @@ import {
   isBlockedConnect,
   NotConnectedError,
   type StatementOptions,
+  type Token,
 } from './driver/index.js';
+import { type OwnSettings } from './settings.js';
 import { type BoundValue, type PrepareErrors, type Statement } from './statement.js';
 import { type WriteAnswers } from './write-answers.js';
 
-export interface WriteSettings {
-  readonly consistency: number | undefined;
-  readonly serialConsistency: number | undefined;
-  readonly timestampUs: number | undefined;
-  readonly priority: Priority;
-  readonly ack: 'any' | 'both';
-  /** Gets what each cluster answers; `undefined`: the receipt is enough. */
-  readonly answers: WriteAnswers | undefined;
-}
-
-const BIT = { A: 1, B: 2 } as const;
-const BOTH = BIT.A | BIT.B;
-const CANCELLED = 4;
+/** What has become of a write so far, as bits: sides that were handed to the driver, and that must not be any more. */
+const SENT = { A: 1, B: 2 } as const;
+const EXPIRED = { A: 4, B: 8 } as const;
+const CANCELLED = 16;
 
 /** One CQL write with its parameters encoded, on its way to both clusters. */
-export abstract class CqlWrite implements WriteOperation {
+export abstract class CqlWrite implements WriteOperation, StatementOptions {
   readonly class = 'idempotent';
   readonly id: string;
   readonly timestampUs: number;
-  readonly priority: Priority;
-  readonly ack: 'any' | 'both';
-  readonly #createdAtMs: number;
-  /** Sides that were handed to the driver, and sides that must not be any more, as bits. */
-  #sent = 0;
-  #expired = 0;
+  #state = 0;
+  /** ms since the epoch, if the write time does not say it. */
+  readonly #createdAtMs: number | undefined;
 
   constructor(
     protected readonly context: CqlContext,
-    private readonly settings: WriteSettings,
+    private readonly own: OwnSettings,
+    /** Of the decorated method it is made in. */
+    private readonly inherited: CallSettings | undefined,
+    /** Gets what each cluster answers; `undefined`: the receipt is enough. */
+    private readonly answers: WriteAnswers | undefined,
     private readonly prepareErrors: PrepareErrors | undefined,
   ) {
     this.id = context.ids.next();
-    this.priority = settings.priority;
-    this.ack = settings.ack;
-    if (settings.timestampUs === undefined) {
-      this.timestampUs = context.timestamps();
-      this.#createdAtMs = Math.floor(this.timestampUs / 1_000);
-    } else {
-      this.timestampUs = settings.timestampUs;
-      this.#createdAtMs = context.clock.nowMs();
-    }
+    const { timestampUs } = own;
+    this.timestampUs = timestampUs ?? context.timestamps();
+    this.#createdAtMs = timestampUs === undefined ? undefined : context.clock.nowMs();
+  }
+
+  get priority(): Priority {
+    return this.own.priority ?? this.inherited?.priority ?? this.context.priority;
+  }
+
+  get ack(): 'any' | 'both' {
+    return this.own.ack ?? this.inherited?.ack ?? this.context.ack;
   }
 
   abstract readonly masked: string;
@@ -73,11 +70,28 @@ export abstract class CqlWrite implements WriteOperation {
   protected abstract readonly ttlSeconds: number | undefined;
   protected abstract isPreparedOn(cluster: ClusterId): boolean;
   protected abstract prepareOn(cluster: ClusterId): Promise<unknown>;
-  protected abstract send(session: CqlSession, options: StatementOptions): Promise<CqlClientResult>;
+  protected abstract send(session: CqlSession): Promise<CqlClientResult>;
   protected abstract encoded(): EncodedStatement[];
 
+  get consistency(): number | undefined {
+    return this.own.consistency ?? this.inherited?.consistency;
+  }
+
+  get serialConsistency(): number | undefined {
+    return this.own.serialConsistency;
+  }
+
+  get timeoutMs(): number {
+    return this.context.writeTimeoutMs;
+  }
+
   get isCancelled(): boolean {
-    return (this.#expired & CANCELLED) !== 0;
+    return (this.#state & CANCELLED) !== 0;
+  }
+
+  /** One for both sides; `undefined` leaves it to the driver. */
+  get routingKey(): Token | undefined {
+    return undefined;
   }
 
   attempt(cluster: ClusterId): Promise<unknown> {
@@ -95,15 +109,15 @@ export abstract class CqlWrite implements WriteOperation {
       return { kind: isBlockedConnect(thrown) ? 'blocked' : 'unreached', error: thrown };
     }
     return classifyWriteError(thrown, {
-      stage: this.#sent & BIT[cluster] ? 'execute' : 'prepare',
+      stage: this.#state & SENT[cluster] ? 'execute' : 'prepare',
       singlePartition: this.singlePartition,
     });
   }
 
   expire(cluster: ClusterId): FailedOutcome {
-    this.#expired |= BIT[cluster];
+    this.#state |= EXPIRED[cluster];
     const { writeTimeoutMs, sessions } = this.context;
-    const wasSent = (this.#sent & BIT[cluster]) !== 0;
+    const wasSent = (this.#state & SENT[cluster]) !== 0;
     const error = timeoutError(
       `No answer from ${sideLabel(sessions, cluster)} within writeTimeoutMs = ${writeTimeoutMs} ms`,
     );
@@ -111,8 +125,8 @@ export abstract class CqlWrite implements WriteOperation {
   }
 
   cancel(): boolean {
-    if (this.#sent !== 0) return false;
-    this.#expired = BOTH | CANCELLED;
+    if (this.#state & (SENT.A | SENT.B)) return false;
+    this.#state |= EXPIRED.A | EXPIRED.B | CANCELLED;
     return true;
   }
 
@@ -127,10 +141,10 @@ export abstract class CqlWrite implements WriteOperation {
       class: this.class,
       priority: this.priority,
       timestampUs: this.timestampUs,
-      createdAtMs: this.#createdAtMs,
+      createdAtMs: this.#createdAtMs ?? Math.floor(this.timestampUs / 1_000),
       keyspace: session.keyspace,
-      consistency: this.settings.consistency ?? session.consistency,
-      serialConsistency: this.settings.serialConsistency ?? session.serialConsistency,
+      consistency: this.consistency ?? session.consistency,
+      serialConsistency: this.serialConsistency ?? session.serialConsistency,
       ttlSeconds: this.ttlSeconds,
       batch: this.batchKind,
       statements: this.encoded(),
@@ -156,16 +170,11 @@ export abstract class CqlWrite implements WriteOperation {
   }
 
   #send(cluster: ClusterId): Promise<unknown> {
-    if (this.#expired & BIT[cluster]) throw new Error('Its time was over before it could be sent');
-    this.#sent |= BIT[cluster];
+    if (this.#state & EXPIRED[cluster]) throw new Error('Its time was over before it could be sent');
+    this.#state |= SENT[cluster];
     const session = this.#session(cluster);
-    const { consistency, serialConsistency, answers } = this.settings;
-    const answer = this.send(session, {
-      consistency: consistency ?? session.consistency,
-      serialConsistency: serialConsistency ?? session.serialConsistency,
-      timestampUs: this.timestampUs,
-      timeoutMs: this.context.writeTimeoutMs,
-    });
+    const { answers } = this;
+    const answer = this.send(session);
     return answers ? answer.then((result) => answers.add(cluster, result)) : answer;
   }
 
@@ -177,16 +186,22 @@ export abstract class CqlWrite implements WriteOperation {
 }
 
 export class CqlStatementWrite extends CqlWrite {
-  protected override readonly batchKind = undefined;
+  #token: Token | undefined;
 
   constructor(
     context: CqlContext,
-    settings: WriteSettings,
+    own: OwnSettings,
+    inherited: CallSettings | undefined,
     private readonly statement: Statement,
     private readonly params: BoundValue[],
+    answers?: WriteAnswers,
     prepareErrors?: PrepareErrors,
   ) {
-    super(context, settings, prepareErrors);
+    super(context, own, inherited, answers, prepareErrors);
+  }
+
+  protected override get batchKind(): undefined {
+    return undefined;
   }
 
   override get masked(): string {
@@ -201,6 +216,10 @@ export class CqlStatementWrite extends CqlWrite {
     return literalTtl(this.statement);
   }
 
+  override get routingKey(): Token | undefined {
+    return (this.#token ??= this.statement.sharedToken?.(this.params));
+  }
+
   protected override isPreparedOn(cluster: ClusterId): boolean {
     return this.statement.isPreparedOn(cluster);
   }
@@ -209,8 +228,8 @@ export class CqlStatementWrite extends CqlWrite {
     return this.statement.prepareOn(cluster);
   }
 
-  protected override send(session: CqlSession, options: StatementOptions): Promise<CqlClientResult> {
-    return session.write(this.statement.text, this.params, options);
+  protected override send(session: CqlSession): Promise<CqlClientResult> {
+    return session.write(this.statement.text, this.params, this);
   }
 
   protected override encoded(): EncodedStatement[] {
@@ -228,12 +247,14 @@ export class CqlBatchWrite extends CqlWrite {
 
   constructor(
     context: CqlContext,
-    settings: WriteSettings,
+    own: OwnSettings,
+    inherited: CallSettings | undefined,
     protected override readonly batchKind: 'logged' | 'unlogged' | 'counter',
     private readonly items: readonly BatchItem[],
+    answers: WriteAnswers | undefined,
     prepareErrors: PrepareErrors,
   ) {
-    super(context, settings, prepareErrors);
+    super(context, own, inherited, answers, prepareErrors);
   }
 
   override get masked(): string {
@@ -255,9 +276,9 @@ export class CqlBatchWrite extends CqlWrite {
     for (const { statement } of this.items) await statement.prepareOn(cluster);
   }
 
-  protected override send(session: CqlSession, options: StatementOptions): Promise<CqlClientResult> {
+  protected override send(session: CqlSession): Promise<CqlClientResult> {
     const queries = this.items.map(({ statement, params }) => ({ query: statement.text, params }));
-    return session.writeBatch(queries, this.batchKind, options);
+    return session.writeBatch(queries, this.batchKind, this);
   }
 
   protected override encoded(): EncodedStatement[] {

@@ -22,8 +22,14 @@ export interface CqlExecuteOptions {
   readonly fetchSize?: number | undefined;
   /** Of an earlier result, to go on after it on the same cluster. */
   readonly pageState?: string | null | undefined;
-  /** Write time of every cell, µs since the epoch. */
-  readonly timestamp?: number | { toNumber(): number } | undefined;
+  /** Write time of every cell, µs since the epoch; the driver's `Long` will do. */
+  readonly timestamp?:
+    | number
+    | {
+        /** µs since the epoch. */
+        toNumber(): number;
+      }
+    | undefined;
   /** The whole time that the caller waits, in ms; see `query().withTimeout()`. */
   readonly readTimeout?: number | undefined;
   /** Every statement is prepared. */

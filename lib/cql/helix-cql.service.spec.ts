@@ -87,7 +87,8 @@ describe('the service of an instance without cql', () => {
     expect(run).toThrow('`cql`');
   });
 
-  it('rejects onBoth()', async () => {
+  it('rejects onBoth() and execute()', async () => {
     await expect(helix.onBoth(CREATE)).rejects.toThrow(HelixConfigError);
+    await expect(helix.execute('SELECT 1')).rejects.toThrow(HelixConfigError);
   });
 });

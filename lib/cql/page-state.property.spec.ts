@@ -5,7 +5,7 @@ import { decodePageState, encodePageState } from './page-state.js';
 
 const OWNER = { namespace: 'default', sessions: { A: { keyspace: 'shop' }, B: { keyspace: 'shop' } } };
 const SELECT = { text: 'SELECT * FROM users', facts: { masked: 'SELECT * FROM users' } };
-const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
+const CHARACTERS = Array.from('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_=+/ é');
 
 const position = fc.record({
   cluster: fc.constantFrom('A' as const, 'B' as const),
@@ -27,17 +27,12 @@ describe('a page state, whatever the driver’s state is', () => {
 
   it('is refused when any one character is another', () => {
     fc.assert(
-      fc.property(
-        state,
-        fc.nat(),
-        fc.constantFrom(...ALPHABET, '=', '+', '/', ' ', 'é'),
-        (given, at, char) => {
-          const index = at % given.length;
-          fc.pre(given[index] !== char);
-          const changed = given.slice(0, index) + char + given.slice(index + 1);
-          expect(() => decode(changed)).toThrow(PageStateError);
-        },
-      ),
+      fc.property(state, fc.nat(), fc.constantFrom(...CHARACTERS), (given, at, char) => {
+        const index = at % given.length;
+        fc.pre(given[index] !== char);
+        const changed = given.slice(0, index) + char + given.slice(index + 1);
+        expect(() => decode(changed)).toThrow(PageStateError);
+      }),
       { numRuns: 2_000 },
     );
   });

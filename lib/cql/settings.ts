@@ -1,5 +1,21 @@
 import { HelixUsageError, type Priority } from '../core/index.js';
 
+/** What a query or a batch asks for itself; it wins over the caller's settings, which win over the instance's. */
+export interface OwnSettings {
+  readonly consistency?: number;
+  readonly serialConsistency?: number;
+  readonly timestampUs?: number;
+  readonly priority?: Priority;
+  readonly ack?: 'any' | 'both';
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal;
+  readonly pageSize?: number;
+  readonly pageState?: string | undefined;
+}
+
+/** Most queries ask for nothing: they share this. */
+export const NOTHING_SET: OwnSettings = Object.freeze({});
+
 /** Node's timers end there. */
 const MAX_TIMEOUT_MS = 2_147_483_647;
 
@@ -16,14 +32,14 @@ export function checkedTimestampUs(timestampUs: number, where: string): number {
 
 export function checkedPriority(priority: Priority, where: string): Priority {
   if (!['high', 'low'].includes(priority)) {
-    throw new HelixUsageError(`${where}: expected 'high' or 'low', received '${String(priority)}'`);
+    throw new HelixUsageError(`${where}: expected 'high' or 'low', received '${priority}'`);
   }
   return priority;
 }
 
 export function checkedAck(ack: 'any' | 'both', where: string): 'any' | 'both' {
   if (!['any', 'both'].includes(ack)) {
-    throw new HelixUsageError(`${where}: expected 'any' or 'both', received '${String(ack)}'`);
+    throw new HelixUsageError(`${where}: expected 'any' or 'both', received '${ack}'`);
   }
   return ack;
 }

@@ -14,6 +14,8 @@ import {
   type CqlSession,
   parametersSignature,
   type PreparedStatement,
+  sharedToken,
+  type SharedToken,
   type UnsafeColumns,
 } from './driver/index.js';
 import { hazardAdvice } from './hazards.js';
@@ -75,11 +77,13 @@ export class Statement {
   #reference: { readonly cluster: ClusterId; readonly prepared: PreparedStatement } | undefined;
   /** Why the statement is refused for what the clusters say of their tables and types. */
   #verdict: Verdict | undefined;
+  #sharedToken: SharedToken | undefined;
 
   constructor(
     readonly text: string,
     private readonly sessions: CqlSessions,
     private readonly clock: Clock,
+    private readonly sharesToken: boolean,
   ) {
     this.facts = scanStatement(text);
   }
@@ -97,6 +101,11 @@ export class Statement {
   /** The cluster whose types {@link bind} encodes for. */
   get boundBy(): ClusterId {
     return this.#reference?.cluster ?? 'A';
+  }
+
+  /** Makes one token for both clusters, if that was asked for and both are known to route by it. */
+  get sharedToken(): SharedToken | undefined {
+    return this.#sharedToken;
   }
 
   /** A schema has changed: what it was refused for may be mended. */
@@ -124,7 +133,7 @@ export class Statement {
       this.#prepared[cluster] = undefined;
       if (this.#verdict.isMismatch) this.sessions[cluster]?.forgetPrepared();
     }
-    this.#reference = this.#verdict = undefined;
+    this.#reference = this.#verdict = this.#sharedToken = undefined;
   }
 
   #refuse(error: () => HazardousStatementError, isMismatch = false): void {
@@ -178,7 +187,19 @@ export class Statement {
       this.#refuse(() => this.#mismatchError(difference), true);
       throw this.#mismatchError(difference);
     }
+    if (this.sharesToken) this.#sharedToken = this.#tokenForBoth();
     return prepared;
+  }
+
+  /** Not before both are prepared: only then have both said what the partition key is. */
+  #tokenForBoth(): SharedToken | undefined {
+    const { A, B } = this.sessions;
+    const { A: onA, B: onB } = this.#prepared;
+    if (!B || !onA || !onB) return undefined;
+    return sharedToken(
+      { tokenClasses: A.tokenClasses, partitionKeys: onA.partitionKeys },
+      { tokenClasses: B.tokenClasses, partitionKeys: onB.partitionKeys },
+    );
   }
 
   /** Encodes parameters once, for both clusters. Throws the encoder's error for a value that does not fit. */
@@ -309,6 +330,7 @@ export class Statements {
     private readonly sessions: CqlSessions,
     private readonly clock: Clock,
     private readonly capacity = 2_000,
+    private readonly sharesToken = false,
   ) {}
 
   /** A schema has changed: asks the clusters again about every statement that is refused. */
@@ -319,7 +341,7 @@ export class Statements {
   get(text: string): Statement {
     const known = this.#byText.get(text);
     if (known) return known;
-    const statement = new Statement(text, this.sessions, this.clock);
+    const statement = new Statement(text, this.sessions, this.clock, this.sharesToken);
     if (text.length > LONGEST_KEPT_TEXT) return statement;
     if (this.#byText.size >= this.capacity) {
       for (const oldest of this.#byText.keys()) {

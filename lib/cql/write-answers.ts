@@ -18,7 +18,7 @@ export class WriteAnswers {
     const { A, B } = this.#results;
     const warnings = new Set([...(A?.info?.warnings ?? []), ...(B?.info?.warnings ?? [])]);
     const result = A ?? B ?? NONE;
-    const info = { ...result.info, warnings: warnings.size > 0 ? [...warnings] : null };
+    const info = { ...result.info, warnings: warnings.size > 0 ? [...warnings] : undefined };
     return { cluster: A || !B ? 'A' : 'B', result: { ...result, info } };
   }
 }

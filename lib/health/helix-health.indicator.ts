@@ -3,6 +3,7 @@ import { type HealthIndicatorResult, HealthIndicatorService } from '@nestjs/term
 import { type ClusterId, type LaneStats } from '../core/index.js';
 import { HelixService } from '../helix.service.js';
 
+/** Options of {@link HelixHealthIndicator.cluster}. */
 export interface ClusterHealthOptions {
   /** Key in the health response. Default `helix:<instance>:<cluster>`. */
   readonly key?: string;
@@ -10,6 +11,7 @@ export interface ClusterHealthOptions {
   readonly timeoutMs?: number;
 }
 
+/** Options of {@link HelixHealthIndicator.replay}. */
 export interface ReplayHealthOptions {
   /** Down when a side waits for more envelopes. Default: no limit. */
   readonly maxQueued?: number;

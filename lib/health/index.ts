@@ -1,3 +1,8 @@
+/**
+ * Health checks through `@nestjs/terminus`, which this entry point needs.
+ *
+ * @module nestjs-helix/terminus
+ */
 export {
   type ClusterHealthOptions,
   HelixHealthIndicator,

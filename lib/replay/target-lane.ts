@@ -142,11 +142,12 @@ export class TargetLane {
     this.#applyLimit();
   }
 
+  /** Without an error the target was left alone, which says nothing of the envelope. */
   #unreached(era: number, attempts: number, error: Error | undefined): DeliveryVerdict {
     if (era !== this.#era) return { kind: 'release' };
     // A ping has just been answered, so this envelope may be the only one that cannot be applied: it steps
     // aside, or it would hold up all others for as long as its own trouble lasts.
-    const isAlone = this.#gate.kind === 'open' && this.#gate.onProbation;
+    const isAlone = error !== undefined && this.#gate.kind === 'open' && this.#gate.onProbation;
     this.#lastError = error;
     this.#advance('unreached');
     return isAlone ? this.#retry(attempts) : { kind: 'release' };

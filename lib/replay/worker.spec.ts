@@ -272,6 +272,21 @@ describe('ReplayWorker and single outcomes', () => {
     expect((await replayer.stats()).B).toMatchObject({ queued: 1 });
   });
 
+  it('skipped: costs no attempt, also when the target has just come back', async () => {
+    const { clock, replayer, b } = await started();
+    b.isUp = false;
+    await replayer.enqueue([envelope('e')]);
+    await clock.advance(1);
+    b.isUp = true;
+    b.outcomes.set('e', { kind: 'skipped', reason: 'breaker' });
+    await clock.advance(5_000);
+    expect(replayer.deliveries.length).toBeGreaterThan(2);
+    b.outcomes.clear();
+    await clock.advance(10_000);
+    expect(b.applied).toEqual(['e']);
+    expect(new Set(replayer.deliveries.map(({ attempts }) => attempts))).toEqual(new Set([0]));
+  });
+
   it.each(['unreached', 'blocked'] as const)(
     'does not let one envelope that stays %s hold up the others of a target that answers pings',
     async (kind) => {

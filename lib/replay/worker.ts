@@ -48,7 +48,10 @@ export class ReplayWorker {
   readonly #clock: Clock;
   #state: 'new' | 'started' | 'stopped' = 'new';
 
-  /** @throws {HelixConfigError} `executeTimeoutMs` is out of range */
+  /**
+   * @internal Made by `HelixModule`.
+   * @throws {HelixConfigError} `executeTimeoutMs` is out of range
+   */
   constructor({ replayer, targets, namespace, clock, options, log, random }: ReplayWorkerDependencies) {
     const { executeTimeoutMs } = options;
     if (!Number.isFinite(executeTimeoutMs) || executeTimeoutMs <= 0) {

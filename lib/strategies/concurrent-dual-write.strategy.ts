@@ -10,6 +10,7 @@ import {
   WriteStrategy,
 } from '../core/index.js';
 
+/** Options of {@link ConcurrentDualWriteStrategy}. */
 export interface ConcurrentDualWriteOptions {
   /**
    * Once one side has applied a write, the other is waited for so long, in ms; the receipt then says `pending`,

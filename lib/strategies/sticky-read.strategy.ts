@@ -8,6 +8,7 @@ import {
   systemClock,
 } from '../core/index.js';
 
+/** Options of {@link StickyReadStrategy}. */
 export interface StickyReadOptions {
   /** Side to begin with. Default: one at random, so that processes spread over both. */
   readonly preferred?: ClusterId;
@@ -26,6 +27,7 @@ export class StickyReadStrategy extends ReadStrategy {
   #preferred: ClusterId;
   #switchedMs = Number.NEGATIVE_INFINITY;
 
+  /** @throws HelixConfigError an option is out of range */
   constructor(
     options: StickyReadOptions = {},
     private readonly clock: Clock = systemClock,

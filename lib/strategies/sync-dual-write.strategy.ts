@@ -6,6 +6,7 @@ import {
   WriteStrategy,
 } from '../core/index.js';
 
+/** Options of {@link SyncDualWriteStrategy}. */
 export interface SyncDualWriteOptions {
   /** Side to write first. Default `A`. */
   readonly first?: ClusterId;
@@ -18,6 +19,7 @@ export interface SyncDualWriteOptions {
 export class SyncDualWriteStrategy extends WriteStrategy {
   readonly #first: ClusterId;
 
+  /** @throws HelixConfigError `first` is neither A nor B */
   constructor(options: SyncDualWriteOptions = {}) {
     super();
     const { first = 'A' } = options;

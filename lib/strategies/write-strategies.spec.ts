@@ -1,5 +1,15 @@
 import { describe, expect, it } from 'vitest';
-import { APPLIED, type ClusterId, HelixConfigError, type Outcome, type SideWrite } from '../core/index.js';
+import { FakeClock } from '../../test/support/fake-clock.js';
+import { Watched } from '../../test/support/fake-operations.js';
+import { NO_LEFTOVERS, setUpWritePath, statuses } from '../../test/support/write-path.js';
+import {
+  APPLIED,
+  type ClusterId,
+  HelixConfigError,
+  type Outcome,
+  type SideWrite,
+  type WriteContext,
+} from '../core/index.js';
 import { ConcurrentDualWriteStrategy, SyncDualWriteStrategy } from './index.js';
 
 const failed = (kind: 'unreached' | 'blocked' | 'ambiguous' | 'rejected'): Outcome => ({
@@ -38,6 +48,125 @@ describe('ConcurrentDualWriteStrategy', () => {
 
   it('lets the write path take its short way', () => {
     expect(new ConcurrentDualWriteStrategy().sendsBothAtOnce).toBe(true);
+    expect(new ConcurrentDualWriteStrategy({ stragglerMs: 5 }).sendsBothAtOnce).toBe(false);
+  });
+
+  describe('with a straggler limit', () => {
+    const LIMIT_MS = 20;
+    const any = { ack: 'any', priority: 'high' } as const;
+
+    function setUp(context: WriteContext = any, stragglerMs = LIMIT_MS) {
+      const clock = new FakeClock();
+      const { sent, answer, a, b } = sides();
+      const outcomes = new Watched(
+        new ConcurrentDualWriteStrategy({ stragglerMs }, clock).execute(a, b, context),
+      );
+      const kinds = () => outcomes.value.map(({ kind }) => kind);
+      return { clock, sent, answer, outcomes, kinds };
+    }
+
+    it('sends to both at once', () => {
+      expect(setUp().sent).toEqual(['A', 'B']);
+    });
+
+    it.each<[first: ClusterId, second: ClusterId, kinds: string[]]>([
+      ['A', 'B', ['applied', 'pending']],
+      ['B', 'A', ['pending', 'applied']],
+    ])(
+      'waits so long, once %s has applied it, for %s, and says what became of it',
+      async (first, second, kinds) => {
+        const { clock, answer, outcomes, kinds: answered } = setUp();
+        await clock.advance(100);
+        await answer[first]?.(APPLIED);
+        await clock.advance(LIMIT_MS - 1);
+        expect(outcomes.isSettled).toBe(false);
+        await clock.advance(1);
+        expect(answered()).toEqual(kinds);
+        const pending = outcomes.value.find((each) => each.kind === 'pending');
+        await answer[second]?.(failed('unreached'));
+        expect(await pending?.settled).toMatchObject({ kind: 'unreached' });
+      },
+    );
+
+    it('answers with both when the second comes in time, and leaves no timer', async () => {
+      const { clock, answer, kinds } = setUp();
+      await answer.A?.(APPLIED);
+      await clock.advance(LIMIT_MS - 1);
+      await answer.B?.(failed('ambiguous'));
+      expect(kinds()).toEqual(['applied', 'ambiguous']);
+      await clock.advance(1);
+      expect([clock.pendingTimers, kinds()]).toEqual([0, ['applied', 'ambiguous']]);
+    });
+
+    it.each(['unreached', 'blocked', 'ambiguous', 'rejected'] as const)(
+      'waits as long as it takes for the second when the first is %s',
+      async (kind) => {
+        const { clock, answer, outcomes, kinds } = setUp();
+        await answer.A?.(failed(kind));
+        await clock.advance(1_000);
+        expect(outcomes.isSettled).toBe(false);
+        await answer.B?.(APPLIED);
+        expect(kinds()).toEqual([kind, 'applied']);
+      },
+    );
+
+    it('does not wait for a side that was left out', async () => {
+      const { answer, kinds } = setUp();
+      await answer.B?.({ kind: 'skipped', reason: 'breaker' });
+      await answer.A?.(APPLIED);
+      expect(kinds()).toEqual(['applied', 'skipped']);
+    });
+
+    it("waits as long as it takes under ack: 'both'", async () => {
+      const { clock, answer, outcomes, kinds } = setUp({ ack: 'both', priority: 'high' });
+      await answer.A?.(APPLIED);
+      await clock.advance(1_000);
+      expect(outcomes.isSettled).toBe(false);
+      await answer.B?.(APPLIED);
+      expect(kinds()).toEqual(['applied', 'applied']);
+    });
+
+    it('may be none at all', async () => {
+      const { clock, answer, kinds } = setUp(any, 0);
+      await answer.A?.(APPLIED);
+      await clock.advance(0);
+      expect(kinds()).toEqual(['applied', 'pending']);
+    });
+
+    it('has one timer for all writes', async () => {
+      const clock = new FakeClock();
+      const strategy = new ConcurrentDualWriteStrategy({ stragglerMs: LIMIT_MS }, clock);
+      const writes = [1, 2, 3].map(() => {
+        const { answer, a, b } = sides();
+        return { answer, outcomes: new Watched(strategy.execute(a, b, any)) };
+      });
+      for (const { answer } of writes) await answer.A?.(APPLIED);
+      expect(clock.pendingTimers).toBe(1);
+      await writes[1]?.answer.B?.(APPLIED);
+      await clock.advance(LIMIT_MS);
+      expect(writes.map(({ outcomes }) => outcomes.value.map(({ kind }) => kind))).toEqual([
+        ['applied', 'pending'],
+        ['applied', 'applied'],
+        ['applied', 'pending'],
+      ]);
+    });
+
+    it.each([-1, NaN, Infinity, '5' as never, null as never])('refuses stragglerMs: %s', (stragglerMs) => {
+      expect(() => new ConcurrentDualWriteStrategy({ stragglerMs })).toThrow(HelixConfigError);
+      expect(() => new ConcurrentDualWriteStrategy({ stragglerMs })).toThrow('stragglerMs');
+    });
+
+    it('on the path: the caller is answered, and what the straggler misses is queued', async () => {
+      const clock = new FakeClock();
+      const strategy = new ConcurrentDualWriteStrategy({ stragglerMs: LIMIT_MS }, clock);
+      const { run, write, replayer, leftovers } = setUpWritePath({ strategy, clock });
+      const answer = await run(write('applied', { answer: 'unreached', afterMs: 50 }));
+      await clock.advance(LIMIT_MS);
+      expect(statuses(answer.value)).toBe('applied, pending');
+      await clock.advance(30);
+      expect(replayer.enqueuedFor).toEqual([['B']]);
+      expect(await leftovers()).toEqual(NO_LEFTOVERS);
+    });
   });
 });
 

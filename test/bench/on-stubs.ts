@@ -16,9 +16,13 @@ interface Sides {
   readonly handWritten: (a: CqlClient, b: CqlClient) => Operation;
   readonly helix: (helix: Opened['helix']) => Operation;
   readonly isSingle?: boolean;
+  readonly sharedToken?: boolean;
 }
 
-function comparison(name: string, { handWritten, helix, isSingle = false }: Sides): Comparison {
+function comparison(
+  name: string,
+  { handWritten, helix, isSingle = false, sharedToken = false }: Sides,
+): Comparison {
   return {
     name: `stubs/${name}`,
     group: 'stubs',
@@ -28,7 +32,9 @@ function comparison(name: string, { handWritten, helix, isSingle = false }: Side
       const [a, b] = stubs.map(connectable);
       const [stubA, stubB] = stubs;
       await Promise.all([a!.connect(), b!.connect()]);
-      const cql = isSingle ? { A: stubA.clientOptions } : { A: stubA.clientOptions, B: stubB.clientOptions };
+      const cql = isSingle
+        ? { A: stubA.clientOptions }
+        : { A: stubA.clientOptions, B: stubB.clientOptions, sharedToken };
       const booted = await bootHelix(cql);
       return {
         handWritten: handWritten(a!, b!),
@@ -50,6 +56,17 @@ const INSERT = insertText(USERS);
 const SELECT = selectText(USERS);
 const key = (index: number): unknown[] => USERS.row(index).slice(0, 1);
 
+const DUAL: Sides = {
+  handWritten: (a, b) => {
+    const rows = cycle(USERS.row);
+    return () => writeToBoth(a, b, INSERT, rows());
+  },
+  helix: (helix) => {
+    const rows = cycle(USERS.row);
+    return () => helix.query(INSERT, rows()).exec();
+  },
+};
+
 /** The real driver against servers that cost nothing: what a user pays per call on the client. */
 export const onStubs: readonly Comparison[] = [
   comparison('single', {
@@ -63,16 +80,8 @@ export const onStubs: readonly Comparison[] = [
       return () => helix.query(INSERT, rows()).exec();
     },
   }),
-  comparison('dual', {
-    handWritten: (a, b) => {
-      const rows = cycle(USERS.row);
-      return () => writeToBoth(a, b, INSERT, rows());
-    },
-    helix: (helix) => {
-      const rows = cycle(USERS.row);
-      return () => helix.query(INSERT, rows()).exec();
-    },
-  }),
+  comparison('dual', DUAL),
+  comparison('dual-shared-token', { ...DUAL, sharedToken: true }),
   comparison('read', {
     handWritten: (a) => {
       const keys = cycle(key);

@@ -3,6 +3,7 @@ import {
   type ClusterId,
   delay,
   type FailedOutcome,
+  type FailureScope,
   type OperationClass,
   type Priority,
   type ReadOperation,
@@ -14,27 +15,47 @@ type Failure = FailedOutcome['kind'];
 
 /** What a side answers, or `never`. */
 export type SideAnswer = 'applied' | 'never' | Failure;
-export type SideScript = SideAnswer | { readonly answer: SideAnswer; readonly afterMs: number };
+export type SideScript =
+  | SideAnswer
+  | {
+      readonly answer: SideAnswer;
+      readonly afterMs: number;
+      /** What fell with it. */
+      readonly scope?: FailureScope;
+      /** Of a write: before it is on the wire. */
+      readonly prepareMs?: number;
+    };
 
 /** The error that the driver raised on a side; its message stands for values that must not be shown. */
 export class FakeDriverError extends Error {
   override readonly name = 'FakeDriverError';
 
-  constructor(readonly kind: Failure) {
+  constructor(
+    readonly kind: Failure,
+    readonly scope?: FailureScope,
+  ) {
     super(`secret of ${kind}`);
   }
 }
 
 async function play(clock: Clock, script: SideScript): Promise<void> {
-  const { answer, afterMs } = typeof script === 'string' ? { answer: script, afterMs: 0 } : script;
+  const { answer, afterMs, scope } =
+    typeof script === 'string' ? { answer: script, afterMs: 0, scope: undefined } : script;
   if (afterMs > 0) await delay(clock, afterMs);
   if (answer === 'never') await new Promise(() => undefined);
-  if (answer !== 'applied' && answer !== 'never') throw new FakeDriverError(answer);
+  if (answer !== 'applied' && answer !== 'never') throw new FakeDriverError(answer, scope);
 }
 
 function classify(error: unknown): FailedOutcome {
   if (!(error instanceof FakeDriverError)) throw new Error('not an error of this fake', { cause: error });
-  return { kind: error.kind, error };
+  const { kind, scope } = error;
+  return scope ? { kind, error, scope } : { kind, error };
+}
+
+export interface FakeWriteFields {
+  readonly id?: string;
+  readonly class?: OperationClass;
+  readonly ack?: 'any' | 'both';
 }
 
 /** A write whose sides answer as they are told to. */
@@ -53,11 +74,7 @@ export class FakeWrite implements WriteOperation {
   constructor(
     private readonly clock: Clock,
     private readonly script: Record<ClusterId, SideScript>,
-    fields: {
-      readonly id?: string;
-      readonly class?: OperationClass;
-      readonly ack?: 'any' | 'both';
-    } = {},
+    fields: FakeWriteFields = {},
   ) {
     this.id = fields.id ?? 'op1';
     this.ack = fields.ack ?? 'any';
@@ -65,9 +82,10 @@ export class FakeWrite implements WriteOperation {
   }
 
   attempt(cluster: ClusterId): Promise<unknown> {
-    if (this.isCancelled) return Promise.reject(new FakeDriverError('unreached'));
-    this.sent.push(cluster);
-    return play(this.clock, this.script[cluster]);
+    const script = this.script[cluster];
+    const prepareMs = typeof script === 'string' ? undefined : script.prepareMs;
+    if (prepareMs === undefined) return this.#send(cluster);
+    return delay(this.clock, prepareMs).then(() => this.#send(cluster));
   }
 
   classify = classify;
@@ -76,7 +94,15 @@ export class FakeWrite implements WriteOperation {
     this.expired.push(cluster);
     const error = new Error(`no answer from ${cluster}`);
     error.name = 'TimeoutError';
-    return { kind: 'ambiguous', error };
+    return { kind: this.sent.includes(cluster) ? 'ambiguous' : 'unreached', error };
+  }
+
+  #send(cluster: ClusterId): Promise<unknown> {
+    if (this.isCancelled || this.expired.includes(cluster)) {
+      return Promise.reject(new FakeDriverError('unreached'));
+    }
+    this.sent.push(cluster);
+    return play(this.clock, this.script[cluster]);
   }
 
   cancel(): boolean {

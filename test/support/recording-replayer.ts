@@ -21,11 +21,11 @@ export class RecordingReplayer extends Replayer {
   /** What both calls do from now on. */
   mode: 'accept' | 'refuse' | 'throw' | 'hang' = 'accept';
   accepts: 'queued' | 'spooled' = 'queued';
-  /** Nothing can be reserved any more. */
-  isFull = false;
+  /** How many reservations can be held at once. */
+  roomFor = Infinity;
   readonly reserved: ClusterId[] = [];
   readonly released: ClusterId[] = [];
-  readonly refusal = new Error('no room');
+  refusal: Error = new Error('no room');
 
   /** Sides of the envelopes of each call. */
   get enqueuedFor(): ClusterId[][] {
@@ -51,7 +51,7 @@ export class RecordingReplayer extends Replayer {
   }
 
   reserve(cluster: ClusterId): Reservation | undefined {
-    if (this.isFull) return undefined;
+    if (this.reserved.length - this.released.length >= this.roomFor) return undefined;
     this.reserved.push(cluster);
     let isHeld = true;
     return {
@@ -75,7 +75,7 @@ export class RecordingReplayer extends Replayer {
   }
 
   snapshot(): ReplayStats {
-    return { A: EMPTY, B: EMPTY };
+    return { A: NO_STATS, B: NO_STATS };
   }
 
   flush(): Promise<void> {
@@ -100,7 +100,8 @@ export class RecordingReplayer extends Replayer {
   }
 }
 
-const EMPTY: LaneStats = {
+/** Figures of a lane that has never had anything. */
+export const NO_STATS: LaneStats = {
   queued: 0,
   inFlight: 0,
   deadLettered: 0,

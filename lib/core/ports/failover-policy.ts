@@ -6,6 +6,7 @@ export type BreakerState = 'closed' | 'open' | 'half-open';
 
 /** What a policy may do with the pair it watches. */
 export interface PolicyContext {
+  /** For timers and for telling the time. */
   readonly clock: Clock;
   /** Asks a cluster for a sign of life. Calls share a ping that is under way. */
   ping(cluster: ClusterId): Promise<void>;
@@ -22,7 +23,9 @@ export abstract class FailoverPolicy {
   readonly needsLatency?: boolean;
   /** May a read that failed on this side be tried on the other? */
   abstract shouldFailover(cluster: ClusterId, error: Error): boolean;
+  /** The side answered. `latencyMs`, from sending to the answer, is given if {@link needsLatency} is set. */
   abstract recordSuccess(cluster: ClusterId, latencyMs?: number): void;
+  /** The side could not be reached, did not answer in time, or is not fit to answer. */
   abstract recordFailure(cluster: ClusterId, error: Error): void;
   /** False: the side is asked last for reads, skipped for writes, and not replayed to. */
   abstract isAvailable(cluster: ClusterId): boolean;

@@ -2,25 +2,41 @@ import { type ClusterId } from '../cluster.js';
 import { type Clock } from '../clock.js';
 import { type Envelope } from './envelope.js';
 
-/** Why an envelope will not be retried by itself. */
+/**
+ * Why an envelope will not be retried by itself.
+ *
+ * - `rejected` its cluster refuses it
+ * - `expired` it is too old to be applied safely
+ * - `inDoubt` it may have been applied, and must not be applied twice
+ * - `undecodable` its bytes are damaged
+ * - `conflict` the data it was made for has changed meanwhile
+ */
 export type DeadLetterReason = 'rejected' | 'expired' | 'inDoubt' | 'undecodable' | 'conflict';
 
 /** An envelope that waits for an operator. */
 export interface DeadLetter {
+  /** For `get`, `requeue` and `purge`. */
   readonly id: string;
+  /** That of the receipt. */
   readonly operationId: string;
+  /** The side that has not got it. */
   readonly cluster: ClusterId;
   readonly reason: DeadLetterReason;
   /** Name and code of the error, never its message: messages may carry values. */
   readonly error?: string;
+  /** How often it was tried; 0 if it came here straight from the write. */
   readonly attempts: number;
+  /** When the operation was accepted. */
   readonly createdAt: Date;
+  /** When it became a dead letter. */
   readonly deadAt: Date;
   /** Statement text with every literal masked; the whole text when read with `reveal`. */
   readonly statement: string;
+  /** Table of the first statement, where it is known. */
   readonly table?: string;
 }
 
+/** Which dead letters to list; what is left out does not restrict. */
 export interface DeadLetterFilter {
   readonly cluster?: ClusterId;
   readonly reason?: DeadLetterReason;
@@ -30,9 +46,15 @@ export interface DeadLetterFilter {
   readonly after?: string;
 }
 
+/** The writes that an operator has to decide on. Ids that are gone by now are passed over. */
 export interface DeadLetterStore {
+  /**
+   * Oldest first.
+   *
+   * @throws HelixUsageError `limit` is not a whole number, 1 or more
+   */
   list(filter?: DeadLetterFilter): Promise<DeadLetter[]>;
-  /** `reveal: true` shows the statement's text unmasked. */
+  /** `undefined`: there is none with this id. `reveal: true` shows the statement's text unmasked. */
   get(id: string, options?: { reveal?: boolean }): Promise<DeadLetter | undefined>;
   /**
    * Puts dead letters back into the queue as the next generation and answers how many.
@@ -41,6 +63,7 @@ export interface DeadLetterStore {
   requeue(ids: readonly string[] | 'all', options?: { force?: boolean }): Promise<number>;
   /** Removes dead letters for good and answers how many. */
   purge(ids: readonly string[] | 'all'): Promise<number>;
+  /** How many there are. */
   count(): Promise<number>;
 }
 
@@ -49,24 +72,34 @@ export interface DeadLetterStore {
  * `enqueued = applied + queued + inFlight + deadLettered + purged + superseded + dropped`.
  */
 export interface LaneStats {
+  /** Waiting to be replayed, those that wait for their next attempt included. */
   readonly queued: number;
+  /** Being replayed now. */
   readonly inFlight: number;
+  /** In the dead letters now. */
   readonly deadLettered: number;
   /** Age of the oldest envelope that is queued or in flight, 0 when there is none. */
   readonly oldestAgeMs: number;
   /** Whether envelopes are being delivered; closed while the target is down. */
   readonly open: boolean;
+  /** Replayed since the start. */
   readonly applied: number;
+  /** Given to the queue since the start, refused ones included. */
   readonly enqueued: number;
+  /** Dead letters that were removed for good. */
   readonly purged: number;
+  /** Replaced by a newer dead letter of the same operation. */
   readonly superseded: number;
+  /** Not kept: what receipts call `lost`. */
   readonly dropped: number;
 }
 
+/** Figures of the lanes of both sides. */
 export type ReplayStats = Record<ClusterId, LaneStats>;
 
 /** One envelope on its way to its target. */
 export interface Delivery {
+  /** What is to be applied. */
   readonly envelope: Envelope;
   /** How often it was delivered before and asked to be retried. */
   readonly attempts: number;
@@ -74,14 +107,16 @@ export interface Delivery {
 
 /** What the queue is to do with an envelope after its handler has run. */
 export type DeliveryVerdict =
+  /** It is on its side: it leaves the queue. */
   | { readonly kind: 'applied' }
   /** Deliver it again after the delay; it does not hold up others. */
   | { readonly kind: 'retry'; readonly delayMs: number }
   /** Put it back where it was: the target was not well, the attempt does not count. */
   | { readonly kind: 'release' }
+  /** It becomes a dead letter. */
   | { readonly kind: 'dead'; readonly reason: DeadLetterReason; readonly error?: Error };
 
-/** Must not reject. */
+/** Applies an envelope and says what became of it. Must not reject. */
 export type DeliveryHandler = (delivery: Delivery) => Promise<DeliveryVerdict>;
 
 /** The stream of envelopes for one side. Starts closed (`concurrency` 0). */
@@ -106,7 +141,9 @@ export interface ReplayPosition {
 
 /** What a replayer is told about the instance it belongs to. */
 export interface ReplayContext {
+  /** Name of the instance. */
   readonly namespace: string;
+  /** For timers and for telling the time. */
   readonly clock: Clock;
   /** Readable, masked description of an envelope, for dead letters. */
   describe(envelope: Envelope): { readonly statement: string; readonly table?: string };
@@ -120,13 +157,19 @@ export interface ReplayContext {
  * {@link ReplayQueueFullError} or the store's own error.
  */
 export abstract class Replayer {
+  /** Whether what it holds outlives the process. */
   abstract readonly durability: 'volatile' | 'durable';
   /** Largest envelope it accepts, in encoded bytes. */
   abstract readonly maxEnvelopeBytes: number;
+  /** What will not be retried by itself. */
   abstract readonly deadLetters: DeadLetterStore;
 
   /** Called once, before anything else. */
   abstract open(context: ReplayContext): Promise<void>;
+  /**
+   * Takes envelopes, all or none. `queued`: they are as safe as {@link durability} says; `spooled`: held in this
+   * process until the queue itself can be reached.
+   */
   abstract enqueue(envelopes: readonly Envelope[]): Promise<'queued' | 'spooled'>;
   /**
    * Keeps room for `count` envelopes of a side that is known to be bad, before a write is sent to the other;
@@ -136,8 +179,11 @@ export abstract class Replayer {
   abstract reserve(cluster: ClusterId, count: number): Reservation | undefined;
   /** Puts an operation straight into the dead letters. */
   abstract bury(envelope: Envelope, reason: DeadLetterReason, error?: Error): Promise<void>;
+  /** Begins to deliver what a side has missed; one lane at a time for each side. */
   abstract consume(cluster: ClusterId, handler: DeliveryHandler): ReplayLane;
+  /** This moment, so that one can wait until everything accepted before it has left the queue. */
   abstract position(): Promise<ReplayPosition>;
+  /** The figures of the queue itself, whoever else uses it. */
   abstract stats(): Promise<ReplayStats>;
   /** The figures as this process knows them by now, without asking anybody: exact for a volatile queue. */
   abstract snapshot(): ReplayStats;

@@ -3,14 +3,19 @@ import { type Outcome } from '../outcome.js';
 
 /** A write to one side, not sent yet. */
 export interface SideWrite {
+  /** The side it goes to. */
   readonly cluster: ClusterId;
   /** Never rejects, sends at most once (later calls answer with the same outcome). Never called = skipped. */
   send(): Promise<Outcome>;
 }
 
+/** What the caller of a write has asked for. */
 export interface WriteContext {
+  /** `both`: whatever the strategy leaves pending is waited for. */
   readonly ack: 'any' | 'both';
+  /** Order of replay of what one side misses. */
   readonly priority: Priority;
+  /** The caller's own. What was sent goes on when it aborts, so there is no need to heed it. */
   readonly signal?: AbortSignal;
 }
 

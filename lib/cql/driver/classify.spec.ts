@@ -178,6 +178,14 @@ describe('classifyReadError', () => {
     expect(readKind(error)).toBe('unreached');
   });
 
+  it.each<[what: string, code: number]>([
+    ['too many tombstones', codes.readFailure],
+    ['a page state that the server cannot read', codes.protocolError],
+  ])('says nothing against the cluster after %s', (_what, code) => {
+    const error = response(code);
+    expect(classifyReadError(error)).toEqual({ kind: 'unreached', error, scope: 'request' });
+  });
+
   it.each([0x2000, 0x2200, 0x2400, 0x1400])('is rejected for code %i', (code) => {
     expect(readKind(response(code))).toBe('rejected');
   });

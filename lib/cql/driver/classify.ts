@@ -9,6 +9,7 @@ export type Stage =
 
 /** Response codes of the native protocol (`types.responseErrorCodes`). */
 const CODE = {
+  protocolError: 0x000a,
   badCredentials: 0x0100,
   unavailable: 0x1000,
   overloaded: 0x1001,
@@ -57,9 +58,13 @@ export function classifyReadError(thrown: unknown): FailedOutcome {
   return { kind: answer, error, ...scopeOf(error) };
 }
 
-/** A connection that closes fails everything under way on it at once; a host is tried on another connection. */
+/**
+ * A connection that closes fails everything under way on it at once; a host is tried on another connection. A
+ * protocol error (0x000a) is what a server says to a page state that it cannot read (any more).
+ */
 function scopeOf(error: DriverErrorShape): { scope?: FailureScope } {
-  if (error.name === 'ResponseError' && error.code === CODE.readFailure) return { scope: 'request' };
+  const code = error.name === 'ResponseError' ? error.code : undefined;
+  if (code === CODE.readFailure || code === CODE.protocolError) return { scope: 'request' };
   const failures = innerErrors(error) ?? [error];
   const isLost =
     failures.length > 0 && failures.every((each) => each instanceof Error && isSocketError(each));

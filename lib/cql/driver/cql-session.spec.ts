@@ -365,6 +365,67 @@ describe('encoding', () => {
   });
 });
 
+describe('routing', () => {
+  const TEXT = 'INSERT INTO users (id, name) VALUES (?, ?)';
+  const options = { consistency: 6, serialConsistency: undefined, timestampUs: 1, timeoutMs: 100 };
+
+  /** Counts how often it is asked for its policy, and has the metadata of a real client. */
+  class RoutedClient extends FakeCqlClient {
+    asked = 0;
+    readonly #real = new cassandra.Client({ contactPoints: ['10.0.0.1'], localDataCenter: 'dc1' });
+    readonly profileManager = {
+      getDefaultLoadBalancing: (): unknown => {
+        this.asked++;
+        return this.policy;
+      },
+    };
+
+    constructor(readonly policy: object = new cassandra.policies.loadBalancing.DefaultLoadBalancingPolicy()) {
+      super();
+      const metadata = this.#real.metadata as unknown as { setPartitioner(name: string): void };
+      metadata.setPartitioner('org.apache.cassandra.dht.Murmur3Partitioner');
+      Object.assign(this.metadata, { newToken: (key: Buffer) => this.#real.metadata.newToken(key) });
+    }
+  }
+
+  it('is learnt from the driver when it is connected, once', async () => {
+    const client = new RoutedClient();
+    const made = await session(client);
+    expect(made.tokenClasses).toBeUndefined();
+    expect(client.asked).toBe(0);
+    await made.connect();
+    expect(made.tokenClasses).toMatchObject({ Token: expect.any(Function) as unknown });
+    expect(made.tokenClasses).toBe(made.tokenClasses);
+    expect(client.asked).toBe(1);
+  });
+
+  it('is looked for once also when there is nothing to be found', async () => {
+    const client = new RoutedClient({});
+    const made = await session(client);
+    await made.connect();
+    expect([made.tokenClasses, made.tokenClasses]).toEqual([undefined, undefined]);
+    expect(client.asked).toBe(1);
+  });
+
+  it('is told of a statement by which of its parameters are the partition key', async () => {
+    const client = new FakeCqlClient();
+    client.statements.set(TEXT, []);
+    const made = await session(client);
+    await made.connect();
+    expect(await made.prepare(TEXT)).toMatchObject({ partitionKeys: [0] });
+  });
+
+  it("is the driver's own unless there is a token", async () => {
+    const client = new FakeCqlClient();
+    const made = await session(client);
+    await made.connect();
+    const token = { getValue: () => ({}), compare: () => 0 };
+    await made.write(TEXT, [], options);
+    await made.write(TEXT, [], { ...options, routingKey: token });
+    expect(client.executed.map(({ options }) => options['routingKey'])).toEqual([undefined, token]);
+  });
+});
+
 interface Encoding {
   encode(value: unknown, type: object): unknown;
 }

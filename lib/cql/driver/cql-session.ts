@@ -34,7 +34,8 @@ export interface PreparedStatement {
 }
 
 export interface StatementOptions {
-  readonly consistency: number;
+  /** The protocol's code. Default: the cluster's. */
+  readonly consistency: number | undefined;
   readonly serialConsistency: number | undefined;
   readonly timestampUs: number;
   readonly timeoutMs: number;
@@ -220,8 +221,8 @@ export class CqlSession implements Side {
       prepare: true,
       isIdempotent: false,
       retry: this.#retryPolicy,
-      consistency: options.consistency,
-      serialConsistency: options.serialConsistency,
+      consistency: options.consistency ?? this.consistency,
+      serialConsistency: options.serialConsistency ?? this.serialConsistency,
       timestamp: options.timestampUs,
       readTimeout: options.timeoutMs,
       routingKey: options.routingKey,
@@ -239,8 +240,8 @@ export class CqlSession implements Side {
       logged: kind === 'logged',
       counter: kind === 'counter',
       retry: this.#retryPolicy,
-      consistency: options.consistency,
-      serialConsistency: options.serialConsistency,
+      consistency: options.consistency ?? this.consistency,
+      serialConsistency: options.serialConsistency ?? this.serialConsistency,
       timestamp: options.timestampUs,
       readTimeout: options.timeoutMs,
     });

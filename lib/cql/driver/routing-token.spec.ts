@@ -110,6 +110,26 @@ describe('findTokenClasses', () => {
     expect(findTokenClasses(made, known)).toBeUndefined();
   });
 
+  it('makes nothing of the tokens of a partitioner that it does not know', () => {
+    let constructed = 0;
+    class Foreign {
+      constructor() {
+        constructed++;
+      }
+      getValue = () => this;
+      compare = () => 0;
+      toString = () => '42';
+    }
+    const token = new Foreign();
+    expect(
+      findTokenClasses(
+        withToken(() => token),
+        known,
+      ),
+    ).toBeUndefined();
+    expect(constructed).toBe(1);
+  });
+
   it('does not take tokens for its own that do not compare equal', () => {
     class Shifted extends Object {
       constructor(...bits: [number, number, number, number]) {

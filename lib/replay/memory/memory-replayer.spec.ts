@@ -355,6 +355,62 @@ describe('MemoryReplayer capacity', () => {
   });
 });
 
+describe('MemoryReplayer reservations', () => {
+  it('keep room that nobody else is given, until they are released', async () => {
+    const { replayer } = await open({ capacity: 2 });
+    const reservation = replayer.reserve('B', 1);
+    await replayer.enqueue([envelope('1')]);
+    await expect(replayer.enqueue([envelope('2')])).rejects.toThrow(/holds 1 of 2.*has 1 reserved/);
+    await expect(replayer.bury(envelope('2'), 'rejected')).rejects.toBeInstanceOf(ReplayQueueFullError);
+    expect(replayer.reserve('A', 1)).toBeUndefined();
+    reservation?.release();
+    await expect(replayer.enqueue([envelope('2')])).resolves.toBe('queued');
+  });
+
+  it('are used by what is enqueued in the turn in which they are released', async () => {
+    const { replayer } = await open({ capacity: 1 });
+    const reservation = replayer.reserve('B', 1);
+    reservation?.release();
+    const mine = replayer.enqueue([envelope('mine')]);
+    const others = replayer.enqueue([envelope('other')]);
+    await expect(mine).resolves.toBe('queued');
+    await expect(others).rejects.toBeInstanceOf(ReplayQueueFullError);
+  });
+
+  it('give back what they hold once, however often they are released', async () => {
+    const { replayer } = await open({ capacity: 2 });
+    const [one, other] = [replayer.reserve('A', 1), replayer.reserve('B', 1)];
+    one?.release();
+    one?.release();
+    expect(replayer.reserve('A', 2)).toBeUndefined();
+    expect(replayer.reserve('A', 1)).toBeDefined();
+    other?.release();
+    expect(replayer.reserve('A', 1)).toBeDefined();
+    expect(replayer.reserve('A', 1)).toBeUndefined();
+  });
+
+  it('are for several at once, all or nothing', async () => {
+    const { replayer } = await open({ capacity: 3 });
+    await replayer.enqueue([envelope('1')]);
+    expect(replayer.reserve('B', 3)).toBeUndefined();
+    expect(replayer.reserve('B', 2)).toBeDefined();
+    await expect(replayer.enqueue([envelope('2')])).rejects.toBeInstanceOf(ReplayQueueFullError);
+  });
+
+  it('do not count as queued', async () => {
+    const { replayer } = await open({ capacity: 3 });
+    replayer.reserve('B', 2);
+    expect((await replayer.stats()).B).toMatchObject({ enqueued: 0, queued: 0, dropped: 0 });
+  });
+
+  it('do not keep dead letters from being requeued', async () => {
+    const { replayer } = await open({ capacity: 2 });
+    await replayer.bury(envelope('1'), 'rejected');
+    replayer.reserve('B', 1);
+    expect(await replayer.deadLetters.requeue('all')).toBe(1);
+  });
+});
+
 describe('MemoryReplayer dead letters', () => {
   it('describes a dead letter without values', async () => {
     const { clock, replayer, consume } = await open();
