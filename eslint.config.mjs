@@ -14,8 +14,8 @@ const mayImport = {
   decorators: ['core', 'cql', 'helix.tokens.ts'],
   health: ['core', '.'],
   testing: [
-    ...['core', 'cql', 'strategies', 'helix.instance.ts', 'helix.module-options.ts', 'helix.options.ts'],
-    ...['helix.providers.ts', 'helix.tokens.ts'],
+    ...['core', 'cql', 'policies', 'strategies', 'helix.instance.ts', 'helix.lifecycle.ts'],
+    ...['helix.module-options.ts', 'helix.options.ts', 'helix.providers.ts', 'helix.tokens.ts'],
   ],
 };
 const rooms = Object.keys(mayImport);
