@@ -30,6 +30,17 @@ describe('Epochs', () => {
     expect(await isOpen(barrier)).toBe(true);
   });
 
+  it('waits for what stays on behalf of one that has left, also when it came to that after the barrier', async () => {
+    const epochs = new Epochs();
+    const first = epochs.enter();
+    const barrier = epochs.barrier();
+    const rest = epochs.stay(first);
+    epochs.leave(first);
+    expect(await isOpen(barrier)).toBe(false);
+    epochs.leave(rest);
+    expect(await isOpen(barrier)).toBe(true);
+  });
+
   it('does not wait for those that entered after the barrier', async () => {
     const epochs = new Epochs();
     const before = epochs.enter();

@@ -697,6 +697,13 @@ describe('a hedged read', () => {
     expect([answer.value, operation.asked]).toEqual(['A', ['A']]);
   });
 
+  it('is like any other on a single cluster', async () => {
+    const { clock, run, read } = setUp({ single: true });
+    await run(read('never'), hedged);
+    // That of the deadlines.
+    expect(clock.pendingTimers).toBe(1);
+  });
+
   it.each<[why: string, b: SideScript, asked: ClusterId[]]>([
     ['been asked already', after(100), ['A', 'B']],
     ['failed already', 'unreached', ['A', 'B']],

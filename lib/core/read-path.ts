@@ -194,9 +194,8 @@ class Read<Result> {
     const { path } = this;
     if (path.isSingle || !this.#mayAsk(other)) return;
     const timer = path.clock.setTimer(() => {
-      if (!this.#errors[other] && this.#waiting.every(({ cluster }) => cluster !== other)) {
-        if (path.isUsable(other)) this.#ask(other);
-      }
+      const isAsked = this.#waiting.some(({ cluster }) => cluster === other);
+      if (!isAsked && path.isUsable(other)) this.#ask(other);
     }, hedgeAfterMs);
     this.#stopHedge = () => timer.cancel();
   }

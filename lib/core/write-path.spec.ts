@@ -1,5 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { FakeDriverError, type SideScript, Watched } from '../../test/support/fake-operations.js';
+import {
+  FakeDriverError,
+  type FakeWriteFields,
+  type SideScript,
+  Watched,
+} from '../../test/support/fake-operations.js';
 import { FakePolicy } from '../../test/support/fake-policy.js';
 import { type RecordingReplayer } from '../../test/support/recording-replayer.js';
 import {
@@ -16,6 +21,7 @@ import {
 import {
   APPLIED,
   BothClustersDrainingError,
+  CallContext,
   ClusterError,
   type ClusterId,
   DualClusterError,
@@ -642,6 +648,53 @@ describe('a side that a strategy left out', () => {
     const operation = write('unreached', 'applied');
     expect((await run(operation)).error).toMatchObject({ outcome: 'notApplied' });
     expect(operation.sent).toEqual(['A']);
+  });
+});
+
+describe('a write of a call that also reads', () => {
+  it.each<
+    [
+      b: SideScript,
+      fields: FakeWriteFields,
+      onReplayLost: 'throw' | 'report',
+      onlySide: ClusterId | undefined,
+    ]
+  >([
+    ['applied', {}, 'report', undefined],
+    ['unreached', {}, 'report', 'A'],
+    ['unreached', { ack: 'both' }, 'report', 'A'],
+    ['rejected', { ack: 'both' }, 'report', 'A'],
+    ['unreached', {}, 'throw', 'A'],
+  ])('tells it which side has it: B %s, %j, lost: %s', async (b, fields, onReplayLost, onlySide) => {
+    const { run, write, replayer } = setUp({ onReplayLost });
+    if (onReplayLost === 'throw') replayer.mode = 'refuse';
+    const context = CallContext.dualWrite({});
+    await run(write('applied', b, fields), { context });
+    expect(context.onlySide).toBe(onlySide);
+  });
+
+  it('tells it nothing when no side is known to have it', async () => {
+    const { run, write } = setUp();
+    const context = CallContext.dualWrite({});
+    expect((await run(write('ambiguous', 'unreached'), { context })).error).toBeInstanceOf(DualClusterError);
+    expect(context.onlySide).toBeUndefined();
+  });
+
+  it('tells it also when its caller has not waited', async () => {
+    const { clock, run, write } = setUp();
+    const context = CallContext.dualWrite({});
+    await run(write('applied', { answer: 'unreached', afterMs: 50 }), { context, timeoutMs: 10 });
+    await clock.advance(50);
+    expect(context.onlySide).toBe('A');
+  });
+
+  it('tells it when it had to be prepared first', async () => {
+    const { clock, path, write } = setUp();
+    const context = CallContext.dualWrite({});
+    const operation = write('unreached', 'applied');
+    await path.runPrepared(() => Promise.resolve(operation), 'a write', { context });
+    await clock.settle();
+    expect(context.onlySide).toBe('B');
   });
 });
 
