@@ -262,11 +262,11 @@ export class HelixInstance {
     });
   }
 
-  #defaultTimestamps(): () => number {
+  #defaultTimestamps(): CqlContext['timestamps'] {
     const timestamps = new MonotonicTimestamps(this.clock, (aheadMs) => {
       this.logger.warn(`Write times run ${aheadMs} ms ahead of the wall clock, which has stepped back`);
     });
-    return () => timestamps.next();
+    return (monotonicMs) => timestamps.next(monotonicMs);
   }
 
   #reportStrategyError(error: Error): void {

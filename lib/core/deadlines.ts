@@ -28,8 +28,9 @@ export class DeadlineList {
     readonly timeoutMs: number,
   ) {}
 
-  add(deadline: Deadline): void {
-    deadline.dueMs = this.clock.monotonicMs() + this.timeoutMs;
+  /** @param nowMs a fresh reading of the monotonic clock; reading it is most of what this costs */
+  add(deadline: Deadline, nowMs = this.clock.monotonicMs()): void {
+    deadline.dueMs = nowMs + this.timeoutMs;
     deadline.previous = this.#last;
     if (this.#last) this.#last.next = deadline;
     else this.#first = deadline;

@@ -7,6 +7,8 @@ import { type Envelope, type OperationClass } from './ports/envelope.js';
 export interface WriteOperation {
   readonly id: string;
   readonly timestampUs: number;
+  /** The monotonic clock's ms when it was made, if it was read. */
+  readonly startedMs?: number;
   readonly priority: Priority;
   readonly class: OperationClass;
   readonly ack: 'any' | 'both';
@@ -36,10 +38,21 @@ export interface ReadOperation<Result> {
 
 /** Ids unique across processes: 90 random bits of the process, then a counter. */
 export class OperationIds {
-  readonly #prefix = `${randomBytes(12).toString('base64url')}-`;
-  #count = 0;
+  readonly #process = `${randomBytes(12).toString('base64url')}-`;
+  #blocks = 0;
+  #block = '';
+  #next = SUFFIXES.length;
 
   next(): string {
-    return this.#prefix + (this.#count++).toString(36);
+    if (this.#next === SUFFIXES.length) {
+      this.#block = this.#process + (this.#blocks++).toString(36);
+      this.#next = 0;
+    }
+    return this.#block + String(SUFFIXES[this.#next++]);
   }
 }
+
+/** The last two digits of a count, made once: spelling a number out costs more than all else of an id. */
+const SUFFIXES: readonly string[] = Array.from({ length: 36 ** 2 }, (_, i) =>
+  i.toString(36).padStart(2, '0'),
+);

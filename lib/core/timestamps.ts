@@ -36,9 +36,12 @@ export class MonotonicTimestamps {
     return this.#aheadCount;
   }
 
-  /** A write time, in µs since the epoch, that is later than all before it. */
-  next(): number {
-    const monotonicMs = this.source.monotonicMs();
+  /**
+   * A write time, in µs since the epoch, that is later than all before it.
+   *
+   * @param monotonicMs a reading of the source's monotonic clock, if there is a fresh one
+   */
+  next(monotonicMs = this.source.monotonicMs()): number {
     let elapsedMs = monotonicMs - this.#anchorMonotonicMs;
     if (elapsedMs >= REANCHOR_MS) {
       this.#anchor(monotonicMs);

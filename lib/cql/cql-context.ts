@@ -18,7 +18,8 @@ export interface CqlContext {
   readonly contexts: CallContexts;
   readonly writePath: WritePath;
   readonly readPath: ReadPath;
-  readonly timestamps: TimestampProvider;
+  /** Write times, from a fresh reading of the monotonic clock if they need one. */
+  readonly timestamps: (monotonicMs: number) => ReturnType<TimestampProvider>;
   readonly ids: OperationIds;
   readonly clock: Clock;
   readonly priority: Priority;

@@ -37,6 +37,7 @@ export abstract class CqlWrite implements WriteOperation, StatementOptions {
   readonly class = 'idempotent';
   readonly id: string;
   readonly timestampUs: number;
+  readonly startedMs: number;
   #state = 0;
   /** ms since the epoch, if the write time does not say it. */
   readonly #createdAtMs: number | undefined;
@@ -52,7 +53,8 @@ export abstract class CqlWrite implements WriteOperation, StatementOptions {
   ) {
     this.id = context.ids.next();
     const { timestampUs } = own;
-    this.timestampUs = timestampUs ?? context.timestamps();
+    this.startedMs = context.clock.monotonicMs();
+    this.timestampUs = timestampUs ?? context.timestamps(this.startedMs);
     this.#createdAtMs = timestampUs === undefined ? undefined : context.clock.nowMs();
   }
 
