@@ -57,6 +57,13 @@ class FakeStrategy extends ReadStrategy {
   }
 }
 
+/** Names A, whatever the call has bound itself to. */
+class Stubborn extends FakeStrategy {
+  override select(): ClusterId {
+    return 'A';
+  }
+}
+
 interface Setup {
   readonly strategy?: ReadStrategy;
   readonly policy?: FakePolicy;
@@ -531,6 +538,7 @@ describe('the reads of a sticky call', () => {
     ['StickyReadStrategy', () => new StickyReadStrategy({ preferred: 'A' })],
     ['PrimaryOnlyReadStrategy', () => new PrimaryOnlyReadStrategy()],
     ['RoundRobinReadStrategy', () => new RoundRobinReadStrategy()],
+    ['a strategy that does not look at the call', () => new Stubborn()],
   ])('go to the side that was asked for, with %s', async (_name, strategy) => {
     const { run, read } = setUp({ strategy: strategy() });
     for (const cluster of ['B', 'A', 'A', 'B'] as const) {

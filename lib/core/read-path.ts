@@ -95,13 +95,19 @@ export class ReadPath implements ReadContext {
   #firstSide(call: ReadCall | undefined): ClusterId {
     const context = call?.context;
     const only = call?.cluster ?? context?.onlySide;
-    const first = only ?? this.#betterSide(this.strategy.select(context ? this.#within(context) : this));
+    const first = only ?? this.#betterSide(this.#chosenSide(context));
     // At once: reads that are made beside this one are to follow it.
     if (context && (!only || !context.isBound)) context.stayOn(first);
     return first;
   }
 
-  /** The strategy's choice, unless the other is better off: it is then asked last. */
+  /** The strategy's choice; a call that has bound itself to a side stays there, whatever the strategy says. */
+  #chosenSide(context: CallContext | undefined): ClusterId {
+    const named = this.strategy.select(context ? this.#within(context) : this);
+    return context?.preferred ?? named;
+  }
+
+  /** The side that was chosen, unless the other is better off: it is then asked last. */
   #betterSide(chosen: ClusterId): ClusterId {
     const trouble = this.#trouble(chosen);
     if (trouble === 0) return chosen;
