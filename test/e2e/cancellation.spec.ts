@@ -12,7 +12,7 @@ import { cellsOfBoth } from './support/cells.js';
 import { clusterPair, createKeyspace, type TestCluster, type TestPair } from './support/clusters.js';
 
 const keyspace = 'cancellation';
-const WRITES = 400;
+const WRITES = 800;
 const FAULT_EVERY = 25;
 let pair: TestPair;
 let tables = 0;
@@ -38,6 +38,13 @@ const faults: readonly ((cluster: TestCluster) => unknown)[] = [
 
 const pick = <T>(from: readonly T[]): T => from[Math.floor(Math.random() * from.length)]!;
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** From before anything is sent (-1) to long after its time is over; half of them while a well cluster answers. */
+function randomMoment(): number {
+  const kind = Math.random();
+  if (kind < 0.1) return -1;
+  return kind < 0.6 ? Math.random() * 2 : Math.random() ** 3 * 400;
+}
 
 type Ending =
   | { readonly kind: 'receipt'; readonly receipt: WriteReceipt }
@@ -79,8 +86,7 @@ it.each([
         await pick(faults)(pair[hurt]);
       }
       const controller = new AbortController();
-      // From before anything is sent to long after its time is over.
-      const afterMs = Math.random() < 0.1 ? -1 : Math.random() ** 3 * 400;
+      const afterMs = randomMoment();
       if (afterMs < 0) controller.abort(new Error('the caller has gone'));
       const write = cql.query(insert, [id, id]).withSignal(controller.signal);
       if (id % 4 === 3) write.withTimeout(1 + Math.random() * 100);
@@ -100,14 +106,14 @@ it.each([
       if (ending.kind === 'receipt') expect([id, isThere]).toEqual([id, true]);
       else if (ending.outcome === 'notApplied') expect([id, isThere]).toEqual([id, false]);
     });
-    // The moments were random, and all kinds of them occurred.
+    // The moments were random, and all kinds of them occurred; many before the write had its answer.
     const count = (kind: string, outcome?: string): number =>
       results.filter(
         (ending) => ending.kind === kind && (!outcome || ('outcome' in ending && ending.outcome === outcome)),
       ).length;
-    expect(count('aborted', 'notApplied')).toBeGreaterThan(10);
-    expect(count('aborted', 'unknown')).toBeGreaterThan(50);
-    expect(count('receipt')).toBeGreaterThan(50);
+    expect(count('aborted', 'notApplied')).toBeGreaterThan(20);
+    expect(count('aborted')).toBeGreaterThanOrEqual(200);
+    expect(count('receipt')).toBeGreaterThan(20);
     const status = helix.status();
     expect(status.replay).toAddUp();
     expect(status.lost).toBe(0);
