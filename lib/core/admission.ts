@@ -20,14 +20,14 @@ export interface AdmissionOptions {
 /** What was settled about a write before anything of it was sent. */
 export interface Admission {
   /** Sides that are left out, at first. */
-  readonly A?: SkippedOutcome;
-  readonly B?: SkippedOutcome;
+  readonly A: SkippedOutcome | undefined;
+  readonly B: SkippedOutcome | undefined;
   /** Room in the queue for what sides that are known to be bad will miss. */
   readonly reservations: Reservation[];
 }
 
 /** Nothing is known against either side. */
-const ADMITTED: Admission = { reservations: [] };
+const ADMITTED: Admission = { A: undefined, B: undefined, reservations: [] };
 
 /** Decides which sides a write is sent to at first, and whether it may be sent at all. */
 export class Admissions {
@@ -80,8 +80,8 @@ export class Admissions {
     const reservations = this.#reserve(replayer, operation);
     // A breaker is advice: it is followed while there is a better side.
     return {
-      ...(A && (A === SKIPPED_BY_LIMIT || !B) && { A }),
-      ...(B && (B === SKIPPED_BY_LIMIT || !A) && { B }),
+      A: A === SKIPPED_BY_LIMIT || !B ? A : undefined,
+      B: B === SKIPPED_BY_LIMIT || !A ? B : undefined,
       reservations,
     };
   }

@@ -61,21 +61,40 @@ export class ReadPath implements ReadContext {
 
   run<Result>(operation: ReadOperation<Result>, call?: ReadCall): Promise<Result> {
     if (this.#closed) return Promise.reject(closedError());
-    const { signal, timeoutMs } = call ?? {};
-    if (signal?.aborted) return Promise.reject(abortedBefore(signal, operation.masked));
-    let read: Read<Result> | undefined;
+    const isLimited = call?.signal !== undefined || call?.timeoutMs !== undefined;
+    return isLimited ? this.#runWithin(operation, call) : this.#run(operation, call);
+  }
+
+  #run<Result>(operation: ReadOperation<Result>, call: ReadCall | undefined): Promise<Result> {
     // A strategy that throws here fails the read it was asked about: the promise rejects with its error.
-    const answer = new Promise<Result>((resolve, reject) => {
-      const first = this.isSingle ? 'A' : this.#firstSide(call);
-      read = new Read(this, operation, call, resolve, reject);
-      read.start(first);
+    return new Promise((resolve, reject) => {
+      this.#start(operation, call, resolve, reject);
     });
-    if (!signal && timeoutMs === undefined) return answer;
+  }
+
+  #runWithin<Result>(operation: ReadOperation<Result>, call: ReadCall): Promise<Result> {
+    if (call.signal?.aborted) return Promise.reject(abortedBefore(call.signal, operation.masked));
+    let read: Read<Result> | undefined;
+    const answer = new Promise<Result>((resolve, reject) => {
+      read = this.#start(operation, call, resolve, reject);
+    });
     const abandon = (): 'notApplied' => {
       read?.abandon();
       return 'notApplied';
     };
-    return untilGone({ signal, timeoutMs }, this.clock, answer, abandon, () => operation.masked);
+    return untilGone(call, this.clock, answer, abandon, () => operation.masked);
+  }
+
+  #start<Result>(
+    operation: ReadOperation<Result>,
+    call: ReadCall | undefined,
+    resolve: (result: Result) => void,
+    reject: (error: Error) => void,
+  ): Read<Result> {
+    const first = this.isSingle ? 'A' : this.#firstSide(call);
+    const read = new Read(this, operation, call, resolve, reject);
+    read.start(first);
+    return read;
   }
 
   /** Refuses new reads from now on. */

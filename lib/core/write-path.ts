@@ -54,7 +54,11 @@ export class WritePath {
 
   run(operation: WriteOperation, call?: WriteCall): Promise<WriteReceipt> {
     if (this.#closed) return Promise.reject(closedError());
-    if (!call) return this.#run(operation);
+    return call ? this.#runFor(operation, call) : this.#run(operation);
+  }
+
+  // Apart from run(): closures over its parameters would cost every call an allocation, made or not.
+  #runFor(operation: WriteOperation, call: WriteCall): Promise<WriteReceipt> {
     if (call.signal?.aborted) return Promise.reject(abortedBefore(call.signal, operation.masked));
     return this.#attend(
       this.#run(operation, call.signal),

@@ -53,7 +53,7 @@ export abstract class CqlBuilder {
     return this.#own;
   }
 
-  protected set(change: OwnSettings): this {
+  protected set(change: Partial<OwnSettings>): this {
     this.#own = { ...this.#own, ...change };
     return this;
   }
@@ -138,7 +138,8 @@ export abstract class CqlBuilder {
 
   /** `undefined` when there is nothing to say, as for most calls. */
   protected limits(caller: CallContext | undefined): WriteCall | undefined {
-    const { signal, timeoutMs = caller?.settings.timeoutMs } = this.#own;
+    const { signal } = this.#own;
+    const timeoutMs = this.#own.timeoutMs ?? caller?.settings.timeoutMs;
     if (!caller && !signal && timeoutMs === undefined) return undefined;
     return { context: caller, signal, timeoutMs };
   }

@@ -175,9 +175,16 @@ export abstract class CqlWrite implements WriteOperation, StatementOptions {
     if (this.#state & EXPIRED[cluster]) throw new Error('Its time was over before it could be sent');
     this.#state |= SENT[cluster];
     const session = this.#session(cluster);
-    const { answers } = this;
     const answer = this.send(session);
-    return answers ? answer.then((result) => answers.add(cluster, result)) : answer;
+    return this.answers ? this.#showAnswer(cluster, answer, this.answers) : answer;
+  }
+
+  async #showAnswer(
+    cluster: ClusterId,
+    answer: Promise<CqlClientResult>,
+    answers: WriteAnswers,
+  ): Promise<void> {
+    answers.add(cluster, await answer);
   }
 
   #session(cluster: ClusterId): CqlSession {

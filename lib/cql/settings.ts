@@ -2,19 +2,29 @@ import { HelixUsageError, type Priority } from '../core/index.js';
 
 /** What a query or a batch asks for itself; it wins over the caller's settings, which win over the instance's. */
 export interface OwnSettings {
-  readonly consistency?: number;
-  readonly serialConsistency?: number;
-  readonly timestampUs?: number;
-  readonly priority?: Priority;
-  readonly ack?: 'any' | 'both';
-  readonly timeoutMs?: number;
-  readonly signal?: AbortSignal;
-  readonly pageSize?: number;
-  readonly pageState?: string | undefined;
+  readonly consistency: number | undefined;
+  readonly serialConsistency: number | undefined;
+  readonly timestampUs: number | undefined;
+  readonly priority: Priority | undefined;
+  readonly ack: 'any' | 'both' | undefined;
+  readonly timeoutMs: number | undefined;
+  readonly signal: AbortSignal | undefined;
+  readonly pageSize: number | undefined;
+  readonly pageState: string | undefined;
 }
 
 /** Most queries ask for nothing: they share this. */
-export const NOTHING_SET: OwnSettings = Object.freeze({});
+export const NOTHING_SET: OwnSettings = Object.freeze({
+  consistency: undefined,
+  serialConsistency: undefined,
+  timestampUs: undefined,
+  priority: undefined,
+  ack: undefined,
+  timeoutMs: undefined,
+  signal: undefined,
+  pageSize: undefined,
+  pageState: undefined,
+});
 
 /** Node's timers end there. */
 const MAX_TIMEOUT_MS = 2_147_483_647;
