@@ -47,15 +47,15 @@ export class CircuitBreaker extends FailoverPolicy {
     this.#breakers[cluster].on('reset');
   }
 
-  override shouldFailover(): boolean {
+  override shouldFailover(_cluster?: ClusterId, _error?: Error): boolean {
     return true;
   }
 
-  override recordSuccess(cluster: ClusterId): void {
+  override recordSuccess(cluster: ClusterId, _latencyMs?: number): void {
     this.#breakers[cluster].on('succeeded');
   }
 
-  override recordFailure(cluster: ClusterId): void {
+  override recordFailure(cluster: ClusterId, _error?: Error): void {
     this.#breakers[cluster].on('failed');
   }
 

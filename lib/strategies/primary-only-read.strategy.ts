@@ -11,11 +11,11 @@ export class PrimaryOnlyReadStrategy extends ReadStrategy {
     return context?.preferred ?? this.#current;
   }
 
-  override onSuccess(): void {
+  override onSuccess(_cluster?: ClusterId): void {
     // Success does not lead back to A: reset() does.
   }
 
-  override onFailure(cluster: ClusterId): ClusterId {
+  override onFailure(cluster: ClusterId, _error?: Error): ClusterId {
     if (cluster === 'A') this.#current = 'B';
     return otherCluster(cluster);
   }

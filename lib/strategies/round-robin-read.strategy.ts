@@ -11,11 +11,11 @@ export class RoundRobinReadStrategy extends ReadStrategy {
     return selected;
   }
 
-  override onSuccess(): void {
+  override onSuccess(_cluster?: ClusterId): void {
     // Every read takes its turn, whatever became of the one before.
   }
 
-  override onFailure(cluster: ClusterId): ClusterId {
+  override onFailure(cluster: ClusterId, _error?: Error): ClusterId {
     return otherCluster(cluster);
   }
 }

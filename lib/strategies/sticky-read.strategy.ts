@@ -50,11 +50,11 @@ export class StickyReadStrategy extends ReadStrategy {
     return context?.preferred ?? this.#preferred;
   }
 
-  override onSuccess(): void {
+  override onSuccess(_cluster?: ClusterId): void {
     // Success changes nothing: the preference moves only when a read fails over.
   }
 
-  override onFailure(cluster: ClusterId): ClusterId {
+  override onFailure(cluster: ClusterId, _error?: Error): ClusterId {
     const other = otherCluster(cluster);
     const nowMs = this.clock.monotonicMs();
     if (cluster === this.#preferred && nowMs - this.#switchedMs >= this.#cooldownMs) {

@@ -3,6 +3,7 @@ import {
   HelixConfigError,
   type Outcome,
   type SideWrite,
+  type WriteContext,
   WriteStrategy,
 } from '../core/index.js';
 
@@ -29,7 +30,11 @@ export class SyncDualWriteStrategy extends WriteStrategy {
     this.#first = first;
   }
 
-  override async execute(a: SideWrite, b: SideWrite): Promise<readonly [Outcome, Outcome]> {
+  override async execute(
+    a: SideWrite,
+    b: SideWrite,
+    _context?: WriteContext,
+  ): Promise<readonly [Outcome, Outcome]> {
     const [first, second] = this.#first === 'A' ? [a, b] : [b, a];
     const firstOutcome = await first.send();
     const secondOutcome: Outcome =
