@@ -163,7 +163,7 @@ describe('a wrong value is refused, and the message says what it is and what it 
     ['clusterNames.A', { clusterNames: { A: '' } }, '""', 'letters, digits and _'],
     ['clusterNames.A', { clusterNames: { A: '1st' } }, '"1st"', 'letters, digits and _'],
     ['clusterNames.B', { clusterNames: { B: 'us-west' } }, '"us-west"', 'letters, digits and _'],
-    ['clusterNames.B', { clusterNames: { B: 'x'.repeat(33) } }, 'xxx', 'at most 32 characters'],
+    ['clusterNames.B', { clusterNames: { B: 'west'.repeat(9) } }, 'westwest', 'at most 32 characters'],
     ['clusterNames.B', { clusterNames: { A: 'x', B: 'x' } }, '"x"', 'other than that of A'],
     ['clusterNames.B', { clusterNames: { A: 'B' } }, '"B"', 'other than that of A'],
     ['readStrategy', { readStrategy: {} }, 'an object of Object', 'select, onSuccess, onFailure'],

@@ -136,7 +136,7 @@ describe('untilGone', () => {
     expect(watched.error).toMatchObject({
       name: 'AbortError',
       outcome: 'unknown',
-      cause: { name: 'TimeoutError', message: 'No answer within withTimeout = 100 ms' },
+      cause: { name: 'TimeoutError', message: "No answer within the caller's time limit of 100 ms" },
     });
     expect(listeners(signal)).toBe(0);
   });

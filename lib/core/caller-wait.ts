@@ -81,7 +81,7 @@ export function untilGone<T>(
       timeoutMs === undefined
         ? undefined
         : clock.setTimer(() => {
-            const what = `No answer within withTimeout = ${timeoutMs} ms`;
+            const what = `No answer within the caller's time limit of ${timeoutMs} ms`;
             go(what, timeoutError(what));
           }, timeoutMs);
     const goAsTold = (by: AbortSignal): void => go('Aborted by its signal', by.reason);

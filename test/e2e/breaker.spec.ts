@@ -5,9 +5,9 @@ import {
   type HelixCqlService,
   type HelixEvent,
   type HelixService,
-  ReadStrategy,
 } from '../../lib/index.js';
 import '../matchers/index.js';
+import { AlwaysFirst } from './support/always-first.js';
 import { startApplication, stopApplications } from './support/application.js';
 import { clusterPair, createKeyspace, type TestPair } from './support/clusters.js';
 
@@ -31,28 +31,6 @@ afterEach(async () => {
   await Promise.all([pair.A.heal(), pair.B.heal()]);
   await stopApplications();
 });
-
-/** Never leaves A by itself: only the breaker keeps reads away from it. */
-class AlwaysA extends ReadStrategy {
-  override select(): ClusterId {
-    return 'A';
-  }
-
-  override onSuccess(): void {
-    // Nothing to learn.
-  }
-
-  override onFailure(cluster: ClusterId): ClusterId {
-    return cluster === 'A' ? 'B' : 'A';
-  }
-}
-
-/** Never goes to A, not even once. */
-class AlwaysB extends AlwaysA {
-  override select(): ClusterId {
-    return 'B';
-  }
-}
 
 function breakerOf(helix: HelixService, cluster: ClusterId) {
   return () => helix.status()[cluster]?.breaker;
@@ -93,7 +71,7 @@ async function ratioOfMedians(
 it('reads as fast as from B alone once A, black-holed, is known to be bad', async () => {
   const { cql, helix } = await startApplication({
     cql: { A: pair.A.options(keyspace), B: pair.B.options(keyspace) },
-    readStrategy: new AlwaysA(),
+    readStrategy: new AlwaysFirst('A'),
     readTimeoutMs: READ_TIMEOUT_MS,
     failoverPolicy: new CircuitBreaker({ threshold: 3, resetTimeoutMs: RESET_MS }),
   });
@@ -122,7 +100,7 @@ it('reads as fast as from B alone when A was black-holed before the start, and u
   pair.A.proxy.blackHole();
   const { cql, helix } = await startApplication({
     cql: { A: pair.A.options(keyspace), B: pair.B.options(keyspace) },
-    readStrategy: new AlwaysA(),
+    readStrategy: new AlwaysFirst('A'),
   });
   const alone = await startApplication({ cql: { A: pair.B.options(keyspace) } });
   expect(await ratioOfMedians(cql, alone.cql, 2_000)).toBeLessThanOrEqual(1.2);
@@ -136,7 +114,7 @@ it('closes by itself when A is back, even when no call ever goes to A', async ()
   const breaker = new CircuitBreaker({ threshold: 3, resetTimeoutMs: RESET_MS });
   const { cql, helix } = await startApplication({
     cql: { A: pair.A.options(keyspace), B: pair.B.options(keyspace) },
-    readStrategy: new AlwaysB(),
+    readStrategy: new AlwaysFirst('B'),
     writeTimeoutMs: READ_TIMEOUT_MS,
     failoverPolicy: breaker,
   });
