@@ -85,6 +85,20 @@ export default tseslint.config(
     },
   },
   {
+    // What a driver is to an instance is given to it: the next kind of cluster needs no other.
+    files: ['lib/helix.instance.ts', 'lib/helix.lifecycle.ts'],
+    rules: {
+      'no-restricted-imports': [
+        'error',
+        {
+          patterns: [
+            { group: ['./cql/*', './decorators/*', '@nestjs/core'], message: 'Given by helix.providers.ts.' },
+          ],
+        },
+      ],
+    },
+  },
+  {
     files: ['lib/cql/driver/**/*.ts'],
     rules: { 'no-restricted-imports': 'off' },
   },

@@ -1,42 +1,60 @@
-import { Logger } from '@nestjs/common';
-import { Subject } from 'rxjs';
+import { Subject, type Subscription } from 'rxjs';
 import {
   type BreakerState,
   CallContexts,
   type ClusterId,
   type Clock,
+  type ClusterSession,
+  Draining,
   type Envelope,
   errorLabel,
   Failover,
   type FailoverPolicy,
   MonotonicTimestamps,
-  OperationIds,
   type PerCluster,
   ReadLag,
   ReadPath,
   type ReadStrategy,
+  type ReplayContext,
   type Replayer,
   type ReplayTarget,
   sideLabel,
   toError,
+  type TopologyWatcher,
   WritePath,
   type WriteStrategy,
 } from './core/index.js';
-import { type CqlContext, CqlReplayTarget, type CqlSession, Statements } from './cql/index.js';
-import { type ResolvedOptions } from './helix.options.js';
-import { DEFAULT_INSTANCE } from './helix.tokens.js';
+import { type InstanceOptions } from './helix.options.js';
 import { GuardedTarget, ReplayWorker } from './replay/index.js';
+
+/** Where an instance says what happens to it; Nest's `Logger` is one. */
+export interface InstanceLogger {
+  log(message: string): void;
+  warn(message: string): void;
+  error(message: string, stack?: string): void;
+}
 
 export interface HelixInstanceParts {
   readonly name: string;
-  readonly options: ResolvedOptions;
+  /** What the clusters are, for status. */
+  readonly kind: 'cql';
+  readonly options: InstanceOptions;
   readonly clock: Clock;
-  readonly sessions: PerCluster<CqlSession>;
+  readonly sessions: PerCluster<ClusterSession>;
+  /** The same clusters as replay sees them; left alone while the failover policy avoids them. */
+  readonly targets: PerCluster<ReplayTarget>;
+  /** Readable, masked description of an envelope, for dead letters. */
+  readonly describe: ReplayContext['describe'];
   readonly readStrategy: ReadStrategy;
   readonly writeStrategy: WriteStrategy;
   readonly failoverPolicy: FailoverPolicy;
   /** `undefined`: replay is off. */
   readonly replayer: Replayer | undefined;
+  /** Who drains. Default: nobody, ever. */
+  readonly topology?: TopologyWatcher | undefined;
+  readonly logger: InstanceLogger;
+  /** Jitter of replay's delays, from 0 up to 1. Default `Math.random`. */
+  readonly random?: () => number;
 }
 
 /** Something that happened to an instance, for {@link HelixService.events$}. */
@@ -79,9 +97,12 @@ class RateLimitedLog {
 
 /** @internal One pair of clusters, wired: what every provider of an instance is made from. */
 export class HelixInstance {
-  readonly logger: Logger;
+  readonly logger: InstanceLogger;
   readonly clock: Clock;
-  readonly context: CqlContext;
+  readonly writePath: WritePath;
+  readonly readPath: ReadPath;
+  /** Write times, from a fresh reading of the monotonic clock if they need one. */
+  readonly timestamps: (monotonicMs: number) => number;
   /** What decorated methods ask of the calls made inside them. */
   readonly contexts = new CallContexts();
   readonly failover: Failover;
@@ -91,13 +112,15 @@ export class HelixInstance {
   readonly events = new Subject<HelixEvent>();
   #policyState: 'new' | 'open' | 'closed' = 'new';
   #isReplayerOpen = false;
+  readonly #draining = new Draining();
+  #topologyChanges: Subscription | undefined;
   #lost = 0;
   readonly #lostLog: RateLimitedLog;
   readonly #divergenceLog: RateLimitedLog;
 
   constructor(readonly parts: HelixInstanceParts) {
-    const { name, options, sessions } = parts;
-    this.logger = new Logger(name === DEFAULT_INSTANCE ? 'Helix' : `Helix:${name}`);
+    const { options, sessions } = parts;
+    this.logger = parts.logger;
     this.clock = parts.clock;
     this.#lostLog = new RateLimitedLog(this.clock, (message) => this.logger.error(message));
     this.#divergenceLog = new RateLimitedLog(this.clock, (message) => this.logger.error(message));
@@ -105,60 +128,49 @@ export class HelixInstance {
     this.failover = new Failover(parts.failoverPolicy, this.clock, (error) =>
       this.#reportStrategyError(error),
     );
-    const statements = new Statements(sessions, this.clock, undefined, options.cql.sharedToken);
-    this.worker = this.#makeWorker(statements);
-    this.context = {
-      namespace: name,
-      sessions,
-      statements,
-      writePath: new WritePath({
-        sides: sessions,
-        clock: this.clock,
-        strategy: parts.writeStrategy,
-        failover: this.failover,
-        replayer: this.replayer,
-        maxInFlight: options.maxInFlight,
-        writeTimeoutMs: options.writeTimeoutMs,
-        enqueueTimeoutMs: options.enqueueTimeoutMs,
-        whenBothFail: options.whenBothFail,
-        onReplayLost: options.onReplayLost ?? (this.replayer?.durability === 'durable' ? 'throw' : 'report'),
-        onDropped: (envelope, error) => this.reportLost(envelope, error),
-        onStrategyError: (error) => this.#reportStrategyError(error),
-        onDivergence: (cluster, error, operation) => {
-          this.#divergenceLog.add(
-            `divergence: ${sideLabel(sessions, cluster)} refused (${errorLabel(error)}) what the other applied, kept in the dead letters: ${operation.masked}`,
-          );
-        },
-      }),
-      readPath: new ReadPath({
-        sides: sessions,
-        clock: this.clock,
-        strategy: parts.readStrategy,
-        failover: this.failover,
-        readTimeoutMs: options.readTimeoutMs,
-        lag: this.replayer && new ReadLag(this.replayer, this.clock, options.maxReadLagMs),
-        onStrategyError: (error) => this.#reportStrategyError(error),
-      }),
-      timestamps: options.timestampProvider ?? this.#defaultTimestamps(),
-      ids: new OperationIds(),
-      contexts: this.contexts,
+    this.worker = this.#makeWorker();
+    this.timestamps = options.timestampProvider ?? this.#defaultTimestamps();
+    this.writePath = new WritePath({
+      sides: sessions,
       clock: this.clock,
-      ack: options.ack,
-      priority: options.priority,
+      strategy: parts.writeStrategy,
+      failover: this.failover,
+      replayer: this.replayer,
+      draining: this.#draining,
+      maxInFlight: options.maxInFlight,
       writeTimeoutMs: options.writeTimeoutMs,
+      enqueueTimeoutMs: options.enqueueTimeoutMs,
+      whenBothFail: options.whenBothFail,
+      onReplayLost: options.onReplayLost ?? (this.replayer?.durability === 'durable' ? 'throw' : 'report'),
+      onDropped: (envelope, error) => this.reportLost(envelope, error),
+      onStrategyError: (error) => this.#reportStrategyError(error),
+      onDivergence: (cluster, error, operation) => {
+        this.#divergenceLog.add(
+          `divergence: ${sideLabel(sessions, cluster)} refused (${errorLabel(error)}) what the other applied, kept in the dead letters: ${operation.masked}`,
+        );
+      },
+    });
+    this.readPath = new ReadPath({
+      sides: sessions,
+      clock: this.clock,
+      strategy: parts.readStrategy,
+      failover: this.failover,
+      draining: this.#draining,
       readTimeoutMs: options.readTimeoutMs,
-    };
+      lag: this.replayer && new ReadLag(this.replayer, this.clock, options.maxReadLagMs),
+      onStrategyError: (error) => this.#reportStrategyError(error),
+    });
   }
 
   get name(): string {
     return this.parts.name;
   }
 
-  get options(): ResolvedOptions {
+  get options(): InstanceOptions {
     return this.parts.options;
   }
 
-  get sessions(): PerCluster<CqlSession> {
+  get sessions(): PerCluster<ClusterSession> {
     return this.parts.sessions;
   }
 
@@ -168,16 +180,8 @@ export class HelixInstance {
   }
 
   async openReplayer(): Promise<void> {
-    const { statements } = this.context;
-    await this.replayer?.open({
-      namespace: this.name,
-      clock: this.clock,
-      describe: ({ statements: [first] }) => {
-        if (!first) return { statement: '' };
-        const { masked, table } = statements.get(first.text).facts;
-        return table === undefined ? { statement: masked } : { statement: masked, table };
-      },
-    });
+    const { describe } = this.parts;
+    await this.replayer?.open({ namespace: this.name, clock: this.clock, describe });
     this.#isReplayerOpen = true;
   }
 
@@ -187,6 +191,31 @@ export class HelixInstance {
     if (!this.#isReplayerOpen) return [];
     this.#isReplayerOpen = false;
     return (await this.replayer?.close()) ?? [];
+  }
+
+  /** Follows from now on which clusters are draining. */
+  watchTopology(): void {
+    const { topology } = this.parts;
+    // A single cluster has nobody to drain to.
+    if (!topology || !this.sessions.B) return;
+    this.#topologyChanges = topology.changes.subscribe(({ cluster, draining }) =>
+      this.#setDraining(cluster, draining),
+    );
+    for (const cluster of ['A', 'B'] as const) {
+      if (topology.isDraining(cluster)) this.#setDraining(cluster, true);
+    }
+  }
+
+  /** Every cluster stays as it is. */
+  unwatchTopology(): void {
+    this.#topologyChanges?.unsubscribe();
+  }
+
+  #setDraining(cluster: ClusterId, draining: boolean): void {
+    this.#draining.set(cluster, draining);
+    if (draining) this.worker?.pause(cluster, 'draining');
+    else this.worker?.resume(cluster, 'draining');
+    this.logger.log(`${this.label(cluster)} ${draining ? 'is draining' : 'does not drain any more'}`);
   }
 
   /** An accepted write that one side will never get: told to the application and logged, never silent. */
@@ -244,25 +273,23 @@ export class HelixInstance {
     this.events.next({ type: 'breaker', cluster, state, at: new Date(this.clock.nowMs()) });
   }
 
-  #makeWorker(statements: Statements): ReplayWorker | undefined {
-    const { options, sessions } = this.parts;
-    if (!this.replayer || !sessions.B || options.replayWorker.mode === 'off') return undefined;
-    const targetOn = (session: CqlSession): ReplayTarget =>
-      new GuardedTarget(
-        new CqlReplayTarget(session, statements, this.clock),
-        () => this.#policyState === 'closed' || this.failover.isAvailable(session.cluster),
-      );
+  #makeWorker(): ReplayWorker | undefined {
+    const { options, targets, random } = this.parts;
+    if (!this.replayer || options.replayWorker.mode === 'off') return undefined;
+    const guarded = (cluster: ClusterId, target: ReplayTarget): ReplayTarget =>
+      new GuardedTarget(target, () => this.#policyState === 'closed' || this.failover.isAvailable(cluster));
     return new ReplayWorker({
       replayer: this.replayer,
-      targets: { A: targetOn(sessions.A), B: targetOn(sessions.B) },
+      targets: { A: guarded('A', targets.A), ...(targets.B && { B: guarded('B', targets.B) }) },
       namespace: this.name,
       clock: this.clock,
       options: options.replayWorker,
       log: (level, message) => this.logger[level](message),
+      ...(random && { random }),
     });
   }
 
-  #defaultTimestamps(): CqlContext['timestamps'] {
+  #defaultTimestamps(): HelixInstance['timestamps'] {
     const timestamps = new MonotonicTimestamps(this.clock, (aheadMs) => {
       this.logger.warn(`Write times run ${aheadMs} ms ahead of the wall clock, which has stepped back`);
     });

@@ -1,6 +1,6 @@
-import { type ModulesContainer } from '@nestjs/core';
 import { type OnApplicationBootstrap, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import {
+  type ClusterSession,
   delay,
   type Envelope,
   errorLabel,
@@ -9,10 +9,7 @@ import {
   SessionClosedError,
   toError,
 } from './core/index.js';
-import { type CqlSession } from './cql/index.js';
-import { type HelixCallBinder } from './decorators/index.js';
 import { type HelixInstance } from './helix.instance.js';
-import { refuseSharing } from './helix.registrations.js';
 
 /** How long `connect: 'any'` waits for a second cluster that neither answers nor fails. */
 const SECOND_CLUSTER_MS = 2_000;
@@ -26,8 +23,8 @@ export class HelixLifecycle implements OnModuleInit, OnApplicationBootstrap, OnA
 
   constructor(
     private readonly instance: HelixInstance,
-    private readonly binder: HelixCallBinder,
-    private readonly modules: ModulesContainer,
+    /** What must hold or be done before anything is opened: when it throws, there is nothing to close. */
+    private readonly beforeOpening: () => void,
   ) {}
 
   async onModuleInit(): Promise<void> {
@@ -35,16 +32,16 @@ export class HelixLifecycle implements OnModuleInit, OnApplicationBootstrap, OnA
     if (sessions.B && !parts.replayer) {
       logger.warn('Replay is off: what one cluster misses is lost for it (replayer: false)');
     }
-    // Before anything is opened: when one of these throws there is nothing to close.
-    refuseSharing(this.instance, this.modules);
-    this.binder.bindAll();
+    this.beforeOpening();
     try {
+      this.instance.watchTopology();
       this.instance.openPolicy();
       await this.instance.openReplayer();
       await this.#connect();
     } catch (error) {
       // Nothing may go on connecting or pinging behind an application that did not start.
       const { shutdownTimeoutMs } = this.instance.options;
+      this.instance.unwatchTopology();
       this.instance.closePolicy();
       await this.#closeReplayer(shutdownTimeoutMs);
       await this.#closeSessions(shutdownTimeoutMs);
@@ -69,8 +66,7 @@ export class HelixLifecycle implements OnModuleInit, OnApplicationBootstrap, OnA
 
   async #close(): Promise<void> {
     const { instance } = this;
-    const { context, worker, replayer, clock } = instance;
-    const { writePath, readPath } = context;
+    const { writePath, readPath, worker, replayer, clock } = instance;
     const totalMs = instance.options.shutdownTimeoutMs;
     const startMs = clock.monotonicMs();
     const leftUntil = (share: number): number =>
@@ -90,6 +86,7 @@ export class HelixLifecycle implements OnModuleInit, OnApplicationBootstrap, OnA
       await this.#within(drainMs, worker.drain(drainMs));
     }
     if (worker) await this.#within(leftUntil(DRAIN_SHARE), worker.stop());
+    instance.unwatchTopology();
     const remaining = await this.#closeReplayer(leftUntil(1));
     const reason = new SessionClosedError('The application ended before this write could be replayed');
     for (const envelope of remaining) instance.reportLost(envelope, reason);
@@ -114,7 +111,7 @@ export class HelixLifecycle implements OnModuleInit, OnApplicationBootstrap, OnA
     if (!isEnough && !isOneUp) throw this.#cannotConnect();
   }
 
-  #keepConnecting(session: CqlSession): { connected: Promise<void>; firstFailure: Promise<void> } {
+  #keepConnecting(session: ClusterSession): { connected: Promise<void>; firstFailure: Promise<void> } {
     const { logger, label } = { logger: this.instance.logger, label: this.instance.label(session.cluster) };
     let failed: (() => void) | undefined;
     const firstFailure = new Promise<void>((resolve) => (failed = resolve));
@@ -123,9 +120,6 @@ export class HelixLifecycle implements OnModuleInit, OnApplicationBootstrap, OnA
       session.keepConnecting(
         () => {
           if (failures > 0) logger.log(`${label} is connected after ${failures} failed attempt(s)`);
-          if (!session.isGuarded) {
-            logger.warn('This version of cassandra-driver cannot be guarded against its unhandled rejection');
-          }
           this.instance.worker?.probe(session.cluster);
           resolve();
         },

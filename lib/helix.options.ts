@@ -100,14 +100,9 @@ export interface HelixModuleOptions {
   readonly shutdownTimeoutMs?: number;
 }
 
-/** @internal Options with every default filled in. Strategies and the replayer have providers of their own. */
-export interface ResolvedOptions {
-  readonly cql: HelixModuleOptions['cql'];
+/** @internal What an instance goes by, whatever its clusters are; every default is filled in. */
+export interface InstanceOptions {
   readonly clusterNames: { readonly A: string; readonly B: string };
-  readonly readStrategy: ReadStrategy | undefined;
-  readonly writeStrategy: WriteStrategy | undefined;
-  readonly failoverPolicy: FailoverPolicy | undefined;
-  readonly replayer: Replayer | false | undefined;
   readonly replayWorker: ReplayHooks & {
     readonly mode: 'embedded' | 'off';
     readonly executeTimeoutMs: number;
@@ -127,6 +122,15 @@ export interface ResolvedOptions {
   readonly enqueueTimeoutMs: number;
   readonly timestampProvider: TimestampProvider | undefined;
   readonly shutdownTimeoutMs: number;
+}
+
+/** @internal Options with every default filled in. Strategies and the replayer have providers of their own. */
+export interface ResolvedOptions extends InstanceOptions {
+  readonly cql: HelixModuleOptions['cql'];
+  readonly readStrategy: ReadStrategy | undefined;
+  readonly writeStrategy: WriteStrategy | undefined;
+  readonly failoverPolicy: FailoverPolicy | undefined;
+  readonly replayer: Replayer | false | undefined;
 }
 
 const KNOWN_OPTIONS: readonly (keyof HelixModuleOptions)[] = [

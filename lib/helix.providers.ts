@@ -1,23 +1,30 @@
-import { type FactoryProvider, type InjectionToken, type Provider } from '@nestjs/common';
+import { type FactoryProvider, type InjectionToken, Logger, type Provider } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
 import {
   type Clock,
   FailoverPolicy,
   HelixConfigError,
-  type PerCluster,
   ReadStrategy,
   Replayer,
   systemClock,
   WriteStrategy,
 } from './core/index.js';
-import { CqlSession, type Driver, HelixCqlService, loadDriver } from './cql/index.js';
+import { type CqlContext, type CqlSessions, HelixCqlService, type Statements } from './cql/index.js';
 import { HelixCallBinder, HelixCallHost } from './decorators/index.js';
-import { HelixInstance } from './helix.instance.js';
+import {
+  createContext,
+  createSessions,
+  createStatements,
+  loadCqlDriver,
+  replayTargets,
+} from './helix.cql.js';
+import { HelixInstance, type InstanceLogger } from './helix.instance.js';
 import { HelixLifecycle } from './helix.lifecycle.js';
 import { type HelixModuleAsyncOptions, type HelixOptionsFactory } from './helix.module-options.js';
 import { type HelixModuleOptions, type ResolvedOptions, resolveOptions } from './helix.options.js';
+import { refuseSharing } from './helix.registrations.js';
 import { HelixService } from './helix.service.js';
-import { getHelixSessionToken, getHelixToken, internalToken } from './helix.tokens.js';
+import { DEFAULT_INSTANCE, getHelixSessionToken, getHelixToken, internalToken } from './helix.tokens.js';
 import { CircuitBreaker } from './policies/index.js';
 import { MemoryReplayer, ReplayWorker } from './replay/index.js';
 import { ConcurrentDualWriteStrategy, StickyReadStrategy } from './strategies/index.js';
@@ -27,7 +34,10 @@ export function createProviders(name: string, async: HelixModuleAsyncOptions): F
   const options = internalToken('options', name);
   const clock = internalToken('clock', name);
   const driver = internalToken('driver', name);
+  const logger = internalToken('logger', name);
   const sessions = internalToken('sessions', name);
+  const statements = internalToken('statements', name);
+  const context = internalToken('context', name);
   const instance = internalToken('instance', name);
   const lifecycle = internalToken('lifecycle', name);
   const calls = getHelixToken(HelixCallHost, name);
@@ -37,7 +47,7 @@ export function createProviders(name: string, async: HelixModuleAsyncOptions): F
   ): FactoryProvider => ({ provide, useFactory, inject: [options, clock] });
   const fromSessions = (cluster: 'A' | 'B'): FactoryProvider => ({
     provide: getHelixSessionToken(cluster, name),
-    useFactory: (all: PerCluster<CqlSession>) => all[cluster]?.client,
+    useFactory: (all: CqlSessions) => all[cluster]?.client,
     inject: [sessions],
   });
   const fromInstance = <T>(
@@ -49,7 +59,13 @@ export function createProviders(name: string, async: HelixModuleAsyncOptions): F
     optionsProvider(options, name, async),
     { provide: clock, useFactory: () => systemClock },
     { provide: driver, useFactory: loadCqlDriver },
-    { provide: sessions, useFactory: createSessions, inject: [options, driver, clock] },
+    {
+      provide: logger,
+      useFactory: () => new Logger(name === DEFAULT_INSTANCE ? 'Helix' : `Helix:${name}`),
+    },
+    { provide: sessions, useFactory: createSessions, inject: [options, driver, clock, logger] },
+    { provide: statements, useFactory: createStatements, inject: [options, sessions, clock] },
+    { provide: context, useFactory: createContext, inject: [instance, sessions, statements] },
     fromSessions('A'),
     fromSessions('B'),
     fromOptions(
@@ -69,7 +85,9 @@ export function createProviders(name: string, async: HelixModuleAsyncOptions): F
       useFactory: (
         resolved: ResolvedOptions,
         on: Clock,
-        all: PerCluster<CqlSession>,
+        log: InstanceLogger,
+        all: CqlSessions,
+        known: Statements,
         readStrategy: ReadStrategy,
         writeStrategy: WriteStrategy,
         failoverPolicy: FailoverPolicy,
@@ -77,18 +95,24 @@ export function createProviders(name: string, async: HelixModuleAsyncOptions): F
       ) =>
         new HelixInstance({
           name,
+          kind: 'cql',
           options: resolved,
           clock: on,
           sessions: all,
+          targets: replayTargets(all, known, on),
+          describe: (envelope) => known.describe(envelope),
           readStrategy,
           writeStrategy,
           failoverPolicy,
           replayer,
+          logger: log,
         }),
       inject: [
         options,
         clock,
+        logger,
         sessions,
+        statements,
         getHelixToken(ReadStrategy, name),
         getHelixToken(WriteStrategy, name),
         getHelixToken(FailoverPolicy, name),
@@ -98,7 +122,10 @@ export function createProviders(name: string, async: HelixModuleAsyncOptions): F
     {
       provide: lifecycle,
       useFactory: (made: HelixInstance, host: HelixCallHost, modules: ModulesContainer) =>
-        new HelixLifecycle(made, new HelixCallBinder(name, host, modules), modules),
+        new HelixLifecycle(made, () => {
+          refuseSharing(made, modules);
+          new HelixCallBinder(name, host, modules).bindAll();
+        }),
       inject: [instance, calls, ModulesContainer],
     },
     {
@@ -107,10 +134,12 @@ export function createProviders(name: string, async: HelixModuleAsyncOptions): F
       inject: [instance],
     },
     fromInstance(getHelixToken(ReplayWorker, name), (made) => made.worker),
-    fromInstance(
-      getHelixToken(HelixCqlService, name),
-      (made, owner, host) => new HelixCqlService(made.context, () => owner.close(), host),
-    ),
+    {
+      provide: getHelixToken(HelixCqlService, name),
+      useFactory: (shared: CqlContext, owner: HelixLifecycle, host: HelixCallHost) =>
+        new HelixCqlService(shared, () => owner.close(), host),
+      inject: [context, lifecycle, calls],
+    },
     fromInstance(
       getHelixToken(HelixService, name),
       (made, owner, host) => new HelixService(made, owner, host),
@@ -157,24 +186,4 @@ function optionsProvider(provide: symbol, name: string, async: HelixModuleAsyncO
     useFactory: async (made: HelixOptionsFactory) => resolve(await made.createHelixOptions(name)),
     inject: [factory],
   };
-}
-
-async function loadCqlDriver(): Promise<Driver> {
-  try {
-    return await loadDriver();
-  } catch (cause) {
-    throw new HelixConfigError('`cql` needs cassandra-driver 4.9 or later: npm install cassandra-driver', {
-      cause,
-    });
-  }
-}
-
-function createSessions(
-  { cql, clusterNames }: ResolvedOptions,
-  driver: Driver,
-  clock: Clock,
-): PerCluster<CqlSession> {
-  const A = new CqlSession(driver, 'A', clusterNames.A, cql.A, clock);
-  if (!cql.B) return { A };
-  return { A, B: new CqlSession(driver, 'B', clusterNames.B, cql.B, clock) };
 }

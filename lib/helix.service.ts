@@ -95,10 +95,10 @@ export class HelixService {
 
   /** How the instance is doing, as far as this process knows; no cluster is asked. */
   status(): HelixStatus {
-    const { sessions, replayer, name, lost } = this.instance;
+    const { parts, sessions, replayer, name, lost } = this.instance;
     return {
       instance: name,
-      kind: 'cql',
+      kind: parts.kind,
       A: this.#sideState('A'),
       ...(sessions.B && { B: this.#sideState('B') }),
       replay: replayer?.snapshot() ?? { A: NO_LANE, B: NO_LANE },
@@ -185,22 +185,22 @@ export class HelixService {
   }
 
   async #reachSyncPoint(): Promise<SyncPoint> {
-    const { context, replayer } = this.instance;
-    await context.writePath.settled();
+    const { writePath, replayer } = this.instance;
+    await writePath.settled();
     const position = await replayer?.position();
     const { applied, deadLettered } = (await position?.settled()) ?? { applied: 0, deadLettered: 0 };
     return { applied, deadLettered, at: new Date(this.instance.clock.nowMs()) };
   }
 
   #sideState(cluster: ClusterId): SideState {
-    const { sessions, context, failover } = this.instance;
+    const { sessions, writePath, readPath, failover } = this.instance;
     const session = sessions[cluster];
     return {
       name: session?.name ?? cluster,
       connected: session?.isConnected ?? false,
       breaker: failover.state(cluster),
       degraded: false,
-      inFlight: context.writePath.admissions.inFlight[cluster] + context.readPath.inFlight[cluster],
+      inFlight: writePath.admissions.inFlight[cluster] + readPath.inFlight[cluster],
     };
   }
 }

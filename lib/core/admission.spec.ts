@@ -19,6 +19,7 @@ import {
   Admissions,
   type ClusterId,
   delay,
+  Draining,
   Failover,
   OverloadedError,
   ReplayQueueFullError,
@@ -26,19 +27,30 @@ import {
   type WriteStrategy,
 } from './index.js';
 
-type SideIs = 'well' | 'avoided' | 'full' | 'never reached';
+type SideIs = 'well' | 'avoided' | 'full' | 'never reached' | 'draining';
 
 const MAX_IN_FLIGHT = 3;
 const other = (cluster: ClusterId): ClusterId => (cluster === 'A' ? 'B' : 'A');
 
 function admissions(
   sides: { A: SideIs; B: SideIs | 'absent' },
-  options: { replay?: 'off'; onReplayLost?: 'throw' | 'report'; roomFor?: number } = {},
+  options: {
+    replay?: 'off';
+    onReplayLost?: 'throw' | 'report';
+    whenBothFail?: 'throw' | 'queue';
+    roomFor?: number;
+    /** Beside what they are. */
+    drains?: readonly ClusterId[];
+  } = {},
 ) {
   const clock = new FakeClock();
   const replayer = new RecordingReplayer();
   replayer.roomFor = options.roomFor ?? Infinity;
   const unavailable = (['A', 'B'] as const).filter((cluster) => sides[cluster] === 'avoided');
+  const draining = new Draining();
+  for (const cluster of ['A', 'B'] as const) {
+    draining.set(cluster, sides[cluster] === 'draining' || (options.drains?.includes(cluster) ?? false));
+  }
   const side = (is: SideIs) => ({ name: 'x', hasConnected: is !== 'never reached' });
   const made = new Admissions({
     sides: sides.B === 'absent' ? { A: side(sides.A) } : { A: side(sides.A), B: side(sides.B) },
@@ -46,15 +58,17 @@ function admissions(
       throw error;
     }),
     replayer: options.replay === 'off' ? undefined : replayer,
+    draining,
     maxInFlight: MAX_IN_FLIGHT,
     onReplayLost: options.onReplayLost ?? 'throw',
+    whenBothFail: options.whenBothFail ?? 'throw',
   });
   for (const cluster of ['A', 'B'] as const) {
     made.inFlight[cluster] = sides[cluster] === 'full' ? MAX_IN_FLIGHT : MAX_IN_FLIGHT - 1;
   }
   const operation = new FakeWrite(clock, { A: 'applied', B: 'applied' });
   const admit = () => made.admit(operation);
-  return { admit, replayer };
+  return { admit, replayer, draining };
 }
 
 interface Admitted {
@@ -80,6 +94,9 @@ describe('the sides that a write is not sent to at first, and what is reserved f
     ['avoided', 'never reached', { A: 'breaker', reserved: ['A', 'B'] }],
     ['full', 'never reached', { A: 'limit', reserved: ['A', 'B'] }],
     ['never reached', 'never reached', { reserved: ['A', 'B'] }],
+    ['well', 'draining', { B: 'draining', reserved: ['B'] }],
+    ['avoided', 'draining', { B: 'draining', reserved: ['A', 'B'] }],
+    ['never reached', 'draining', { B: 'draining', reserved: ['A', 'B'] }],
   ];
 
   it.each(rows)('A %s, B %s', (A, B, expected) => {
@@ -140,7 +157,53 @@ describe('the sides that a write is not sent to at first, and what is reserved f
   });
 });
 
+describe('a draining side', () => {
+  const bothLeftOut: [a: SideIs, b: SideIs, Admitted][] = [
+    ['draining', 'draining', { A: 'draining', B: 'draining', reserved: [] }],
+    ['draining', 'full', { A: 'draining', B: 'limit', reserved: [] }],
+    ['full', 'draining', { A: 'limit', B: 'draining', reserved: [] }],
+  ];
+
+  it.each(bothLeftOut)(
+    'is left out beside one that is left out too, and nothing is reserved for what nobody gets: A %s, B %s',
+    (A, B, expected) => {
+      expect(admitted(admissions({ A, B }))).toEqual(expected);
+      // So the caller hears of what is in the way, also when the queue is full.
+      expect(admitted(admissions({ A, B }, { roomFor: 0 }))).toEqual(expected);
+    },
+  );
+
+  it.each(bothLeftOut)(
+    'has its place in the queue when the queue gets what nobody could be sent: A %s, B %s',
+    (A, B, expected) => {
+      const queues = admissions({ A, B }, { whenBothFail: 'queue' });
+      expect(admitted(queues)).toEqual({ ...expected, reserved: ['A', 'B'] });
+      const { admit } = admissions({ A, B }, { whenBothFail: 'queue', roomFor: 1 });
+      expect(admit).toThrow(ReplayQueueFullError);
+    },
+  );
+
+  it.each<SideIs>(['avoided', 'full', 'never reached'])('is left out as draining also when it is %s', (A) => {
+    const both = admissions({ A, B: 'well' }, { drains: ['A'] });
+    expect(admitted(both)).toEqual({ A: 'draining', reserved: ['A'] });
+  });
+
+  it('is sent to again when its drain has ended', () => {
+    const drained = admissions({ A: 'draining', B: 'well' });
+    drained.draining.set('A', false);
+    expect(admitted(drained)).toEqual({ reserved: [] });
+  });
+});
+
 describe('without a replayer', () => {
+  it.each<[a: SideIs, b: SideIs, expected: Admitted]>([
+    ['draining', 'well', { A: 'draining', reserved: [] }],
+    ['avoided', 'draining', { B: 'draining', reserved: [] }],
+    ['draining', 'draining', { A: 'draining', B: 'draining', reserved: [] }],
+  ])('a draining side is left out, as was asked for: A %s, B %s', (A, B, expected) => {
+    expect(admitted(admissions({ A, B }, { replay: 'off' }))).toEqual(expected);
+  });
+
   it.each<[a: SideIs, b: SideIs]>([
     ['well', 'avoided'],
     ['avoided', 'avoided'],
@@ -154,13 +217,14 @@ describe('without a replayer', () => {
     ['full', 'well'],
     ['avoided', 'full'],
     ['full', 'full'],
+    ['draining', 'full'],
   ])('a write that a full side would never get is refused: A %s, B %s', (A, B) => {
     expect(admissions({ A, B }, { replay: 'off' }).admit).toThrow(OverloadedError);
   });
 });
 
 describe('on a single cluster', () => {
-  it.each<SideIs>(['well', 'avoided', 'never reached'])('a write is sent to it: %s', (A) => {
+  it.each<SideIs>(['well', 'avoided', 'never reached', 'draining'])('a write is sent to it: %s', (A) => {
     expect(admitted(admissions({ A, B: 'absent' }))).toEqual({ reserved: [] });
   });
 
@@ -324,6 +388,7 @@ describe('a reservation', () => {
             mode: fc.constantFrom('accept' as const, 'refuse' as const, 'throw' as const, 'hang' as const),
             unavailable: fc.subarray<ClusterId>(['A', 'B']),
             neverConnected: fc.subarray(['us_east', 'us_west']),
+            drains: fc.subarray<ClusterId>(['A', 'B']),
             abortAtMs: fc.constantFrom(undefined, 0, 5, WRITE_TIMEOUT_MS + 1),
           }),
           async ({
@@ -336,6 +401,7 @@ describe('a reservation', () => {
             mode,
             unavailable,
             neverConnected,
+            drains,
             abortAtMs,
           }) => {
             const policy = new FakePolicy({ unavailable });
@@ -346,6 +412,7 @@ describe('a reservation', () => {
               whenBothFail,
               onReplayLost,
               neverConnected,
+              drains,
               clock,
             });
             replayer.mode = mode;

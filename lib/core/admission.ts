@@ -1,9 +1,10 @@
 import { type ClusterId, otherCluster } from './cluster.js';
+import { Draining } from './draining.js';
 import { OverloadedError, ReplayQueueFullError } from './errors.js';
 import { type Failover } from './failover.js';
 import { type WriteOperation } from './operation.js';
 import { type Replayer, type Reservation } from './ports/replayer.js';
-import { type SkippedOutcome, SKIPPED_BY_BREAKER, SKIPPED_BY_LIMIT } from './outcome.js';
+import { type SkippedOutcome, SKIPPED_BY_BREAKER, SKIPPED_BY_DRAINING, SKIPPED_BY_LIMIT } from './outcome.js';
 import { type Sides } from './sides.js';
 
 export interface AdmissionOptions {
@@ -11,10 +12,14 @@ export interface AdmissionOptions {
   readonly failover: Failover;
   /** `undefined`: nobody would replay what a side misses, so none is left out for its breaker. */
   readonly replayer: Replayer | undefined;
+  /** Not asked where there is one cluster only: it is written to all the same. Default: nobody drains. */
+  readonly draining?: Draining;
   /** Most writes on the wire to one side. */
   readonly maxInFlight: number;
   /** Whether a write that the queue would have no room for is refused before it is sent. */
   readonly onReplayLost: 'throw' | 'report';
+  /** `queue`: the queue gets what neither side could be sent. */
+  readonly whenBothFail: 'throw' | 'queue';
 }
 
 /** What was settled about a write before anything of it was sent. */
@@ -33,21 +38,27 @@ const ADMITTED: Admission = { A: undefined, B: undefined, reservations: [] };
 export class Admissions {
   readonly inFlight = { A: 0, B: 0 };
   readonly #isSingle: boolean;
+  readonly #draining: Draining;
 
   constructor(private readonly options: AdmissionOptions) {
+    this.#draining = options.draining ?? new Draining();
     this.#isSingle = options.sides.B === undefined;
   }
 
-  hasRoom(cluster: ClusterId): boolean {
-    return this.inFlight[cluster] < this.options.maxInFlight;
+  /** Whether a side that was left out may be tried after all. */
+  mayTryAfterAll(cluster: ClusterId): boolean {
+    return this.#hasRoom(cluster) && !this.#draining.isDraining(cluster);
   }
 
   /**
-   * Whether a side that had room when the write was admitted has none when a strategy gets to it. Without a
-   * replayer it is sent to all the same: the other side may have the write by then.
+   * Why a side that nothing was against when the write was admitted is left out when a strategy gets to it: it
+   * drains by then, or has no room. Without a replayer it is sent to all the same: the other side may have the
+   * write by then.
    */
-  isLeftOutLate(cluster: ClusterId): boolean {
-    return this.options.replayer !== undefined && !this.hasRoom(cluster);
+  skipLate(cluster: ClusterId): SkippedOutcome | undefined {
+    if (!this.options.replayer) return undefined;
+    if (this.#draining.isDraining(cluster)) return SKIPPED_BY_DRAINING;
+    return this.#hasRoom(cluster) ? undefined : SKIPPED_BY_LIMIT;
   }
 
   /**
@@ -61,33 +72,44 @@ export class Admissions {
 
   #isWell(cluster: ClusterId): boolean {
     const { sides, failover } = this.options;
-    return this.hasRoom(cluster) && failover.isAvailable(cluster) && (sides[cluster]?.hasConnected ?? false);
+    const side = cluster === 'A' ? sides.A : sides.B;
+    return (
+      this.#hasRoom(cluster) &&
+      !this.#draining.isDraining(cluster) &&
+      failover.isAvailable(cluster) &&
+      (side?.hasConnected ?? false)
+    );
+  }
+
+  #hasRoom(cluster: ClusterId): boolean {
+    // Asked twice for every write: a field that is named by a variable would cost 5 ns each time.
+    const inFlight = cluster === 'A' ? this.inFlight.A : this.inFlight.B;
+    return inFlight < this.options.maxInFlight;
   }
 
   #admitToOne(operation: WriteOperation): Admission {
-    if (!this.hasRoom('A')) throw this.#overloaded(operation);
+    if (!this.#hasRoom('A')) throw this.#overloaded(operation);
     return ADMITTED;
   }
 
   #admitToPair(operation: WriteOperation): Admission {
-    const { replayer } = this.options;
-    const A = this.#skipFor('A');
-    const B = this.#skipFor('B');
-    const areBothFull = A === SKIPPED_BY_LIMIT && B === SKIPPED_BY_LIMIT;
-    // Without a replayer a side that is left out would never get the write: it is refused instead.
-    const isUnreplayable = !replayer && (A ?? B) !== undefined;
-    if (areBothFull || isUnreplayable) throw this.#overloaded(operation);
-    const reservations = this.#reserve(replayer, operation);
+    const { replayer, whenBothFail } = this.options;
+    const againstA = this.#skipFor('A');
+    const againstB = this.#skipFor('B');
+    const isFull = againstA === SKIPPED_BY_LIMIT || againstB === SKIPPED_BY_LIMIT;
+    // Without a replayer a full side would never get the write: it is refused instead.
+    if (isFull && (againstA === againstB || !replayer)) throw this.#overloaded(operation);
     // A breaker is advice: it is followed while there is a better side.
-    return {
-      A: A === SKIPPED_BY_LIMIT || !B ? A : undefined,
-      B: B === SKIPPED_BY_LIMIT || !A ? B : undefined,
-      reservations,
-    };
+    const A = againstA === SKIPPED_BY_BREAKER && againstB ? undefined : againstA;
+    const B = againstB === SKIPPED_BY_BREAKER && againstA ? undefined : againstB;
+    // What is sent to nobody is missed by nobody, unless the queue takes it.
+    const isMissed = !(A && B) || whenBothFail === 'queue';
+    return { A, B, reservations: isMissed ? this.#reserve(replayer, operation) : [] };
   }
 
   #skipFor(cluster: ClusterId): SkippedOutcome | undefined {
-    if (!this.hasRoom(cluster)) return SKIPPED_BY_LIMIT;
+    if (this.#draining.isDraining(cluster)) return SKIPPED_BY_DRAINING;
+    if (!this.#hasRoom(cluster)) return SKIPPED_BY_LIMIT;
     const { failover, replayer } = this.options;
     return replayer && !failover.isAvailable(cluster) ? SKIPPED_BY_BREAKER : undefined;
   }

@@ -103,10 +103,10 @@ export class ConcurrentWrite extends Deadline {
     const a = this.#a;
     const b = this.#b;
     if (!a || !b) return;
-    if (isLastHope(a, b) && path.admissions.hasRoom('A')) {
+    if (isLastHope(a, b) && path.admissions.mayTryAfterAll('A')) {
       this.#a = undefined;
       this.#attemptLate('A');
-    } else if (isLastHope(b, a) && path.admissions.hasRoom('B')) {
+    } else if (isLastHope(b, a) && path.admissions.mayTryAfterAll('B')) {
       this.#b = undefined;
       this.#attemptLate('B');
     } else {

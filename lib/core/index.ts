@@ -3,6 +3,7 @@ export * from './call-context.js';
 export * from './caller-wait.js';
 export * from './clock.js';
 export * from './cluster.js';
+export * from './draining.js';
 export * from './epochs.js';
 export * from './failover.js';
 export * from './errors.js';

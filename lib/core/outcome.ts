@@ -39,13 +39,19 @@ export const APPLIED: { readonly kind: 'applied' } = Object.freeze({ kind: 'appl
 /** A side that was not tried. */
 export type SkippedOutcome = Extract<Outcome, { kind: 'skipped' }>;
 
+/** Shared by every write that leaves a side out because it is draining. */
+export const SKIPPED_BY_DRAINING: SkippedOutcome = Object.freeze({ kind: 'skipped', reason: 'draining' });
+
 /** Shared by every write that leaves a side out because its breaker is open. */
 export const SKIPPED_BY_BREAKER: SkippedOutcome = Object.freeze({ kind: 'skipped', reason: 'breaker' });
 
 /** Shared by every write that leaves a side out because it has `maxInFlight` writes on the wire. */
 export const SKIPPED_BY_LIMIT: SkippedOutcome = Object.freeze({ kind: 'skipped', reason: 'limit' });
 
-/** A side that was left out because it looked bad is tried after all when the other did not apply. */
+/**
+ * A side that was left out because it looked bad is tried after all when the other did not apply; never one that
+ * was left out because it is draining.
+ */
 export function isLastHope(outcome: Outcome, other: Outcome): boolean {
   if (outcome.kind !== 'skipped' || (outcome.reason !== 'breaker' && outcome.reason !== 'limit'))
     return false;

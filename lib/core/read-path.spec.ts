@@ -8,6 +8,7 @@ import {
   CallContext,
   ClusterError,
   type ClusterId,
+  Draining,
   DualClusterError,
   Failover,
   NoAvailableClusterError,
@@ -72,12 +73,15 @@ interface Setup {
   readonly clock?: FakeClock;
   /** Sides whose rows are old. */
   readonly behind?: readonly ClusterId[];
+  readonly drains?: readonly ClusterId[];
 }
 
 function setUp(setup: Setup = {}) {
   const { policy = new FakePolicy(), single = false, neverConnected = [], clock = new FakeClock() } = setup;
   const strategy = setup.strategy ?? new FakeStrategy();
   const strategyErrors: Error[] = [];
+  const draining = new Draining();
+  for (const cluster of setup.drains ?? []) draining.set(cluster, true);
   const A = { name: 'us_east', hasConnected: !neverConnected.includes('A') };
   const B = { name: 'us_west', hasConnected: !neverConnected.includes('B') };
   const path = new ReadPath({
@@ -85,6 +89,7 @@ function setUp(setup: Setup = {}) {
     clock,
     strategy,
     failover: new Failover(policy, clock, (error) => strategyErrors.push(error)),
+    draining,
     readTimeoutMs: READ_TIMEOUT_MS,
     lag: { isBehind: (cluster: ClusterId) => setup.behind?.includes(cluster) ?? false } as ReadLag,
     onStrategyError: (error) => strategyErrors.push(error),
@@ -95,7 +100,7 @@ function setUp(setup: Setup = {}) {
     await clock.settle();
     return watched;
   };
-  return { clock, path, policy, strategyErrors, read, run };
+  return { clock, path, policy, draining, strategyErrors, read, run };
 }
 
 const failures = ['unreached', 'blocked', 'ambiguous'] as const;
@@ -182,6 +187,7 @@ describe('a side that is known to be bad', () => {
   it.each<[why: string, setup: Setup]>([
     ['the policy avoids it', { policy: new FakePolicy({ unavailable: ['A'] }) }],
     ['it has never been connected', { neverConnected: ['A'] }],
+    ['it is draining', { drains: ['A'] }],
   ])('is asked last when %s', async (_why, setup) => {
     const { run, read } = setUp(setup);
     const good = read('applied', 'applied');
@@ -432,6 +438,45 @@ describe('PrimaryOnlyReadStrategy on the path', () => {
     await run(read('unreached', 'applied'));
     expect((await run(read('applied', 'unreached'))).value).toBe('A');
     expect((await run(read('applied', 'applied'))).value).toBe('B');
+  });
+});
+
+describe('a draining side', () => {
+  it.each<[a: string, b: string, first: ClusterId, asked: ClusterId[], setup: Setup]>([
+    ['draining', 'well', 'A', ['B', 'A'], { drains: ['A'] }],
+    ['draining', 'draining', 'B', ['B', 'A'], { drains: ['A', 'B'] }],
+    ['draining', 'behind', 'A', ['B', 'A'], { drains: ['A'], behind: ['B'] }],
+    ['behind', 'draining', 'B', ['A', 'B'], { drains: ['B'], behind: ['A'] }],
+    [
+      'draining',
+      'avoided',
+      'B',
+      ['A', 'B'],
+      { drains: ['A'], policy: new FakePolicy({ unavailable: ['B'] }) },
+    ],
+    ['draining', 'never reached', 'B', ['A', 'B'], { drains: ['A'], neverConnected: ['B'] }],
+    [
+      'draining and avoided',
+      'avoided',
+      'A',
+      ['A', 'B'],
+      { drains: ['A'], policy: new FakePolicy({ unavailable: ['A', 'B'] }) },
+    ],
+  ])('A %s, B %s: asked in their order when the strategy names %s', async (_a, _b, first, asked, setup) => {
+    const { run, read } = setUp({ strategy: new FakeStrategy(first), ...setup });
+    const operation = read('unreached', 'unreached');
+    await run(operation);
+    expect(operation.asked).toEqual(asked);
+  });
+
+  it('is not usable, as strategies see it, until its drain has ended', async () => {
+    const strategy = new FakeStrategy();
+    const { run, read, draining } = setUp({ strategy, drains: ['B'] });
+    await run(read('applied'));
+    const [context] = strategy.contexts;
+    expect([context?.isUsable('A'), context?.isUsable('B')]).toEqual([true, false]);
+    draining.set('B', false);
+    expect(context?.isUsable('B')).toBe(true);
   });
 });
 
@@ -695,6 +740,7 @@ describe('a hedged read', () => {
   it.each<[why: string, setup: Setup]>([
     ['avoided', { policy: new FakePolicy({ unavailable: ['B'] }) }],
     ['behind', { behind: ['B'] }],
+    ['draining', { drains: ['B'] }],
     ['never reached', { neverConnected: ['B'] }],
     ['absent', { single: true }],
   ])('asks nobody else when the other side is %s', async (_why, setup) => {

@@ -3,6 +3,7 @@ import { abortedBefore, type CallerLimits, untilGone } from './caller-wait.js';
 import { type Clock } from './clock.js';
 import { type ClusterId, otherCluster } from './cluster.js';
 import { Deadline, DeadlineList } from './deadlines.js';
+import { Draining } from './draining.js';
 import { type Epoch, Epochs } from './epochs.js';
 import { closedError, ClusterError, DualClusterError, NoAvailableClusterError, toError } from './errors.js';
 import { type Failover } from './failover.js';
@@ -18,6 +19,8 @@ export interface ReadPathOptions {
   readonly clock: Clock;
   readonly strategy: ReadStrategy;
   readonly failover: Failover;
+  /** Default: nobody drains. */
+  readonly draining?: Draining;
   readonly readTimeoutMs: number;
   /** `undefined`: nothing is replayed, so nobody knows what a side has missed. */
   readonly lag: ReadLag | undefined;
@@ -46,6 +49,7 @@ export class ReadPath implements ReadContext {
   readonly inFlight = { A: 0, B: 0 };
   readonly reads = new Epochs();
   readonly #lag: ReadLag | undefined;
+  readonly #draining: Draining;
   #closed = false;
 
   constructor(options: ReadPathOptions) {
@@ -57,6 +61,7 @@ export class ReadPath implements ReadContext {
     this.isSingle = options.sides.B === undefined;
     this.deadlines = new DeadlineList(options.clock, options.readTimeoutMs);
     this.#lag = options.lag;
+    this.#draining = options.draining ?? new Draining();
   }
 
   run<Result>(operation: ReadOperation<Result>, call?: ReadCall): Promise<Result> {
@@ -142,10 +147,14 @@ export class ReadPath implements ReadContext {
     };
   }
 
-  /** How little a side is fit to be asked first: 0 it is well, 1 its rows are old, 2 it is avoided, 3 never reached. */
+  /**
+   * How little a side is fit to be asked first: 0 it is well, 1 its rows are old, 2 it is draining, 3 it is avoided,
+   * 4 never reached.
+   */
   #trouble(cluster: ClusterId): number {
-    if (!this.sides[cluster]?.hasConnected) return 3;
-    if (!this.failover.isAvailable(cluster)) return 2;
+    if (!this.sides[cluster]?.hasConnected) return 4;
+    if (!this.failover.isAvailable(cluster)) return 3;
+    if (this.#draining.isDraining(cluster)) return 2;
     return this.#lag?.isBehind(cluster) ? 1 : 0;
   }
 }

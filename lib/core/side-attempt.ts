@@ -8,7 +8,6 @@ import {
   type SettledOutcome,
   type SkippedOutcome,
   SKIPPED_BY_BREAKER,
-  SKIPPED_BY_LIMIT,
 } from './outcome.js';
 import { type SideWrite } from './ports/write-strategy.js';
 import { type WritePath } from './write-path.js';
@@ -28,7 +27,7 @@ export class SideAttempt extends Deadline implements SideWrite {
   }
 
   send(): Promise<Outcome> {
-    if (!this.wasSent && this.path.admissions.isLeftOutLate(this.cluster)) this.skip ??= SKIPPED_BY_LIMIT;
+    if (!this.wasSent) this.skip ??= this.path.admissions.skipLate(this.cluster);
     return this.skip ? Promise.resolve(this.skip) : this.#sendOnce();
   }
 
@@ -43,7 +42,7 @@ export class SideAttempt extends Deadline implements SideWrite {
 
   /** The outcome, or a new one if this side was left out and is the write's last hope. */
   lastHope(outcome: Outcome, other: Outcome): Promise<Outcome> {
-    const isTried = isLastHope(outcome, other) && this.path.admissions.hasRoom(this.cluster);
+    const isTried = isLastHope(outcome, other) && this.path.admissions.mayTryAfterAll(this.cluster);
     return isTried ? this.#sendOnce() : Promise.resolve(outcome);
   }
 

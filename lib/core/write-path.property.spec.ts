@@ -89,6 +89,15 @@ const history = fc.record({
   maxInFlight: fc.constantFrom(1, 2, 100),
   unavailable: fc.subarray<ClusterId>(['A', 'B']),
   neverConnected: fc.subarray(['us_east', 'us_west']),
+  /** When a side begins to drain, and when it does no longer. */
+  drains: fc.array(
+    fc.record({
+      cluster: fc.constantFrom<ClusterId[]>('A', 'B'),
+      fromMs: fc.constantFrom(0, 1, 4, 12, WRITE_TIMEOUT_MS),
+      forMs: fc.constantFrom(2, 8, WRITE_TIMEOUT_MS, LATE_MS),
+    }),
+    { maxLength: 3 },
+  ),
 });
 type History = typeof history extends fc.Arbitrary<infer T> ? T : never;
 
@@ -164,14 +173,22 @@ async function play(plan: History, makeStrategy: (clock: FakeClock) => WriteStra
     onReplayLost,
     neverConnected,
   });
-  const { path, write } = fixture;
+  const { path, write, draining } = fixture;
+  for (const { cluster, fromMs, forMs } of plan.drains) {
+    const drain = (isDraining: boolean) => draining.set(cluster, isDraining);
+    if (fromMs === 0) drain(true);
+    else clock.setTimer(() => drain(true), fromMs);
+    clock.setTimer(() => drain(false), fromMs + forMs);
+  }
   let mostInFlight = 0;
+  const sentWhileDraining: string[] = [];
   const played: Played[] = plan.writes.map((each, index) => {
     const fields: FakeWriteFields = { id: `op${index}`, class: each.class, ack: each.ack };
     const operation = write(scriptOf(each.A), scriptOf(each.B), fields);
     const attempt = operation.attempt.bind(operation);
     operation.attempt = (cluster) => {
       mostInFlight = Math.max(mostInFlight, path.admissions.inFlight[cluster]);
+      if (draining.isDraining(cluster)) sentWhileDraining.push(`${operation.id} to ${cluster}`);
       return attempt(cluster);
     };
     const run = async (): Promise<WriteReceipt> => {
@@ -193,6 +210,7 @@ async function play(plan: History, makeStrategy: (clock: FakeClock) => WriteStra
     dropped: fixture.dropped,
     left: await fixture.leftovers(),
     mostInFlight,
+    sentWhileDraining,
   };
 }
 
@@ -219,10 +237,11 @@ it.each(Object.entries(strategies))(
   async (_name, makeStrategy) => {
     await fc.assert(
       fc.asyncProperty(history, async (plan) => {
-        const { played, unanswered, replayer, dropped, left, mostInFlight } = await play(plan, makeStrategy);
+        const { played, unanswered, replayer, dropped, left, ...seen } = await play(plan, makeStrategy);
         expect(unanswered).toEqual([]);
         expect(left).toEqual(NO_LEFTOVERS);
-        expect(mostInFlight).toBeLessThanOrEqual(plan.maxInFlight);
+        expect(seen.mostInFlight).toBeLessThanOrEqual(plan.maxInFlight);
+        expect(seen.sentWhileDraining).toEqual([]);
 
         for (const one of played) {
           const { write, answer } = one;

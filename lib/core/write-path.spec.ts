@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { FakeClock } from '../../test/support/fake-clock.js';
 import {
   FakeDriverError,
   type FakeWriteFields,
+  type SideAnswer,
   type SideScript,
   Watched,
 } from '../../test/support/fake-operations.js';
@@ -11,6 +13,7 @@ import {
   bothWays,
   ENQUEUE_TIMEOUT_MS,
   leavesB,
+  NO_LEFTOVERS,
   setUpWritePath as setUp,
   skipped,
   statuses,
@@ -18,20 +21,24 @@ import {
   WRITE_TIMEOUT_MS,
   type WritePathSetup as Setup,
 } from '../../test/support/write-path.js';
+import { ConcurrentDualWriteStrategy, SyncDualWriteStrategy } from '../strategies/index.js';
 import {
   APPLIED,
   BothClustersDrainingError,
   CallContext,
   ClusterError,
   type ClusterId,
+  delay,
   DualClusterError,
   HelixUsageError,
   type OperationClass,
+  otherCluster,
   type Outcome,
   OverloadedError,
   SessionClosedError,
   type SideWrite,
   type WriteContext,
+  type WriteStrategy,
 } from './index.js';
 
 describe.each(bothWays)('WritePath with %s', (_name, strategy) => {
@@ -404,6 +411,92 @@ describe.each(bothWays)('WritePath with %s', (_name, strategy) => {
     });
   });
 
+  describe('a draining side', () => {
+    it.each<[drains: ClusterId, receipt: string]>([
+      ['A', 'queued, applied'],
+      ['B', 'applied, queued'],
+    ])('is not sent to and is queued for: %s', async (drains, receipt) => {
+      const { run, write, replayer, policy } = setUp({ strategy: strategy(), drains: [drains] });
+      const operation = write('applied', 'applied');
+      expect(statuses((await run(operation)).value)).toBe(receipt);
+      expect(operation.sent).toEqual([otherCluster(drains)]);
+      expect(replayer.enqueuedFor).toEqual([[drains]]);
+      expect(replayer.reserved).toEqual([drains]);
+      expect(policy.failures).toEqual([]);
+    });
+
+    it.each<[b: SideScript, error: object, enqueued: ClusterId[][]]>([
+      ['unreached', { code: 'HELIX_BOTH_FAILED', outcome: 'notApplied' }, []],
+      ['blocked', { code: 'HELIX_BOTH_FAILED', outcome: 'notApplied' }, []],
+      ['ambiguous', { code: 'HELIX_BOTH_FAILED', outcome: 'unknown' }, [['A', 'B']]],
+      ['rejected', { code: 'HELIX_CLUSTER', cluster: 'B', outcome: 'notApplied' }, []],
+    ])('is not tried after all when the other is %s', async (b, error, enqueued) => {
+      const { run, write, replayer } = setUp({ strategy: strategy(), drains: ['A'] });
+      const operation = write('applied', b);
+      expect((await run(operation)).error).toMatchObject(error);
+      expect(operation.sent).toEqual(['B']);
+      expect(replayer.enqueuedFor).toEqual(enqueued);
+    });
+
+    it('has the other sent to although the policy avoids that', async () => {
+      const policy = new FakePolicy({ unavailable: ['B'] });
+      const { run, write } = setUp({ strategy: strategy(), policy, drains: ['A'] });
+      const operation = write('applied', 'applied');
+      expect(statuses((await run(operation)).value)).toBe('queued, applied');
+      expect(operation.sent).toEqual(['B']);
+    });
+
+    it('has the write fail safely when the other is full', async () => {
+      const { run, write, replayer, draining } = setUp({ strategy: strategy(), maxInFlight: 1 });
+      await run(write('applied', 'never'));
+      draining.set('A', true);
+      const operation = write('applied', 'applied');
+      expect((await run(operation)).error).toMatchObject({
+        code: 'HELIX_BOTH_FAILED',
+        outcome: 'notApplied',
+        errors: { A: { message: 'Not tried: draining' }, B: { message: 'Not tried: limit' } },
+      });
+      expect([operation.sent, replayer.enqueued]).toEqual([[], []]);
+    });
+
+    it.each(['A', 'B'] as const)(
+      'is not the last hope of a write either that left it out for its breaker: %s',
+      async (cluster) => {
+        const policy = new FakePolicy({ unavailable: [cluster] });
+        const { clock, run, write, draining, replayer } = setUp({ strategy: strategy(), policy });
+        const late: SideScript = { answer: 'unreached', afterMs: 10 };
+        const operation = cluster === 'A' ? write('applied', late) : write(late, 'applied');
+        const answer = await run(operation);
+        draining.set(cluster, true);
+        await clock.advance(10);
+        expect(answer.error).toMatchObject({ code: 'HELIX_BOTH_FAILED', outcome: 'notApplied' });
+        expect(operation.sent).toEqual([otherCluster(cluster)]);
+        expect(replayer.enqueued).toEqual([]);
+      },
+    );
+
+    it('is lost for, and reported nowhere, when the user asked for no replay', async () => {
+      const { run, write, dropped } = setUp({ strategy: strategy(), replay: 'off', drains: ['B'] });
+      const operation = write('applied', 'applied');
+      expect(statuses((await run(operation)).value)).toBe('applied, lost');
+      expect([operation.sent, dropped]).toEqual([['A'], []]);
+    });
+
+    it('is sent to again when its drain has ended', async () => {
+      const { run, write, draining } = setUp({ strategy: strategy(), drains: ['B'] });
+      draining.set('B', false);
+      expect(statuses((await run(write('applied', 'applied'))).value)).toBe('applied, applied');
+    });
+
+    it('still has the answer of what it was sent before', async () => {
+      const { clock, run, write, draining } = setUp({ strategy: strategy() });
+      const answer = await run(write('applied', { answer: 'applied', afterMs: 10 }));
+      draining.set('B', true);
+      await clock.advance(10);
+      expect(statuses(answer.value)).toBe('applied, applied');
+    });
+  });
+
   describe('the policy', () => {
     it('learns of transport failures and successes, never of refusals', async () => {
       const { run, write, policy } = setUp({ strategy: strategy() });
@@ -443,6 +536,11 @@ describe.each(bothWays)('WritePath with %s', (_name, strategy) => {
       const operation = write('applied', 'applied');
       expect(statuses((await run(operation)).value)).toBe('applied, absent');
       expect(operation.sent).toEqual(['A']);
+    });
+
+    it('is sent to although it is draining', async () => {
+      const { run, write } = setUp({ strategy: strategy(), single: true, drains: ['A'] });
+      expect(statuses((await run(write('applied', 'applied'))).value)).toBe('applied, absent');
     });
 
     it.each<[a: SideScript, outcome: string]>([
@@ -579,6 +677,100 @@ describe('SideWrite, as a strategy of the user sees it', () => {
     );
     await clock.advance(2 * WRITE_TIMEOUT_MS);
     expect(statuses(answer.value)).toBe('applied, applied');
+  });
+});
+
+describe('a write while both sides are draining', () => {
+  const strategies: [name: string, strategy: () => WriteStrategy][] = [
+    ...bothWays,
+    ['A first', () => new SyncDualWriteStrategy()],
+    ['B first', () => new SyncDualWriteStrategy({ first: 'B' })],
+    ['a straggler limit', () => new ConcurrentDualWriteStrategy({ stragglerMs: 5 })],
+    ['a strategy that leaves B pending', leavesB],
+    ['a strategy that fails', () => new Strategy(() => Promise.reject(new Error('broken strategy')))],
+  ];
+  const drains = ['A', 'B'] as const;
+
+  it.each(strategies)('is refused, and nothing is sent or queued: %s', async (_name, strategy) => {
+    const { run, write, replayer, leftovers } = setUp({ strategy: strategy(), drains });
+    const operation = write('applied', 'applied');
+    const { error } = await run(operation);
+    expect(error).toBeInstanceOf(BothClustersDrainingError);
+    expect((error as Error).message).toContain('INSERT INTO users (id) VALUES (?)');
+    expect([operation.sent, replayer.enqueued]).toEqual([[], []]);
+    expect(await leftovers()).toEqual(NO_LEFTOVERS);
+  });
+
+  it.each(strategies)("is queued for both under whenBothFail: 'queue': %s", async (_name, strategy) => {
+    const { run, write, replayer, leftovers } = setUp({
+      strategy: strategy(),
+      drains,
+      whenBothFail: 'queue',
+    });
+    const operation = write('applied', 'applied');
+    expect(statuses((await run(operation)).value)).toBe('queued, queued');
+    expect(operation.sent).toEqual([]);
+    expect(replayer.enqueuedFor).toEqual([['A', 'B']]);
+    expect(await leftovers()).toEqual(NO_LEFTOVERS);
+  });
+
+  it.each(strategies)('is refused without a replayer too: %s', async (_name, strategy) => {
+    const { run, write } = setUp({ strategy: strategy(), drains, replay: 'off' });
+    const operation = write('applied', 'applied');
+    expect((await run(operation)).error).toBeInstanceOf(BothClustersDrainingError);
+    expect(operation.sent).toEqual([]);
+  });
+
+  it('holds up whoever waits for what was accepted before until it is queued', async () => {
+    const { clock, path, run, write, replayer } = setUp({ drains, whenBothFail: 'queue' });
+    replayer.mode = 'hang';
+    await run(write('applied', 'applied'));
+    const settled = new Watched(path.settled());
+    await clock.advance(ENQUEUE_TIMEOUT_MS - 1);
+    expect(settled.isSettled).toBe(false);
+    await clock.advance(1);
+    expect(settled.isSettled).toBe(true);
+  });
+});
+
+describe('a side that begins to drain while a strategy takes its time', () => {
+  const drainsBMeanwhile = async (setup: Setup, a: SideAnswer = 'applied') => {
+    const fixture = setUp({ strategy: new SyncDualWriteStrategy(), ...setup });
+    const operation = fixture.write({ answer: a, afterMs: 10 }, 'applied');
+    const answer = await fixture.run(operation);
+    fixture.draining.set('B', true);
+    await fixture.clock.advance(10);
+    return { ...fixture, operation, answer };
+  };
+
+  it('is left out: nothing was sent to it yet', async () => {
+    const { answer, operation, replayer } = await drainsBMeanwhile({});
+    expect(statuses(answer.value)).toBe('applied, queued');
+    expect(operation.sent).toEqual(['A']);
+    expect(replayer.enqueuedFor).toEqual([['B']]);
+  });
+
+  it('is left out as draining, not for its limit: it is not tried after all', async () => {
+    const { answer, operation } = await drainsBMeanwhile({}, 'unreached');
+    expect(answer.error).toMatchObject({ errors: { B: { message: 'Not tried: draining' } } });
+    expect(operation.sent).toEqual(['A']);
+  });
+
+  it('is sent to all the same when nobody would replay what it then missed', async () => {
+    const { answer } = await drainsBMeanwhile({ replay: 'off' });
+    expect(statuses(answer.value)).toBe('applied, applied');
+  });
+
+  it('has both draining said when the other drains too: nothing was sent', async () => {
+    const clock = new FakeClock();
+    const strategy = new Strategy(async (a, b) => {
+      const first = await a.send();
+      await delay(clock, 5);
+      return [first, await b.send()];
+    });
+    const { answer, operation } = await drainsBMeanwhile({ clock, strategy, drains: ['A'] });
+    expect(answer.error).toBeInstanceOf(BothClustersDrainingError);
+    expect(operation.sent).toEqual([]);
   });
 });
 

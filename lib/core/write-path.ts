@@ -9,7 +9,8 @@ import { Epochs } from './epochs.js';
 import { closedError, type FailureOutcome, HelixUsageError, PartialWriteError, toError } from './errors.js';
 import { type Failover } from './failover.js';
 import { type WriteOperation } from './operation.js';
-import { type Outcome } from './outcome.js';
+import { type Outcome, type SkippedOutcome } from './outcome.js';
+import { type Reservation } from './ports/replayer.js';
 import { type WriteContext, type WriteStrategy } from './ports/write-strategy.js';
 import { type WriteReceipt } from './receipt.js';
 import { nextToSettle, Settlement, type SettlementOptions } from './settlement.js';
@@ -102,12 +103,29 @@ export class WritePath {
     } catch (error) {
       return Promise.reject(toError(error));
     }
+    const { A, B, reservations } = admission;
+    if (A && B) return this.#decideUnsent(operation, A, B, reservations);
     if (this.isSingle || this.options.strategy.sendsBothAtOnce) {
       return new Promise((resolve, reject) => {
         new ConcurrentWrite(this, operation, admission, resolve, reject).start();
       });
     }
     return this.#runStrategy(operation, admission, signal);
+  }
+
+  /** Both sides are left out: a strategy has nothing to send. */
+  async #decideUnsent(
+    operation: WriteOperation,
+    a: SkippedOutcome,
+    b: SkippedOutcome,
+    reservations: Reservation[],
+  ): Promise<WriteReceipt> {
+    const epoch = this.operations.enter();
+    try {
+      return await this.settlement.settle(operation, a, b, { epoch, reservations });
+    } finally {
+      this.operations.leave(epoch);
+    }
   }
 
   async #runPrepared(prepare: () => Promise<WriteOperation>, signal?: AbortSignal): Promise<WriteReceipt> {

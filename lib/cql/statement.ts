@@ -1,9 +1,11 @@
 import {
   type Clock,
   type ClusterId,
+  type Envelope,
   HazardousStatementError,
   HelixUsageError,
   type PerCluster,
+  type ReplayContext,
   resolvesWithin,
   SchemaMismatchError,
   timeoutError,
@@ -336,6 +338,13 @@ export class Statements {
   /** A schema has changed: asks the clusters again about every statement that is refused. */
   recheck(): void {
     for (const statement of this.#byText.values()) statement.recheck();
+  }
+
+  /** What is shown of an envelope in the dead letters: its first statement, masked. */
+  describe({ statements: [first] }: Envelope): ReturnType<ReplayContext['describe']> {
+    if (!first) return { statement: '' };
+    const { masked, table } = this.get(first.text).facts;
+    return table === undefined ? { statement: masked } : { statement: masked, table };
   }
 
   get(text: string): Statement {

@@ -3,7 +3,7 @@
  * the delay before the next ping grows with.
  */
 export type Gate =
-  /** Not started, or draining: nothing is delivered and nothing is probed. */
+  /** Not started, halted by an operator, or its target is draining: nothing is delivered and nothing is probed. */
   | { readonly kind: 'paused' }
   /** `onProbation`: the target answers pings again, but has not taken a delivery since it refused one. */
   | { readonly kind: 'open'; readonly probes: number; readonly onProbation: boolean }

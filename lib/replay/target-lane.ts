@@ -23,6 +23,9 @@ const PING_TIMEOUT_MS = 5_000;
 /** A target keeps its own time limit; one that does not must not hold the lane for ever. */
 const GRACE_MS = 1_000;
 
+/** Who has paused a lane; each ends only its own pause. */
+export type PausedBy = 'operator' | 'draining';
+
 export interface TargetLaneDependencies {
   readonly cluster: ClusterId;
   readonly namespace: string;
@@ -41,7 +44,7 @@ export class TargetLane {
   readonly #limit = new ConcurrencyLimit();
   #gate: Gate = PAUSED;
   #lane: ReplayLane | undefined;
-  #isPaused = false;
+  readonly #pausedBy = new Set<PausedBy>();
   #running = 0;
   /** Rises whenever the gate opens after an outage: what was sent before says nothing about the target now. */
   #era = 0;
@@ -60,7 +63,7 @@ export class TargetLane {
     return this.#gate.kind === 'open';
   }
 
-  /** False while the target is known to be down or draining: waiting would be in vain. */
+  /** False while the target is known to be down, or the lane is paused: waiting would be in vain. */
   get canProgress(): boolean {
     const { kind } = this.#gate;
     return kind === 'open' || kind === 'checking' || (kind === 'probing' && !this.#isReportedDown);
@@ -68,17 +71,17 @@ export class TargetLane {
 
   start(): void {
     this.#lane = this.#on.replayer.consume(this.#on.cluster, (delivery) => this.#deliver(delivery));
-    if (!this.#isPaused) this.#advance('resumed');
+    this.#resumeUnlessPaused();
   }
 
-  pause(): void {
-    this.#isPaused = true;
+  pause(by: PausedBy): void {
+    this.#pausedBy.add(by);
     this.#advance('paused');
   }
 
-  resume(): void {
-    this.#isPaused = false;
-    if (this.#lane) this.#advance('resumed');
+  resume(by: PausedBy): void {
+    this.#pausedBy.delete(by);
+    this.#resumeUnlessPaused();
   }
 
   /** Asks a target that is down now instead of at its next probe; resolves with the answer or its time limit. */
@@ -90,6 +93,10 @@ export class TargetLane {
   stop(): Promise<void> {
     this.#advance('stopped');
     return this.#lane?.stop() ?? Promise.resolve();
+  }
+
+  #resumeUnlessPaused(): void {
+    if (this.#lane && this.#pausedBy.size === 0) this.#advance('resumed');
   }
 
   async #deliver({ envelope, attempts }: Delivery): Promise<DeliveryVerdict> {

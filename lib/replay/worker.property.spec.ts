@@ -6,10 +6,12 @@ import { FakeTarget, ObservedReplayer } from '../../test/support/replay.js';
 import { type ClusterId, type OperationClass } from '../core/index.js';
 import { ReplayWorker } from './worker.js';
 
+type Why = 'operator' | 'draining';
 type Step =
   | { readonly do: 'enqueue'; readonly count: number; readonly class: OperationClass; readonly low: boolean }
   | { readonly do: 'fail'; readonly cluster: ClusterId; readonly as: 'unreached' | 'ambiguous' }
-  | { readonly do: 'recover' | 'pause' | 'resume'; readonly cluster: ClusterId }
+  | { readonly do: 'recover'; readonly cluster: ClusterId }
+  | { readonly do: 'pause' | 'resume'; readonly cluster: ClusterId; readonly why: Why }
   | { readonly do: 'advance'; readonly ms: number };
 
 const cluster = fc.constantFrom<ClusterId[]>('A', 'B');
@@ -25,7 +27,12 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     cluster,
     as: fc.constantFrom('unreached' as const, 'ambiguous' as const),
   }),
-  fc.record({ do: fc.constantFrom('recover' as const, 'pause' as const, 'resume' as const), cluster }),
+  fc.record({ do: fc.constant('recover' as const), cluster }),
+  fc.record({
+    do: fc.constantFrom('pause' as const, 'resume' as const),
+    cluster,
+    why: fc.constantFrom<Why[]>('operator', 'draining'),
+  }),
   fc.record({ do: fc.constant('advance' as const), ms: fc.oneof(fc.nat(50), fc.nat(20_000)) }),
 );
 const history = fc.array(step, { maxLength: 40, size: 'max' });
@@ -67,7 +74,7 @@ async function setUp(latencyMs: number) {
         return;
       case 'pause':
       case 'resume':
-        worker[taken.do](taken.cluster);
+        worker[taken.do](taken.cluster, taken.why);
         return;
       case 'advance':
         return clock.advance(taken.ms);
@@ -86,7 +93,8 @@ describe('ReplayWorker', () => {
         for (const one of steps) await take(one);
         for (const id of SIDES) {
           await take({ do: 'recover', cluster: id });
-          await take({ do: 'resume', cluster: id });
+          await take({ do: 'resume', cluster: id, why: 'operator' });
+          await take({ do: 'resume', cluster: id, why: 'draining' });
         }
         await clock.advance(120_000);
 

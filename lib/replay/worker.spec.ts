@@ -1,6 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
 import { envelope, envelopes } from '../../test/support/envelope.js';
 import { FakeClock } from '../../test/support/fake-clock.js';
+import { Watched } from '../../test/support/fake-operations.js';
 import { connectionError, FakeTarget, ObservedReplayer } from '../../test/support/replay.js';
 import { type Envelope, HelixConfigError, HelixUsageError, type SettledOutcome } from '../core/index.js';
 import { type ReplayHooks } from './hooks.js';
@@ -453,6 +454,70 @@ describe('ReplayWorker.pause', () => {
     expect(b.pingedAtMs).toEqual([]);
     expect(worker.isOpen('A')).toBe(true);
     worker.resume('B');
+    await clock.advance(1);
+    expect(worker.isOpen('B')).toBe(true);
+  });
+
+  it('while draining, sends no ping: not at start, not when its breaker closes, not at shutdown', async () => {
+    const { clock, replayer, b, worker } = await setUp();
+    worker.pause('B', 'draining');
+    await replayer.enqueue([envelope('e')]);
+    worker.start();
+    await clock.advance(MINUTE);
+    worker.probe('B');
+    await clock.advance(MINUTE);
+    const shutdown = new Watched(worker.drain(10_000));
+    await clock.advance(1);
+    expect(shutdown.isSettled).toBe(true);
+    expect([b.pingedAtMs, b.executions]).toEqual([[], 0]);
+  });
+
+  it.each([
+    ['operator', 'draining'],
+    ['draining', 'operator'],
+  ] as const)('by the %s is not undone when what is %s ends', async (first, second) => {
+    const { clock, b, worker } = await started();
+    worker.pause('B', first);
+    worker.pause('B', second);
+    b.pingedAtMs.length = 0;
+    worker.resume('B', second);
+    await clock.advance(MINUTE);
+    expect([worker.isOpen('B'), b.pingedAtMs]).toEqual([false, []]);
+    worker.resume('B', second);
+    await clock.advance(MINUTE);
+    expect([worker.isOpen('B'), b.pingedAtMs]).toEqual([false, []]);
+    worker.resume('B', first);
+    await clock.advance(1);
+    expect(worker.isOpen('B')).toBe(true);
+  });
+
+  it('is the operator’s unless it says otherwise', async () => {
+    const { clock, worker } = await started();
+    worker.pause('B');
+    worker.resume('B', 'draining');
+    await clock.advance(1);
+    expect(worker.isOpen('B')).toBe(false);
+    worker.resume('B', 'operator');
+    await clock.advance(1);
+    expect(worker.isOpen('B')).toBe(true);
+  });
+
+  it('begins nothing when it ends before the start', async () => {
+    const { clock, b, worker } = await setUp();
+    worker.pause('B', 'draining');
+    worker.resume('B', 'draining');
+    await clock.advance(MINUTE);
+    expect(b.pingedAtMs).toEqual([]);
+    worker.start();
+    await clock.advance(1);
+    expect(worker.isOpen('B')).toBe(true);
+  });
+
+  it('called twice for one reason ends with one resume', async () => {
+    const { clock, worker } = await started();
+    worker.pause('B', 'draining');
+    worker.pause('B', 'draining');
+    worker.resume('B', 'draining');
     await clock.advance(1);
     expect(worker.isOpen('B')).toBe(true);
   });

@@ -91,14 +91,20 @@ export class ReplayWorker {
     for (const lane of this.#all()) lane.start();
   }
 
-  /** Nothing more is delivered to this side, and it is not probed, until {@link resume}. Works before start. */
-  pause(cluster: ClusterId): void {
-    this.#lanes[cluster]?.pause();
+  /**
+   * Nothing more is delivered to this side, and it is not probed, until {@link resume} for the same reason. Works
+   * before start.
+   */
+  pause(cluster: ClusterId, by: 'operator' | 'draining' = 'operator'): void {
+    this.#lanes[cluster]?.pause(by);
   }
 
-  /** Ends {@link pause}: the target is asked whether it is there, then replay goes on. */
-  resume(cluster: ClusterId): void {
-    this.#lanes[cluster]?.resume();
+  /**
+   * Ends the {@link pause} made for this reason. Once none is left, the target is asked whether it is there, then
+   * replay goes on.
+   */
+  resume(cluster: ClusterId, by: 'operator' | 'draining' = 'operator'): void {
+    this.#lanes[cluster]?.resume(by);
   }
 
   /** There is reason to believe that a side is back: it is asked now, not only at its next probe. */
@@ -114,7 +120,7 @@ export class ReplayWorker {
 
   /**
    * Resolves when nothing is queued or in flight for any side that can be replayed to, or after `timeoutMs`.
-   * A side that is down is asked once more, for a second at most; if it stays down, or is draining or stopped,
+   * A side that is down is asked once more, for a second at most; if it stays down, or is paused or stopped,
    * it is not waited for. Never rejects.
    */
   async drain(timeoutMs: number): Promise<void> {

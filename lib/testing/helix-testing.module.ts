@@ -1,6 +1,6 @@
 import { type DynamicModule, type FactoryProvider, Module } from '@nestjs/common';
-import { type Clock, systemClock } from '../core/index.js';
-import { type Driver } from '../cql/index.js';
+import { type Clock, type PerCluster, systemClock } from '../core/index.js';
+import { type CqlSession, type Driver } from '../cql/index.js';
 import { type HelixInstance } from '../helix.instance.js';
 import { type HelixLifecycle } from '../helix.lifecycle.js';
 import { type HelixRegistration } from '../helix.module-options.js';
@@ -92,9 +92,16 @@ export class HelixTestingModule {
         },
         {
           provide: internalToken('testing', name),
-          useFactory: (made: HelixTestingClusters, instance: HelixInstance, lifecycle: HelixLifecycle) =>
-            new TestingLifecycle(made, instance, lifecycle, clock),
-          inject: [clusters, internalToken('instance', name), internalToken('lifecycle', name)],
+          useFactory: (
+            made: HelixTestingClusters,
+            sessions: PerCluster<CqlSession>,
+            instance: HelixInstance,
+            lifecycle: HelixLifecycle,
+          ) => new TestingLifecycle(made, sessions, instance, lifecycle, clock),
+          inject: [
+            clusters,
+            ...['sessions', 'instance', 'lifecycle'].map((part) => internalToken(part, name)),
+          ],
         },
       ],
       exports: [...exportedTokens(name), clusters],

@@ -1,5 +1,6 @@
 import { type BeforeApplicationShutdown, type OnApplicationShutdown } from '@nestjs/common';
-import { type Clock, toError } from '../core/index.js';
+import { type Clock, type PerCluster, toError } from '../core/index.js';
+import { type CqlSession } from '../cql/index.js';
 import { type HelixInstance } from '../helix.instance.js';
 import { type HelixLifecycle } from '../helix.lifecycle.js';
 import { CircuitBreaker } from '../policies/index.js';
@@ -19,6 +20,7 @@ export class TestingLifecycle implements BeforeApplicationShutdown, OnApplicatio
 
   constructor(
     private readonly clusters: HelixTestingClusters,
+    private readonly sessions: PerCluster<CqlSession>,
     private readonly instance: HelixInstance,
     private readonly lifecycle: HelixLifecycle,
     private readonly clock: Clock,
@@ -45,7 +47,7 @@ export class TestingLifecycle implements BeforeApplicationShutdown, OnApplicatio
   async #useAgain({ cluster }: InMemoryCluster): Promise<void> {
     const { parts, worker, logger } = this.instance;
     try {
-      await parts.sessions[cluster]?.connect();
+      await this.sessions[cluster]?.connect();
     } catch (error) {
       logger.warn(`In-memory cluster ${cluster} was not back for long: ${toError(error).message}`);
       return;

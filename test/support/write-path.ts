@@ -1,5 +1,6 @@
 import {
   type ClusterId,
+  Draining,
   type Envelope,
   Failover,
   type Outcome,
@@ -67,6 +68,8 @@ export interface WritePathSetup {
   readonly whenBothFail?: 'throw' | 'queue';
   /** Display names of clusters that were never reached. */
   readonly neverConnected?: readonly string[];
+  /** Clusters that drain from the start; the fixture's `draining` changes it. */
+  readonly drains?: readonly ClusterId[];
   readonly clock?: FakeClock;
 }
 
@@ -79,12 +82,15 @@ export function setUpWritePath({
   onReplayLost = 'report',
   whenBothFail = 'throw',
   neverConnected = [],
+  drains = [],
   clock = new FakeClock(),
 }: WritePathSetup = {}) {
   const replayer = replay instanceof RecordingReplayer ? replay : new RecordingReplayer();
   const dropped: { envelope: Envelope; error: Error }[] = [];
   const strategyErrors: Error[] = [];
   const divergences: [ClusterId, Error][] = [];
+  const draining = new Draining();
+  for (const cluster of drains) draining.set(cluster, true);
   const side = (name: string) => ({ name, hasConnected: !neverConnected.includes(name) });
   const path = new WritePath({
     sides: single ? { A: side('us_east') } : { A: side('us_east'), B: side('us_west') },
@@ -92,6 +98,7 @@ export function setUpWritePath({
     strategy,
     failover: new Failover(policy, clock, (error) => strategyErrors.push(error)),
     replayer: replay === 'off' ? undefined : (replay ?? replayer),
+    draining,
     maxInFlight,
     onReplayLost,
     whenBothFail,
@@ -124,6 +131,7 @@ export function setUpWritePath({
     clock,
     path,
     policy,
+    draining,
     replayer,
     dropped,
     strategyErrors,

@@ -10,17 +10,21 @@ import { type CqlClusterOptions, CqlSession, type Driver, isBlockedConnect, load
 
 const { consistencies } = cassandra.types;
 
-async function session(options: CqlClusterOptions | CqlClient, clock = new FakeClock()) {
-  return new CqlSession(await loadDriver(), 'A', 'us_east', options, clock);
+async function session(
+  options: CqlClusterOptions | CqlClient,
+  clock = new FakeClock(),
+  warn?: (message: string) => void,
+) {
+  return new CqlSession(await loadDriver(), 'A', 'us_east', options, clock, warn);
 }
 
 /** A session whose client Helix has made itself: it is this one. */
-async function sessionOfItsOwn(client: FakeCqlClient) {
+async function sessionOfItsOwn(client: FakeCqlClient, warn?: (message: string) => void) {
   const Client = function () {
     return client;
   } as unknown as Driver['Client'];
   const driver = { ...(await loadDriver()), Client };
-  return new CqlSession(driver, 'A', 'us_east', CLUSTER_OPTIONS, new FakeClock());
+  return new CqlSession(driver, 'A', 'us_east', CLUSTER_OPTIONS, new FakeClock(), warn);
 }
 
 /** Connects when it is told to, and as in the driver a shutdown before that does nothing. */
@@ -150,21 +154,27 @@ describe('the guard of the control connection', () => {
   const refresh = () => Promise.resolve();
 
   it.each([
-    ['is there when the driver has a place for it', { _refresh: refresh }, true],
-    ['is missing when the driver has none', {}, false],
-    ['is missing when the driver has no control connection', undefined, false],
-  ])('%s', async (_what, controlConnection, isGuarded) => {
-    const made = await sessionOfItsOwn(Object.assign(new FakeCqlClient(), { controlConnection }));
+    ['is there when the driver has a place for it', { _refresh: refresh }, []],
+    ['is missed when the driver has none', {}, ['cannot be guarded']],
+    ['is missed when the driver has no control connection', undefined, ['cannot be guarded']],
+  ])('%s', async (_what, controlConnection, warnings) => {
+    const warned: string[] = [];
+    const client = Object.assign(new FakeCqlClient(), { controlConnection });
+    const made = await sessionOfItsOwn(client, (message) => warned.push(message));
+    expect(warned).toEqual([]);
     await made.connect();
-    expect(made.isGuarded).toBe(isGuarded);
+    await made.connect();
+    expect(warned).toEqual(warnings.map((warning) => expect.stringContaining(warning) as string));
   });
 
   it("is not put into the user's own client, and not missed there", async () => {
     const controlConnection = { _refresh: refresh };
-    const made = await session(Object.assign(new FakeCqlClient(), { controlConnection }));
+    const warned: string[] = [];
+    const client = Object.assign(new FakeCqlClient(), { controlConnection });
+    const made = await session(client, new FakeClock(), (message) => warned.push(message));
     await made.connect();
     expect(controlConnection._refresh).toBe(refresh);
-    expect(made.isGuarded).toBe(true);
+    expect(warned).toEqual([]);
   });
 });
 

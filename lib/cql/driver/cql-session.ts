@@ -1,8 +1,8 @@
 import {
   type Clock,
   type ClusterId,
+  type ClusterSession,
   HelixConfigError,
-  type Side,
   type Timer,
   toError,
   withTimeout,
@@ -60,7 +60,7 @@ export type Unset = object;
  * Statements go out once: the driver's own retries are off, because a retry hides an earlier attempt of
  * unknown outcome behind a harmless last error.
  */
-export class CqlSession implements Side {
+export class CqlSession implements ClusterSession {
   readonly consistency: number;
   readonly serialConsistency: number | undefined;
   readonly unset: Unset;
@@ -78,7 +78,6 @@ export class CqlSession implements Side {
   #connectError: Error | undefined;
   #hasConnected = false;
   #isClosed = false;
-  #isGuarded = true;
 
   constructor(
     driver: Driver,
@@ -86,6 +85,8 @@ export class CqlSession implements Side {
     readonly name: string,
     options: CqlClusterOptions | CqlClient,
     private readonly clock: Clock,
+    /** Told, once connected, what this version of the driver cannot be kept from. Default: nobody. */
+    private readonly warn: (message: string) => void = () => undefined,
   ) {
     this.#driver = driver;
     this.#isOwnClient = !isClient(options);
@@ -120,11 +121,6 @@ export class CqlSession implements Side {
   get isConnected(): boolean {
     const { hosts } = this.#client;
     return this.#hasConnected && (!hosts || hosts.values().some((host) => host.isUp()));
-  }
-
-  /** False if this version of the driver has no place for the guard of its control connection. */
-  get isGuarded(): boolean {
-    return this.#isGuarded;
   }
 
   /** What its driver makes tokens of, if it is known to take a Murmur3 token for a routing key. */
@@ -333,8 +329,11 @@ export class CqlSession implements Side {
       await this.#client.connect();
       this.#hasConnected = true;
       this.#connectError = undefined;
-      this.#isGuarded =
+      const isGuarded =
         !this.#isOwnClient || guardControlConnection(this.#client.controlConnection, this.clock);
+      if (!isGuarded) {
+        this.warn('This version of cassandra-driver cannot be guarded against its unhandled rejection');
+      }
     } catch (error) {
       this.#connectError = new Error(`Cannot connect to ${this.cluster} at ${this.#contactPoints}`, {
         cause: error,

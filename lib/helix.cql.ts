@@ -1,0 +1,75 @@
+import { type Clock, HelixConfigError, OperationIds, type PerCluster } from './core/index.js';
+import {
+  type CqlContext,
+  CqlReplayTarget,
+  CqlSession,
+  type CqlSessions,
+  type Driver,
+  loadDriver,
+  Statements,
+} from './cql/index.js';
+import { type HelixInstance, type InstanceLogger } from './helix.instance.js';
+import { type ResolvedOptions } from './helix.options.js';
+
+// What makes an instance one of CQL clusters: the parts of it, and the queries on top of it, that know CQL.
+
+/** @throws HelixConfigError the driver is not installed, or too old */
+export async function loadCqlDriver(): Promise<Driver> {
+  try {
+    return await loadDriver();
+  } catch (cause) {
+    throw new HelixConfigError('`cql` needs cassandra-driver 4.9 or later: npm install cassandra-driver', {
+      cause,
+    });
+  }
+}
+
+/** Sessions that are not connected yet. */
+export function createSessions(
+  { cql, clusterNames }: ResolvedOptions,
+  driver: Driver,
+  clock: Clock,
+  logger: InstanceLogger,
+): CqlSessions {
+  const warn = (message: string): void => logger.warn(message);
+  const A = new CqlSession(driver, 'A', clusterNames.A, cql.A, clock, warn);
+  if (!cql.B) return { A };
+  return { A, B: new CqlSession(driver, 'B', clusterNames.B, cql.B, clock, warn) };
+}
+
+export function createStatements({ cql }: ResolvedOptions, sessions: CqlSessions, clock: Clock): Statements {
+  return new Statements(sessions, clock, undefined, cql.sharedToken);
+}
+
+export function replayTargets(
+  { A, B }: CqlSessions,
+  statements: Statements,
+  clock: Clock,
+): PerCluster<CqlReplayTarget> {
+  const targetOn = (session: CqlSession): CqlReplayTarget => new CqlReplayTarget(session, statements, clock);
+  return { A: targetOn(A), ...(B && { B: targetOn(B) }) };
+}
+
+/** What every query of the instance shares. */
+export function createContext(
+  instance: HelixInstance,
+  sessions: CqlSessions,
+  statements: Statements,
+): CqlContext {
+  const { name, options, clock, contexts, writePath, readPath, timestamps } = instance;
+  return {
+    namespace: name,
+    sessions,
+    statements,
+    writePath,
+    readPath,
+    timestamps,
+    ids: new OperationIds(),
+    contexts,
+    clock,
+    ack: options.ack,
+    priority: options.priority,
+    writeTimeoutMs: options.writeTimeoutMs,
+    readTimeoutMs: options.readTimeoutMs,
+  };
+}

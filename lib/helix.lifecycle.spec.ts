@@ -1,0 +1,304 @@
+import { Subject } from 'rxjs';
+import { describe, expect, it } from 'vitest';
+import { envelope } from '../test/support/envelope.js';
+import { FakeClock } from '../test/support/fake-clock.js';
+import { FakePolicy } from '../test/support/fake-policy.js';
+import { FakeWrite, Watched } from '../test/support/fake-operations.js';
+import { FakeTarget } from '../test/support/replay.js';
+import {
+  type ClusterId,
+  type ClusterSession,
+  delay,
+  NoAvailableClusterError,
+  type TopologyUpdate,
+  TopologyWatcher,
+} from './core/index.js';
+import { HelixInstance } from './helix.instance.js';
+import { HelixLifecycle } from './helix.lifecycle.js';
+import { type InstanceOptions } from './helix.options.js';
+import { HelixService } from './helix.service.js';
+import { MemoryReplayer } from './replay/index.js';
+import { ConcurrentDualWriteStrategy, StickyReadStrategy } from './strategies/index.js';
+
+const RETRY_MS = 250;
+
+/** A session of no driver: it connects once its cluster is up. */
+class ModelSession implements ClusterSession {
+  hasConnected = false;
+  connectError: Error | undefined;
+  attempts = 0;
+  isClosed = false;
+
+  constructor(
+    readonly cluster: ClusterId,
+    readonly name: string,
+    private readonly target: FakeTarget,
+    private readonly clock: FakeClock,
+  ) {}
+
+  get isConnected(): boolean {
+    return this.hasConnected && this.target.isUp;
+  }
+
+  keepConnecting(onConnected: () => void, onFailure: (error: Error) => void): void {
+    if (this.isClosed) return;
+    this.attempts++;
+    if (this.target.isUp) {
+      this.hasConnected = true;
+      onConnected();
+      return;
+    }
+    this.connectError = new Error(`nobody at ${this.name}`, { cause: new TypeError('secret') });
+    onFailure(this.connectError);
+    void delay(this.clock, RETRY_MS).then(() => this.keepConnecting(onConnected, onFailure));
+  }
+
+  notConnected(): Error {
+    return new Error(`${this.name} was not reached yet`);
+  }
+
+  ping(): Promise<void> {
+    return this.target.ping();
+  }
+
+  close(): Promise<void> {
+    this.isClosed = true;
+    return Promise.resolve();
+  }
+}
+
+class ModelTopology extends TopologyWatcher {
+  readonly changes = new Subject<TopologyUpdate>();
+  readonly draining = new Set<ClusterId>();
+
+  isDraining(cluster: ClusterId): boolean {
+    return this.draining.has(cluster);
+  }
+
+  setDrain(cluster: ClusterId, draining: boolean): Promise<void> {
+    if (draining) this.draining.add(cluster);
+    else this.draining.delete(cluster);
+    this.changes.next({ cluster, draining });
+    return Promise.resolve();
+  }
+}
+
+const OPTIONS: InstanceOptions = {
+  clusterNames: { A: 'us_east', B: 'us_west' },
+  replayWorker: { mode: 'embedded', executeTimeoutMs: 30_000 },
+  onReplayDropped: () => undefined,
+  connect: 'any',
+  connectTimeoutMs: 30_000,
+  ack: 'any',
+  whenBothFail: 'throw',
+  onReplayLost: undefined,
+  maxInFlight: 1_024,
+  maxReadLagMs: 5_000,
+  priority: 'high',
+  writeTimeoutMs: 5_000,
+  readTimeoutMs: 5_000,
+  enqueueTimeoutMs: 500,
+  timestampProvider: undefined,
+  shutdownTimeoutMs: 10_000,
+};
+
+interface Setup {
+  readonly options?: Partial<InstanceOptions>;
+  readonly beforeOpening?: () => void;
+  readonly random?: () => number;
+}
+
+/** An instance over two model clusters: no driver, no container, a clock that stands still. */
+function setUp({ options, beforeOpening = () => undefined, random = () => 0 }: Setup = {}) {
+  const clock = new FakeClock();
+  const targets = { A: new FakeTarget(clock), B: new FakeTarget(clock) };
+  const sessions = {
+    A: new ModelSession('A', 'us_east', targets.A, clock),
+    B: new ModelSession('B', 'us_west', targets.B, clock),
+  };
+  const lines: string[] = [];
+  const replayer = new MemoryReplayer();
+  const topology = new ModelTopology();
+  const instance = new HelixInstance({
+    name: 'shop',
+    kind: 'cql',
+    options: { ...OPTIONS, ...options },
+    clock,
+    sessions,
+    targets,
+    describe: ({ operationId }) => ({ statement: `what ${operationId} was`, table: 'users' }),
+    readStrategy: new StickyReadStrategy({ preferred: 'A' }, clock),
+    writeStrategy: new ConcurrentDualWriteStrategy(),
+    failoverPolicy: new FakePolicy(),
+    replayer,
+    topology,
+    logger: {
+      log: (message) => lines.push(`log ${message}`),
+      warn: (message) => lines.push(`warn ${message}`),
+      error: (message) => lines.push(`error ${message}`),
+    },
+    random,
+  });
+  const lifecycle = new HelixLifecycle(instance, beforeOpening);
+  /** Starts as Nest would. */
+  const start = async (): Promise<Watched<void>> => {
+    const started = new Watched(
+      lifecycle.onModuleInit().then(() => {
+        lifecycle.onApplicationBootstrap();
+      }),
+    );
+    await clock.settle();
+    return started;
+  };
+  return { clock, targets, sessions, lines, replayer, topology, instance, lifecycle, start };
+}
+
+/** A write that B misses. */
+const missedByB = (clock: FakeClock): FakeWrite => new FakeWrite(clock, { A: 'applied', B: 'unreached' });
+
+describe('an instance over sessions of no driver', () => {
+  it('starts when they are connected, and closes them at its end', async () => {
+    const { clock, sessions, lifecycle, start } = setUp();
+    expect((await start()).value).toBeUndefined();
+    expect([sessions.A.hasConnected, sessions.B.hasConnected]).toEqual([true, true]);
+    const closed = new Watched(lifecycle.close());
+    await clock.advance(1_000);
+    expect(closed.isSettled).toBe(true);
+    expect([sessions.A.isClosed, sessions.B.isClosed]).toEqual([true, true]);
+  });
+
+  it('replays to one what it missed, once it is there', async () => {
+    const { clock, targets, instance, start } = setUp();
+    targets.B.isUp = false;
+    await start();
+    expect(await instance.writePath.run(missedByB(clock))).toMatchObject({ A: 'applied', B: 'queued' });
+    await clock.advance(1_000);
+    expect(targets.B.applied).toEqual([]);
+    targets.B.isUp = true;
+    await clock.advance(10_000);
+    expect(targets.B.applied).toEqual(['op1']);
+  });
+
+  it('tells why it could not start, and goes on with nothing', async () => {
+    const { clock, targets, sessions, start } = setUp({ options: { connectTimeoutMs: 1_000 } });
+    targets.A.isUp = false;
+    targets.B.isUp = false;
+    const started = await start();
+    await clock.advance(1_000);
+    expect(started.error).toBeInstanceOf(NoAvailableClusterError);
+    expect((started.error as Error).message).toContain('nobody at us_east (TypeError)');
+    const attempts = sessions.A.attempts;
+    await clock.advance(10_000);
+    expect(sessions.A.attempts).toBe(attempts);
+  });
+
+  it('gives its dead letters the description it was given', async () => {
+    const { replayer, start } = setUp();
+    await start();
+    await replayer.bury(envelope('op7'), 'rejected');
+    expect(await replayer.deadLetters.list()).toMatchObject([{ statement: 'what op7 was', table: 'users' }]);
+  });
+
+  it('spreads its probes by the chance it was given', async () => {
+    const probedAtMs = async (random: () => number): Promise<number[]> => {
+      const { clock, targets, start } = setUp({ random });
+      targets.B.isUp = false;
+      targets.B.latencyMs = 0;
+      await start();
+      await clock.advance(10_000);
+      return targets.B.pingedAtMs.slice(0, 5).map((ms) => ms - (targets.B.pingedAtMs[0] ?? NaN));
+    };
+    const soonest = await probedAtMs(() => 0);
+    expect(soonest).toHaveLength(5);
+    expect(await probedAtMs(() => 1)).toEqual(soonest.map((ms) => 2 * ms));
+  });
+
+  it('tells its status of what it was made of', async () => {
+    const { targets, instance, lifecycle, start } = setUp();
+    await start();
+    targets.B.isUp = false;
+    const calls = { dualWrite: undefined as never, stickyRead: undefined as never };
+    expect(new HelixService(instance, lifecycle, calls).status()).toMatchObject({
+      instance: 'shop',
+      kind: 'cql',
+      A: { name: 'us_east', connected: true, inFlight: 0 },
+      B: { name: 'us_west', connected: false, inFlight: 0 },
+    });
+  });
+});
+
+describe('a drain', () => {
+  it('keeps writes, replay and pings from a cluster until it ends', async () => {
+    const { clock, targets, topology, instance, start } = setUp();
+    await start();
+    const pings = targets.B.pingedAtMs.length;
+    await topology.setDrain('B', true);
+    const write = new FakeWrite(clock, { A: 'applied', B: 'applied' });
+    expect(await instance.writePath.run(write)).toMatchObject({ A: 'applied', B: 'queued' });
+    await clock.advance(60_000);
+    expect(write.sent).toEqual(['A']);
+    expect(targets.B.pingedAtMs).toHaveLength(pings);
+    expect(instance.readPath.isUsable('B')).toBe(false);
+    await topology.setDrain('B', false);
+    await clock.advance(1_000);
+    expect(targets.B.applied).toEqual(['op1']);
+    expect(instance.readPath.isUsable('B')).toBe(true);
+  });
+
+  it('that began before the application holds from its start', async () => {
+    const { clock, targets, topology, instance, start } = setUp();
+    topology.draining.add('B');
+    await start();
+    expect(targets.B.pingedAtMs).toEqual([]);
+    const write = new FakeWrite(clock, { A: 'applied', B: 'applied' });
+    expect(await instance.writePath.run(write)).toMatchObject({ A: 'applied', B: 'queued' });
+  });
+
+  it('does not end what an operator has paused', async () => {
+    const { clock, targets, topology, instance, start } = setUp();
+    await start();
+    instance.worker?.pause('B');
+    await topology.setDrain('B', true);
+    await topology.setDrain('B', false);
+    await instance.writePath.run(missedByB(clock));
+    await clock.advance(60_000);
+    expect(targets.B.applied).toEqual([]);
+  });
+
+  it('is not heard of any more when the application has ended or could not start', async () => {
+    const ended = setUp();
+    await ended.start();
+    const closed = new Watched(ended.lifecycle.close());
+    await ended.clock.advance(1_000);
+    expect([closed.isSettled, ended.topology.changes.observed]).toEqual([true, false]);
+
+    const failed = setUp({ options: { connectTimeoutMs: 1_000 } });
+    failed.targets.A.isUp = false;
+    failed.targets.B.isUp = false;
+    const started = await failed.start();
+    await failed.clock.advance(1_000);
+    expect([started.isSettled, failed.topology.changes.observed]).toEqual([true, false]);
+  });
+});
+
+describe('what is to be done before anything is opened', () => {
+  it('is done while nothing is open', async () => {
+    const attempts: number[] = [];
+    const made = setUp({ beforeOpening: () => attempts.push(made.sessions.A.attempts) });
+    await made.start();
+    expect(attempts).toEqual([0]);
+    expect(made.sessions.A.attempts).toBe(1);
+  });
+
+  it('keeps everything closed when it throws', async () => {
+    const refusal = new Error('two of one name');
+    const { sessions, replayer, start } = setUp({
+      beforeOpening: () => {
+        throw refusal;
+      },
+    });
+    expect((await start()).error).toBe(refusal);
+    expect([sessions.A.attempts, sessions.B.attempts]).toEqual([0, 0]);
+    await expect(replayer.enqueue([envelope('op1')])).rejects.toThrow();
+  });
+});
