@@ -76,8 +76,8 @@ export class HelixLifecycle implements OnModuleInit, OnApplicationBootstrap, OnA
     readPath.close();
     await this.#within(leftUntil(FOREGROUND_SHARE), Promise.all([writePath.settled(), readPath.settled()]));
     // Whatever is still running is decided as it stands: a write that is not confirmed goes to the queue.
-    writePath.deadlines.expireAll();
-    readPath.deadlines.expireAll();
+    writePath.cutOff();
+    readPath.cutOff();
     await this.#within(leftUntil(DRAIN_SHARE), writePath.settled());
 
     instance.closePolicy();

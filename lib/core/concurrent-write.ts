@@ -103,7 +103,8 @@ export class ConcurrentWrite extends Deadline {
     const a = this.#a;
     const b = this.#b;
     if (!a || !b) return;
-    if (isLastHope(a, b) && path.admissions.mayTryAfterAll('A')) {
+    if (path.isCutOff) this.#decide(a, b);
+    else if (isLastHope(a, b) && path.admissions.mayTryAfterAll('A')) {
       this.#a = undefined;
       this.#attemptLate('A');
     } else if (isLastHope(b, a) && path.admissions.mayTryAfterAll('B')) {

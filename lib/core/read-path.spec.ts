@@ -988,4 +988,14 @@ describe('closing', () => {
     await clock.advance(1);
     expect(settled.isSettled).toBe(true);
   });
+
+  it('asks nobody once it is cut off', async () => {
+    const { clock, path, run, read } = setUp();
+    const operation = read('never', 'applied');
+    const answer = await run(operation);
+    path.cutOff();
+    await clock.settle();
+    expect(answer.error).toMatchObject({ code: 'HELIX_CLUSTER' });
+    expect(operation.asked).toEqual(['A']);
+  });
 });

@@ -51,6 +51,7 @@ export class ReadPath implements ReadContext {
   readonly #lag: ReadLag | undefined;
   readonly #draining: Draining;
   #closed = false;
+  #isCutOff = false;
 
   constructor(options: ReadPathOptions) {
     this.sides = options.sides;
@@ -105,6 +106,17 @@ export class ReadPath implements ReadContext {
   /** Refuses new reads from now on. */
   close(): void {
     this.#closed = true;
+  }
+
+  /** Asks nobody any more: every read ends now. */
+  cutOff(): void {
+    this.#closed = true;
+    this.#isCutOff = true;
+    this.deadlines.expireAll();
+  }
+
+  get isCutOff(): boolean {
+    return this.#isCutOff;
   }
 
   /** Resolves when every read that was accepted before this call has answered. */
@@ -241,9 +253,9 @@ class Read<Result> {
   }
 
   #nextSide(failed: ClusterId, error: Error): ClusterId | undefined {
-    const { failover, strategy, isSingle, onStrategyError } = this.path;
+    const { failover, strategy, isSingle, isCutOff, onStrategyError } = this.path;
     const other = otherCluster(failed);
-    if (isSingle || !this.#mayAsk(other) || !failover.shouldFailover(failed, error)) return undefined;
+    if (isSingle || isCutOff || !this.#mayAsk(other) || !failover.shouldFailover(failed, error)) return undefined;
     try {
       const next = strategy.onFailure(failed, error);
       return next !== undefined && !this.#errors[next] ? next : undefined;

@@ -1,5 +1,6 @@
 import { type ClusterId } from './cluster.js';
 import { Deadline } from './deadlines.js';
+import { closedError } from './errors.js';
 import { type WriteOperation } from './operation.js';
 import {
   APPLIED,
@@ -58,6 +59,7 @@ export class SideAttempt extends Deadline implements SideWrite {
 
   #send(): Promise<Outcome> {
     const { path, operation, cluster } = this;
+    if (path.isCutOff) return Promise.resolve({ kind: 'unreached', error: closedError() });
     const { inFlight } = path.admissions;
     return new Promise((resolve) => {
       inFlight[cluster]++;

@@ -321,13 +321,35 @@ describe.each(bothWays)('WritePath with %s', (_name, strategy) => {
       expect(path.admissions.inFlight).toEqual({ A: 0, B: 0 });
     });
 
-    it('ends everything at once when all deadlines are called in', async () => {
+    it('decides everything as it stands when it is cut off', async () => {
       const { clock, path, run, write, replayer } = setUp({ strategy: strategy() });
       const answer = await run(write('applied', 'never'));
-      path.deadlines.expireAll();
+      path.cutOff();
       await clock.settle();
       expect(statuses(answer.value)).toBe('applied, queued');
       expect(replayer.enqueuedFor).toEqual([['B']]);
+    });
+
+    it('tries no side after all once it is cut off', async () => {
+      const policy = new FakePolicy({ unavailable: ['B'] });
+      const { clock, path, run, write, leftovers } = setUp({ strategy: strategy(), policy });
+      const operation = write('never', 'applied');
+      const answer = await run(operation);
+      path.cutOff();
+      await clock.settle();
+      expect(answer.error).toMatchObject({ name: 'DualClusterError', outcome: 'unknown' });
+      expect(operation.sent).toEqual(['A']);
+      expect(await leftovers()).toMatchObject({ isSettled: true, reservations: 0 });
+    });
+
+    it('does not send what is prepared only after it was cut off', async () => {
+      const { clock, path, write } = setUp({ strategy: strategy() });
+      const operation = write('applied', 'applied');
+      const answer = new Watched(path.runPrepared(() => delay(clock, 5).then(() => operation), 'a write'));
+      path.cutOff();
+      await clock.advance(5);
+      expect(answer.error).toBeInstanceOf(SessionClosedError);
+      expect(operation.sent).toEqual([]);
     });
   });
 
@@ -772,6 +794,17 @@ describe('a side that begins to drain while a strategy takes its time', () => {
     expect(answer.error).toBeInstanceOf(BothClustersDrainingError);
     expect(operation.sent).toEqual([]);
   });
+});
+
+it('a strategy that comes to its second side after the cut-off finds it closed', async () => {
+  const { clock, path, run, write, leftovers } = setUp({ strategy: new SyncDualWriteStrategy() });
+  const operation = write('never', 'applied');
+  const answer = await run(operation);
+  path.cutOff();
+  await clock.settle();
+  expect(answer.error).toMatchObject({ outcome: 'unknown', errors: { B: { name: 'SessionClosedError' } } });
+  expect(operation.sent).toEqual(['A']);
+  expect(await leftovers()).toMatchObject({ isSettled: true });
 });
 
 describe('the outcomes a strategy answers with', () => {

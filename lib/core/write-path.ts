@@ -43,6 +43,7 @@ export class WritePath {
   readonly isSingle: boolean;
   readonly clock: Clock;
   #closed = false;
+  #isCutOff = false;
 
   constructor(private readonly options: WritePathOptions) {
     this.failover = options.failover;
@@ -97,6 +98,7 @@ export class WritePath {
   }
 
   #run(operation: WriteOperation, signal?: AbortSignal): Promise<WriteReceipt> {
+    if (this.#isCutOff) return Promise.reject(closedError());
     let admission: Admission;
     try {
       admission = this.admissions.admit(operation);
@@ -157,6 +159,18 @@ export class WritePath {
   /** Refuses new operations from now on. */
   close(): void {
     this.#closed = true;
+  }
+
+  /** Sends nothing more: every write is decided by what has come back of it until now. */
+  cutOff(): void {
+    this.#closed = true;
+    this.#isCutOff = true;
+    this.deadlines.expireAll();
+  }
+
+  /** Whether the time for sending is over: a strategy may come to its second side after the end. */
+  get isCutOff(): boolean {
+    return this.#isCutOff;
   }
 
   /** Throws if new operations are refused. */
