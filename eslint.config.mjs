@@ -115,6 +115,8 @@ export default tseslint.config(
       'test/servers/cli.ts',
       'test/bench/**/*.ts',
       'test/run.ts',
+      'test/simulation/simulate.ts',
+      'test/simulation/mutants/run.ts',
       'sample/*/demo.ts',
       'sample/*/src/main.ts',
     ],

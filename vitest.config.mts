@@ -17,6 +17,16 @@ export default defineConfig({
       {
         ...shared,
         test: {
+          name: 'simulation',
+          include: ['test/simulation/**/*.spec.ts'],
+          // Many histories run in processes of their own: one file at a time has the cores to itself.
+          fileParallelism: false,
+          testTimeout: 300_000,
+        },
+      },
+      {
+        ...shared,
+        test: {
           name: 'servers',
           include: ['test/servers/**/*.spec.ts', 'test/bench/**/*.spec.ts'],
           fileParallelism: false,

@@ -42,6 +42,7 @@ const parts: readonly Part[] = [
   // Fails when something public is not documented.
   { name: 'API reference', command: ['typedoc', '--emit', 'none'] },
   vitest('unit'),
+  vitest('simulation'),
   vitest('packaging'),
   vitest('servers'),
   vitest('e2e'),

@@ -1,0 +1,157 @@
+import { type ClusterId, type OperationClass, type Priority } from '../../lib/core/index.js';
+
+/** What a history runs on; everything about it that a seed chooses. */
+export interface Setup {
+  readonly writeStrategy: 'concurrent' | 'straggler' | 'A first' | 'B first';
+  /** Of the strategy `straggler`. */
+  readonly stragglerMs: number;
+  readonly readStrategy: 'sticky' | 'primary only' | 'round robin';
+  readonly preferred: ClusterId;
+  readonly cooldownMs: number;
+  readonly policy: 'active' | 'breaker' | 'latency breaker';
+  readonly threshold: number;
+  readonly resetTimeoutMs: number;
+  readonly slowMs: number;
+  /** `encoding`: the memory queue, but keeping bytes, so that what an envelope lacks is missed. */
+  readonly queue: 'memory' | 'encoding' | 'durable' | 'none';
+  readonly capacity: number;
+  readonly onReplayLost: 'throw' | 'report';
+  /** `queue` needs the durable queue. */
+  readonly whenBothFail: 'throw' | 'queue';
+  readonly writeTimeoutMs: number;
+  readonly readTimeoutMs: number;
+  readonly enqueueTimeoutMs: number;
+  readonly executeTimeoutMs: number;
+  readonly maxInFlight: number;
+  readonly maxReadLagMs: number;
+  readonly shutdownTimeoutMs: number;
+  readonly connect: 'any' | 'lazy';
+  /** One way, of each cluster: `base + 0…spread` ms. */
+  readonly latency: Readonly<Record<ClusterId, { readonly baseMs: number; readonly spreadMs: number }>>;
+}
+
+/** What a write does to its row. Values are made of the id of the write. */
+export type Change =
+  | { readonly kind: 'set'; readonly columns: readonly string[] }
+  /** Deletes one cell. */
+  | { readonly kind: 'unset'; readonly column: string }
+  /** Deletes the row. */
+  | { readonly kind: 'delete' }
+  /** Adds one to the row's counter: of class `once`, and nothing else is. */
+  | { readonly kind: 'add' };
+
+export interface WriteStep {
+  readonly do: 'write';
+  readonly id: string;
+  readonly key: string;
+  readonly change: Change;
+  readonly class: OperationClass;
+  readonly ack: 'any' | 'both';
+  readonly priority: Priority;
+  /** Protocol code. */
+  readonly consistency: number;
+  /** Not prepared yet: so long does it take on each side, as a step of its own. */
+  readonly prepareMs?: number;
+  readonly timeoutMs?: number;
+  readonly abortAfterMs?: number;
+  /** The decorated call it is made in. */
+  readonly call?: string;
+  /** Sides whose schema does not take this statement. */
+  readonly refusedBy?: readonly ClusterId[];
+}
+
+export interface ReadStep {
+  readonly do: 'read';
+  readonly id: string;
+  readonly key: string;
+  readonly call?: string;
+  readonly hedgeAfterMs?: number;
+  readonly timeoutMs?: number;
+  readonly abortAfterMs?: number;
+  /** A syntax error: every side refuses it. */
+  readonly isBad?: boolean;
+}
+
+/** What a cluster, or the network before it, does to requests. */
+export type ClusterFault =
+  /** Its processes are killed. When it comes back, what it acknowledged in the last `losesMs` may be gone. */
+  | { readonly kind: 'crash'; readonly losesMs: number }
+  /** Frozen: requests wait, and are carried out when it goes on, whoever still waits for them. */
+  | { readonly kind: 'hang' }
+  | { readonly kind: 'slow'; readonly factor: number }
+  /** Nothing gets through; afterwards everything does, or the connection is found dead. */
+  | { readonly kind: 'partition'; readonly thenReset: boolean }
+  /** Requests are carried out and the answers get lost. */
+  | { readonly kind: 'answers lost'; readonly share: number }
+  /** Requests get lost. */
+  | { readonly kind: 'requests lost'; readonly share: number }
+  /** Connections drop, and are made anew. */
+  | { readonly kind: 'disconnect' }
+  /** Every message takes up to so much longer: they overtake each other. */
+  | { readonly kind: 'reorder'; readonly spreadMs: number }
+  /** The server answers with an error instead. */
+  | {
+      readonly kind: 'refuse';
+      readonly error:
+        | 'overloaded'
+        | 'shutting down'
+        | 'unavailable'
+        | 'write timeout'
+        | 'read failure'
+        | 'unauthorized'
+        | 'unknown';
+      readonly share: number;
+    };
+
+export type QueueFault =
+  /** Not reachable: what is handed over is spooled, or not answered. */
+  | 'down'
+  /** Takes what it is given and does not say so. */
+  | 'answers lost'
+  /** Refuses. */
+  | 'full'
+  /** Delivers some envelopes again that were settled already. */
+  | 'redelivers';
+
+export type Step = { readonly atMs: number } & (
+  | WriteStep
+  | ReadStep
+  | {
+      readonly do: 'fault';
+      readonly cluster: ClusterId;
+      readonly fault: ClusterFault;
+      readonly forMs: number;
+    }
+  | { readonly do: 'queue fault'; readonly fault: QueueFault; readonly forMs: number }
+  /** The process does nothing for so long. */
+  | { readonly do: 'stall'; readonly forMs: number }
+  /** The wall clock is set. */
+  | { readonly do: 'set clock'; readonly byMs: number }
+  | { readonly do: 'drain'; readonly cluster: ClusterId; readonly forMs: number }
+  /** The process hears nothing from the control plane. */
+  | { readonly do: 'control partition'; readonly forMs: number }
+  | { readonly do: 'pause replay'; readonly cluster: ClusterId; readonly forMs: number }
+  | { readonly do: 'sync point' }
+  | { readonly do: 'requeue' }
+  | { readonly do: 'purge' }
+  /** The process ends, one way or the other, and a new one begins. */
+  | { readonly do: 'restart'; readonly how: 'kill' | 'shut down'; readonly afterMs: number }
+);
+
+export type FaultStep = Extract<Step, { do: 'fault' }>;
+
+/** Everything that happens in a run, as data: what one replays, and what one shrinks. */
+export interface History {
+  readonly seed: number;
+  readonly setup: Setup;
+  /** In the order of their moments. */
+  readonly steps: readonly Step[];
+}
+
+/** A cell of a model cluster as the oracle compares it. */
+export interface StoredCell {
+  readonly value: string;
+  readonly writeTimeUs: number;
+  /** Second since the epoch. */
+  readonly expiresAtS?: number;
+}

@@ -1,0 +1,171 @@
+import {
+  type BreakerState,
+  type ClusterId,
+  type DeadLetter,
+  type DeadLetterReason,
+  type Envelope,
+  type ReplayStats,
+  type WriteReceipt,
+} from '../../lib/core/index.js';
+import { type ReadStep, type StoredCell, type WriteStep } from './history.js';
+import { type RequestKind } from './model/session.js';
+
+/** What really happened to a write on one side, as only the model knows. */
+export interface SideTruth {
+  /** Requests sent by the write itself, not by replay. */
+  sent: number;
+  /** When the write itself turned to it, and when it had its acknowledgement; `undefined`: never. */
+  attemptedMs: number | undefined;
+  acknowledgedMs: number | undefined;
+  /** How often the cluster carried it out. */
+  applied: number;
+  /** When it was first carried out, virtual ms; `undefined`: never. */
+  appliedMs: number | undefined;
+  /** It is in the cluster's store: carried out, and not lost in a crash of the cluster since. */
+  isThere: boolean;
+  /** The cluster crashed and came back without it, although it had carried it out. */
+  wasLostByCluster: boolean;
+  /** Given to the replay queue, to keep or to bury, whether it took it or not. */
+  handed: number;
+  /** Given to the replay queue to keep, and taken. */
+  queued: number;
+  /** Reported through `onReplayDropped`. */
+  dropped: number;
+  /** In the dead letters at some time. */
+  buried: DeadLetterReason[];
+  /** An operator removed its dead letter. */
+  purged: boolean;
+}
+
+/** How a call ended. */
+export type Answer<T> =
+  | { readonly kind: 'waiting' }
+  | { readonly kind: 'value'; readonly value: T; readonly atMs: number }
+  | { readonly kind: 'error'; readonly error: Error; readonly atMs: number };
+
+export const WAITING: { readonly kind: 'waiting' } = { kind: 'waiting' };
+
+/** A write that a caller made. */
+export interface WriteRecord {
+  readonly step: WriteStep;
+  readonly timestampUs: number;
+  readonly startedMs: number;
+  /** The process it was made in, by number. */
+  readonly process: number;
+  /** What its envelopes must say, from the operation itself. */
+  readonly createdAtMs: number;
+  answer: Answer<WriteReceipt>;
+  /** Sides that were well, connected, and not draining, from the write's start to its end. Set with the answer. */
+  usable: readonly ClusterId[];
+  readonly A: SideTruth;
+  readonly B: SideTruth;
+}
+
+/** The row that a read found: column → id of the write and its write time. Empty: there is none. */
+export type SeenRow = ReadonlyMap<string, { readonly value: string; readonly writeTimeUs: number }>;
+
+/** A read that a caller made. */
+export interface ReadRecord {
+  readonly step: ReadStep;
+  readonly startedMs: number;
+  readonly process: number;
+  /** Sides it was sent to, in order. */
+  readonly asked: { readonly cluster: ClusterId; readonly atMs: number; failed: boolean }[];
+  /** Set with the answer: the side that gave it. */
+  answeredBy: ClusterId | undefined;
+  answer: Answer<SeenRow>;
+  /** Sides that were well, and connected, all the time from the read's start to its end. Set with the answer. */
+  usable: readonly ClusterId[];
+}
+
+export interface SyncPointRecord {
+  readonly startedMs: number;
+  readonly process: number;
+  /** Writes that had been accepted, in this process, when it was asked for. */
+  readonly writes: readonly WriteRecord[];
+  answer: Answer<{ readonly applied: number; readonly deadLettered: number }>;
+}
+
+/** A process as it was at its end: killed, shut down in the middle, or shut down after everything else. */
+export interface ProcessEnd {
+  readonly process: number;
+  readonly how: 'killed' | 'shut down';
+  readonly atMs: number;
+  /** When a process that is shut down had ended. */
+  readonly endedMs: number;
+  /** The queue's figures and dead letters just before; `undefined`: there was no queue. */
+  readonly stats: ReplayStats | undefined;
+  readonly deadLetters: readonly DeadLetter[];
+  /** Writes and reads on the wire, as the instance counted them, just before. */
+  readonly inFlight: Readonly<Record<ClusterId, number>>;
+  /** `onReplayDropped` calls and what the instance counted as lost, both over its whole life. */
+  readonly dropped: number;
+  readonly lost: number;
+  /** Timers it still had when it had ended. */
+  readonly leftTimers: number;
+}
+
+/** What the clusters hold when everything is over. */
+export interface FinalState {
+  /** Everything drained within the time allowed, and every call was answered. If not, what was left. */
+  readonly undrained: string | undefined;
+  /** Key → column → cell. */
+  readonly cells: Readonly<Record<ClusterId, ReadonlyMap<string, ReadonlyMap<string, StoredCell>>>>;
+  /** Key → ids of the writes that added to its counter, one for each time. */
+  readonly counters: Readonly<Record<ClusterId, ReadonlyMap<string, readonly string[]>>>;
+}
+
+/** Something that must not be. */
+export interface Violation {
+  /** Short and stable, so that shrinking keeps to one of them: `receipt`, `cells`, `liveness` … */
+  readonly rule: string;
+  readonly message: string;
+}
+
+/** Everything that happened, as the oracle needs it. */
+export class Ledger {
+  readonly writes = new Map<string, WriteRecord>();
+  readonly reads: ReadRecord[] = [];
+  readonly syncPoints: SyncPointRecord[] = [];
+  /** Found while the history ran. */
+  readonly violations: Violation[] = [];
+  readonly ends: ProcessEnd[] = [];
+  /** Every request of a driver, in order. */
+  readonly requests: { readonly cluster: ClusterId; readonly kind: RequestKind; readonly atMs: number }[] =
+    [];
+  /** Every envelope that replay sent, in order. */
+  readonly replayed: { readonly id: string; readonly cluster: ClusterId; readonly atMs: number }[] = [];
+  /** Every change of a breaker, in order. */
+  readonly breakers: { readonly cluster: ClusterId; readonly state: BreakerState; readonly atMs: number }[] =
+    [];
+  /** Spans in which the process did nothing. */
+  readonly stalls: { readonly fromMs: number; readonly toMs: number }[] = [];
+
+  violate(rule: string, message: string): void {
+    if (this.violations.length < 20) this.violations.push({ rule, message });
+  }
+
+  /** The write that an envelope belongs to. One that nobody made is a violation. */
+  writeOf({ operationId }: Envelope): WriteRecord | undefined {
+    const write = this.writes.get(operationId);
+    if (!write) this.violate('unknown envelope', `Nobody made an operation ${operationId}`);
+    return write;
+  }
+}
+
+export function newSideTruth(): SideTruth {
+  return {
+    sent: 0,
+    attemptedMs: undefined,
+    acknowledgedMs: undefined,
+    applied: 0,
+    appliedMs: undefined,
+    isThere: false,
+    wasLostByCluster: false,
+    handed: 0,
+    queued: 0,
+    dropped: 0,
+    buried: [],
+    purged: false,
+  };
+}

@@ -1,0 +1,45 @@
+/**
+ * Errors as cassandra-driver makes them, so that the real classifier reads them. Shapes: what
+ * lib/cql/driver/classify.ts was measured against.
+ */
+class DriverError extends Error {
+  constructor(
+    override readonly name: string,
+    message: string,
+    fields: object = {},
+  ) {
+    super(message);
+    Object.assign(this, fields);
+  }
+}
+
+export const RESPONSE_CODE = {
+  serverError: 0x0000,
+  unavailable: 0x1000,
+  overloaded: 0x1001,
+  writeTimeout: 0x1100,
+  readTimeout: 0x1200,
+  readFailure: 0x1300,
+  syntaxError: 0x2000,
+  unauthorized: 0x2100,
+  invalid: 0x2200,
+} as const;
+
+export function responseError(code: number, message = 'refused'): Error {
+  return new DriverError('ResponseError', message, { code });
+}
+
+/** No host has a connection: nothing was sent. */
+export function noHostAvailable(): Error {
+  return new DriverError('NoHostAvailableError', 'All host(s) tried for query failed.', { innerErrors: {} });
+}
+
+/** The connection closed under a request that was on it. */
+export function connectionLost(): Error {
+  return new DriverError('Error', 'Socket was closed', { isSocketError: true });
+}
+
+/** The driver has waited for its `readTimeout`. */
+export function timedOut(): Error {
+  return new DriverError('OperationTimedOutError', 'The host did not reply in time');
+}

@@ -1,0 +1,284 @@
+import {
+  APPLIED,
+  type ClusterId,
+  type Envelope,
+  type FailedOutcome,
+  type ReadOperation,
+  type ReplayTarget,
+  type SettledOutcome,
+  timeoutError,
+  type WriteOperation,
+} from '../../../lib/core/index.js';
+import { classifyReadError, classifyWriteError, type Stage } from '../../../lib/cql/driver/classify.js';
+import { type Change, type ReadStep, type WriteStep } from '../history.js';
+import { type Ledger, type ReadRecord, type SeenRow, type WriteRecord } from '../ledger.js';
+import { bytesOf, type Mutation, textOf } from './cluster.js';
+import { RESPONSE_CODE, responseError } from './driver-errors.js';
+import { type ModelSession, NotConnected } from './session.js';
+
+export type ModelSessions = Readonly<Record<ClusterId, ModelSession>>;
+
+export const NAMESPACE = 'simulation';
+const KEYSPACE = 'model';
+const SIGNATURE = 'text';
+
+const SENT = { A: 1, B: 2 } as const;
+const EXPIRED = { A: 4, B: 8 } as const;
+const CANCELLED = 16;
+
+/** What a process tells the world about the requests it makes. */
+export interface RequestObserver {
+  /** A write itself, not replay, goes to a side. */
+  onWriteSent(write: WriteRecord, cluster: ClusterId): void;
+  onReadSent(read: ReadRecord, cluster: ClusterId): void;
+}
+
+/** A write as Helix sees it: what `CqlWrite` does with a driver, done with model clusters. */
+export class ModelWrite implements WriteOperation {
+  readonly id: string;
+  readonly masked: string;
+  readonly class;
+  readonly ack;
+  readonly priority;
+  #state = 0;
+
+  constructor(
+    private readonly step: WriteStep,
+    private readonly record: WriteRecord,
+    readonly timestampUs: number,
+    private readonly sessions: ModelSessions,
+    private readonly writeTimeoutMs: number,
+    private readonly observer: RequestObserver,
+  ) {
+    this.id = step.id;
+    this.masked = step.id;
+    this.class = step.class;
+    this.ack = step.ack;
+    this.priority = step.priority;
+  }
+
+  get isCancelled(): boolean {
+    return (this.#state & CANCELLED) !== 0;
+  }
+
+  attempt(cluster: ClusterId): Promise<unknown> {
+    const { prepareMs } = this.step;
+    const session = this.sessions[cluster];
+    this.record[cluster].attemptedMs = session.server.scheduler.nowMs;
+    if (!session.hasConnected) return Promise.reject(session.notConnected());
+    return prepareMs === undefined ? this.#send(cluster) : this.#prepareAndSend(cluster, prepareMs);
+  }
+
+  classify(error: unknown, cluster: ClusterId): FailedOutcome {
+    if (error instanceof NotConnected) return { kind: 'unreached', error };
+    const stage: Stage = this.#state & SENT[cluster] ? 'execute' : 'prepare';
+    return classifyWriteError(error, { stage, singlePartition: true });
+  }
+
+  expire(cluster: ClusterId): FailedOutcome {
+    this.#state |= EXPIRED[cluster];
+    const kind = this.#state & SENT[cluster] ? 'ambiguous' : 'unreached';
+    return { kind, error: timeoutError('No answer in time') };
+  }
+
+  cancel(): boolean {
+    if (this.#state & (SENT.A | SENT.B)) return false;
+    this.#state |= EXPIRED.A | EXPIRED.B | CANCELLED;
+    return true;
+  }
+
+  envelope(cluster: ClusterId): Envelope {
+    const { step } = this;
+    const { key, change } = step;
+    return {
+      version: 1,
+      namespace: NAMESPACE,
+      cluster,
+      operationId: this.id,
+      generation: 0,
+      class: step.class,
+      priority: step.priority,
+      timestampUs: this.timestampUs,
+      createdAtMs: this.record.createdAtMs,
+      keyspace: KEYSPACE,
+      consistency: step.consistency,
+      serialConsistency: undefined,
+      ttlSeconds: undefined,
+      batch: undefined,
+      statements: [
+        {
+          text: textOfChange(change),
+          signature: SIGNATURE,
+          params: [bytesOf(key), bytesOf(step.id)],
+        },
+      ],
+    };
+  }
+
+  async #prepareAndSend(cluster: ClusterId, prepareMs: number): Promise<unknown> {
+    const session = this.sessions[cluster];
+    const refused = this.step.refusedBy?.includes(cluster);
+    await session.request('prepare', this.writeTimeoutMs, () => {
+      if (refused) throw responseError(RESPONSE_CODE.invalid);
+    });
+    await session.takesTime(prepareMs);
+    if (this.#state & EXPIRED[cluster]) throw new Error('Its time was over before it could be sent');
+    return this.#send(cluster);
+  }
+
+  #send(cluster: ClusterId): Promise<unknown> {
+    this.#state |= SENT[cluster];
+    const { step, record, timestampUs } = this;
+    const session = this.sessions[cluster];
+    this.observer.onWriteSent(record, cluster);
+    const answer = session.request('write', this.writeTimeoutMs, () => {
+      if (step.refusedBy?.includes(cluster)) throw responseError(RESPONSE_CODE.invalid);
+      const mutation: Mutation = { key: step.key, change: step.change, value: step.id, timestampUs };
+      session.server.carryOut(mutation, record);
+    });
+    answer.then(
+      () => (record[cluster].acknowledgedMs = session.server.scheduler.nowMs),
+      () => undefined,
+    );
+    return answer;
+  }
+}
+
+export class ModelRead implements ReadOperation<SeenRow> {
+  readonly masked: string;
+  /** What each side has answered. */
+  readonly #rows: Partial<Record<ClusterId, SeenRow>> = {};
+
+  constructor(
+    private readonly step: ReadStep,
+    private readonly record: ReadRecord,
+    private readonly sessions: ModelSessions,
+    private readonly readTimeoutMs: number,
+    private readonly observer: RequestObserver,
+  ) {
+    this.masked = step.id;
+  }
+
+  attempt(cluster: ClusterId): Promise<SeenRow> {
+    const session = this.sessions[cluster];
+    this.observer.onReadSent(this.record, cluster);
+    if (!session.hasConnected) return Promise.reject(session.notConnected());
+    return session.request('read', this.readTimeoutMs, () => {
+      if (this.step.isBad) throw responseError(RESPONSE_CODE.syntaxError);
+      const row = session.server.read(this.step.key);
+      this.#rows[cluster] = row;
+      return row;
+    });
+  }
+
+  /** Which side gave a row. */
+  cluster(row: SeenRow): ClusterId | undefined {
+    return row === this.#rows.A ? 'A' : row === this.#rows.B ? 'B' : undefined;
+  }
+
+  classify(error: unknown, cluster: ClusterId): FailedOutcome {
+    for (const asked of this.record.asked) if (asked.cluster === cluster) asked.failed = true;
+    return classifyReadError(error);
+  }
+}
+
+/** A cluster as replay sees it: what `CqlReplayTarget` does with a driver, done with a model cluster. */
+export class ModelReplayTarget implements ReplayTarget {
+  constructor(
+    private readonly session: ModelSession,
+    private readonly ledger: Ledger,
+    private readonly observer: {
+      onReplayRequest(cluster: ClusterId, kind: 'ping' | 'envelope'): void;
+    },
+  ) {}
+
+  ping(timeoutMs: number): Promise<void> {
+    this.observer.onReplayRequest(this.session.cluster, 'ping');
+    return this.session.ping(timeoutMs);
+  }
+
+  async apply(envelope: Envelope, timeoutMs: number): Promise<SettledOutcome> {
+    const { session, ledger } = this;
+    const { cluster } = session;
+    this.observer.onReplayRequest(cluster, 'envelope');
+    ledger.replayed.push({ id: envelope.operationId, cluster, atMs: session.server.scheduler.nowMs });
+    const record = ledger.writeOf(envelope);
+    const mutation = mutationOf(envelope);
+    if (record) checkEnvelope(envelope, record, cluster, ledger);
+    let stage: Stage = 'prepare';
+    try {
+      if (!session.hasConnected) throw session.notConnected();
+      if (!record) throw responseError(RESPONSE_CODE.invalid);
+      stage = 'execute';
+      await session.request('write', timeoutMs, () => {
+        if (record.step.refusedBy?.includes(cluster)) throw responseError(RESPONSE_CODE.invalid);
+        session.server.carryOut(mutation, record);
+      });
+      return APPLIED;
+    } catch (error) {
+      if (error instanceof NotConnected) return { kind: 'unreached', error };
+      return classifyWriteError(error, { stage, singlePartition: true });
+    }
+  }
+}
+
+/** What must have survived the queue: everything that decides how, and whether, it is applied. */
+function checkEnvelope(envelope: Envelope, record: WriteRecord, cluster: ClusterId, ledger: Ledger): void {
+  const { step } = record;
+  const [statement] = envelope.statements;
+  const isWhole =
+    envelope.namespace === NAMESPACE &&
+    envelope.cluster === cluster &&
+    envelope.keyspace === KEYSPACE &&
+    envelope.class === step.class &&
+    envelope.priority === step.priority &&
+    envelope.consistency === step.consistency &&
+    envelope.createdAtMs === record.createdAtMs &&
+    envelope.timestampUs === record.timestampUs &&
+    envelope.statements.length === 1 &&
+    statement?.signature === SIGNATURE &&
+    statement.text === textOfChange(step.change);
+  if (!isWhole) {
+    ledger.violate(
+      'envelope',
+      `${step.id} came to ${cluster} changed: ${JSON.stringify({ ...envelope, statements: statement?.text })}`,
+    );
+  }
+}
+
+function textOfChange(change: Change): string {
+  switch (change.kind) {
+    case 'set':
+      return `set ${change.columns.join(' ')}`;
+    case 'unset':
+      return `unset ${change.column}`;
+    default:
+      return change.kind;
+  }
+}
+
+function mutationOf({ statements, timestampUs }: Envelope): Mutation {
+  const [statement] = statements;
+  const [kind = '', ...columns] = (statement?.text ?? '').split(' ');
+  const [key, value] = statement?.params ?? [];
+  return {
+    key: key ? textOf(key) : '',
+    value: value ? textOf(value) : '',
+    timestampUs,
+    change: changeOf(kind, columns),
+  };
+}
+
+function changeOf(kind: string, columns: readonly string[]): Change {
+  switch (kind) {
+    case 'set':
+      return { kind, columns };
+    case 'unset':
+      return { kind, column: columns[0] ?? '' };
+    case 'delete':
+    case 'add':
+      return { kind };
+    default:
+      throw new Error(`Not a statement of the model: ${kind}`);
+  }
+}

@@ -1,0 +1,37 @@
+import { type ClusterId, type DeadLetterReason, otherCluster } from '../../../lib/core/index.js';
+import { type Violation, type WriteRecord } from '../ledger.js';
+import { describeTruth, describeWrite } from './describe.js';
+import { type Evidence, SIDES } from './evidence.js';
+
+/**
+ * Nothing is buried without cause. Other rules accept a dead letter as the end of a write: this one sees to it that
+ * not everything ends there.
+ */
+export function deadLetters(evidence: Evidence): Violation[] {
+  const found: Violation[] = [];
+  for (const write of evidence.writes) {
+    for (const cluster of SIDES) {
+      const reason = write[cluster].buried.find((each) => !isCalledFor(write, cluster, each));
+      if (reason === undefined) continue;
+      found.push({
+        rule: 'dead letter',
+        message: `${describeWrite(write)} was buried as ${reason} without cause (${describeTruth(write, cluster)})`,
+      });
+    }
+  }
+  return found;
+}
+
+function isCalledFor({ step }: WriteRecord, cluster: ClusterId, reason: DeadLetterReason): boolean {
+  switch (reason) {
+    case 'rejected':
+      return step.refusedBy?.includes(cluster) === true;
+    case 'inDoubt':
+      // Either it must not be repeated, or the other side refuses it and so it must not come here by replay.
+      return step.class === 'once' || step.refusedBy?.includes(otherCluster(cluster)) === true;
+    case 'expired':
+    case 'undecodable':
+    case 'conflict':
+      return false;
+  }
+}

@@ -1,0 +1,62 @@
+import { type ClusterId, ClusterError, DualClusterError } from '../../../lib/core/index.js';
+import { type Violation, type WriteRecord } from '../ledger.js';
+import { receiptOf } from './answers.js';
+import { describeTruth, describeWrite } from './describe.js';
+import { type Evidence, SIDES } from './evidence.js';
+
+/** Below this, a side that is well may be left out because too many writes are on their way to it. */
+const NEVER_FULL = 250;
+/** What a request may take on its way beside the latency that is set. */
+const MARGIN_MS = 5;
+
+/** A write fails only when no side could have taken it, and what a side has acknowledged is said to be applied. */
+export function failedWrites(evidence: Evidence): Violation[] {
+  const found: Violation[] = [];
+  const report = (message: string): void => void found.push({ rule: 'write failed', message });
+  for (const write of evidence.writes) {
+    for (const cluster of SIDES) {
+      if (isAcknowledged(evidence, write, cluster) && !isSaid(write, cluster)) {
+        report(
+          `${describeWrite(write)}: ${cluster} acknowledged it, and that is not said (${describeTruth(write, cluster)})`,
+        );
+      }
+    }
+    const { answer } = write;
+    if (answer.kind !== 'error' || !(answer.error instanceof DualClusterError)) continue;
+    const usable = write.usable.filter((cluster) => mustHaveTaken(evidence, write, cluster, answer.atMs));
+    if (usable.length > 0) {
+      report(`${describeWrite(write)} failed, although nothing was wrong with ${usable.join(' and ')}`);
+    }
+  }
+  return found;
+}
+
+/** Whether the acknowledgement came in time, and before the caller was answered. */
+function isAcknowledged(evidence: Evidence, write: WriteRecord, cluster: ClusterId): boolean {
+  const { attemptedMs, acknowledgedMs } = write[cluster];
+  const { answer } = write;
+  if (acknowledgedMs === undefined || attemptedMs === undefined || answer.kind === 'waiting') return false;
+  const isInTime = acknowledgedMs - attemptedMs < evidence.setup.writeTimeoutMs;
+  return isInTime && acknowledgedMs < answer.atMs && !evidence.isClosing(write.process, acknowledgedMs);
+}
+
+function isSaid(write: WriteRecord, cluster: ClusterId): boolean {
+  const receipt = receiptOf(write);
+  if (receipt) return receipt[cluster] === 'applied';
+  const { answer } = write;
+  const isFailure =
+    answer.kind === 'error' &&
+    (answer.error instanceof DualClusterError || answer.error instanceof ClusterError);
+  return !isFailure;
+}
+
+/** Whether a side that was well all the time must have been asked, and have answered in time. */
+function mustHaveTaken(evidence: Evidence, write: WriteRecord, cluster: ClusterId, atMs: number): boolean {
+  const { setup } = evidence;
+  if (setup.maxInFlight < NEVER_FULL || write.step.refusedBy?.includes(cluster)) return false;
+  if (evidence.isClosing(write.process, atMs)) return false;
+  const { baseMs, spreadMs } = setup.latency[cluster];
+  const messages = write.step.prepareMs === undefined ? 2 : 4;
+  const neededMs = (write.step.prepareMs ?? 0) + messages * (baseMs + spreadMs) + MARGIN_MS;
+  return neededMs + evidence.stalledMs(write.startedMs, atMs) < setup.writeTimeoutMs;
+}

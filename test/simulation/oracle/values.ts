@@ -1,0 +1,41 @@
+import { type ReadRecord, type Violation } from '../ledger.js';
+import { describeRead } from './describe.js';
+import { type Evidence } from './evidence.js';
+
+/**
+ * An answer comes from a side that was asked. What it shows was written: by a write that sets this cell of this row,
+ * at the write time it was made with.
+ */
+export function values(evidence: Evidence): Violation[] {
+  const found: Violation[] = [];
+  for (const read of evidence.ledger.reads) {
+    if (read.answer.kind !== 'value') continue;
+    if (!read.asked.some(({ cluster }) => cluster === read.answeredBy)) {
+      found.push({ rule: 'values', message: `${describeRead(read)} was answered by nobody that it asked` });
+    }
+    for (const [column, { value, writeTimeUs }] of read.answer.value) {
+      const wrong = wrongWithCell(evidence, read, column, value, writeTimeUs);
+      if (!wrong) continue;
+      found.push({
+        rule: 'values',
+        message: `${describeRead(read)} sees ${value} @${writeTimeUs} in ${column}, but ${wrong}`,
+      });
+    }
+  }
+  return found;
+}
+
+function wrongWithCell(
+  { ledger }: Evidence,
+  { step }: ReadRecord,
+  column: string,
+  value: string,
+  writeTimeUs: number,
+): string | undefined {
+  const write = ledger.writes.get(value);
+  if (!write) return 'nobody wrote that';
+  const { change, key } = write.step;
+  if (key !== step.key) return `${value} was written to ${key}`;
+  if (change.kind !== 'set' || !change.columns.includes(column)) return `${value} did not set that column`;
+  return writeTimeUs === write.timestampUs ? undefined : `${value} has write time ${write.timestampUs}`;
+}

@@ -1,0 +1,512 @@
+import {
+  CallContext,
+  type Clock,
+  type ClusterId,
+  type DeadLetter,
+  type DeadLetterReason,
+  type Envelope,
+  type FailoverPolicy,
+  type ReadStrategy,
+  type Replayer,
+  type Timer,
+  toError,
+  type WriteStrategy,
+} from '../../lib/core/index.js';
+import { HelixCallHost } from '../../lib/decorators/index.js';
+import { HelixInstance } from '../../lib/helix.instance.js';
+import { HelixLifecycle } from '../../lib/helix.lifecycle.js';
+import { HelixService } from '../../lib/helix.service.js';
+import { ActiveFailover, CircuitBreaker, LatencyCircuitBreaker } from '../../lib/policies/index.js';
+import {
+  ConcurrentDualWriteStrategy,
+  PrimaryOnlyReadStrategy,
+  RoundRobinReadStrategy,
+  StickyReadStrategy,
+  SyncDualWriteStrategy,
+} from '../../lib/strategies/index.js';
+import { type ReadStep, type Setup, type WriteStep } from './history.js';
+import { newSideTruth, type ProcessEnd, type ReadRecord, WAITING, type WriteRecord } from './ledger.js';
+import {
+  ModelRead,
+  ModelReplayTarget,
+  type ModelSessions,
+  ModelWrite,
+  NAMESPACE,
+} from './model/operations.js';
+import { ModelTopologyWatcher } from './model/control-plane.js';
+import { ModelSession, type RequestKind } from './model/session.js';
+import { ObservedDurableReplayer, ObservedMemoryReplayer, observeQueue } from './observed-queues.js';
+import { type World } from './world.js';
+
+/** 2025-01-01, UTC. */
+const START_MS = Date.UTC(2025, 0, 1);
+/** Queues of this capacity, and smaller ones, are looked at whenever they take something. */
+const LARGEST_CHECKED = 100;
+
+/** The clock of one process: it stops with it. */
+class ProcessClock implements Clock {
+  pending = 0;
+  isStopped = false;
+  constructor(private readonly world: World) {}
+
+  nowMs(): number {
+    return START_MS + this.world.wallOffsetMs + Math.floor(this.world.scheduler.nowMs);
+  }
+
+  monotonicMs(): number {
+    return this.world.scheduler.nowMs;
+  }
+
+  setTimer(callback: () => void, delayMs: number): Timer {
+    this.pending++;
+    let isSet = true;
+    const unset = (): boolean => {
+      const wasSet = isSet;
+      if (isSet) this.pending--;
+      isSet = false;
+      return wasSet;
+    };
+    const event = this.world.scheduler.timer(delayMs, () => {
+      if (unset() && !this.isStopped) callback();
+    });
+    return {
+      cancel: () => {
+        if (unset()) event.isCancelled = true;
+      },
+    };
+  }
+}
+
+/** An application process with one Helix instance in it. */
+export class SimulatedProcess {
+  readonly clock: ProcessClock;
+  readonly sessions: ModelSessions;
+  readonly instance: HelixInstance;
+  readonly helix: HelixService;
+  readonly replayer: Replayer | undefined;
+  isReady = false;
+  readonly #lifecycle: HelixLifecycle;
+  readonly #watcher: ModelTopologyWatcher;
+  /** Since when the process knows that a cluster drains; infinite while it does not. */
+  readonly #drainingSinceMs = { A: Infinity, B: Infinity };
+  /** When it was told so last, or of the end. */
+  readonly #drainEndedMs = { A: -Infinity, B: -Infinity };
+  #isAlive = true;
+  #dropped = 0;
+  readonly #calls = new Map<string, CallContext>();
+
+  constructor(
+    private readonly world: World,
+    readonly number: number,
+  ) {
+    const { setup, ledger, clusters, random } = world;
+    this.clock = new ProcessClock(world);
+    const isAlive = (): boolean => this.#isAlive;
+    const onRequest = (kind: RequestKind, cluster: ClusterId): void => {
+      ledger.requests.push({ kind, cluster, atMs: world.scheduler.nowMs });
+    };
+    this.sessions = {
+      A: new ModelSession(clusters.A, isAlive, onRequest),
+      B: new ModelSession(clusters.B, isAlive, onRequest),
+    };
+    this.replayer = this.#makeReplayer();
+    this.#watcher = new ModelTopologyWatcher(world.controlPlane, isAlive);
+    // Before the instance hears of it.
+    this.#watcher.changes.subscribe(({ cluster, draining }) => {
+      this.#drainingSinceMs[cluster] = draining ? world.scheduler.nowMs : Infinity;
+      this.#drainEndedMs[cluster] = world.scheduler.nowMs;
+    });
+    const targetOn = (session: ModelSession): ModelReplayTarget =>
+      new ModelReplayTarget(session, ledger, this);
+    this.instance = new HelixInstance({
+      name: NAMESPACE,
+      kind: 'cql',
+      options: {
+        clusterNames: { A: 'A', B: 'B' },
+        replayWorker: {
+          mode: 'embedded',
+          executeTimeoutMs: setup.executeTimeoutMs,
+          onDrop: (envelope, reason) => this.#onBuried(envelope, reason),
+        },
+        onReplayDropped: (envelope) => this.#onDropped(envelope),
+        connect: setup.connect,
+        connectTimeoutMs: 30_000,
+        ack: 'any',
+        priority: 'high',
+        whenBothFail: setup.whenBothFail,
+        onReplayLost: setup.onReplayLost,
+        maxInFlight: setup.maxInFlight,
+        maxReadLagMs: setup.maxReadLagMs,
+        writeTimeoutMs: setup.writeTimeoutMs,
+        readTimeoutMs: setup.readTimeoutMs,
+        enqueueTimeoutMs: setup.enqueueTimeoutMs,
+        shutdownTimeoutMs: setup.shutdownTimeoutMs,
+        timestampProvider: undefined,
+      },
+      clock: this.clock,
+      sessions: this.sessions,
+      targets: { A: targetOn(this.sessions.A), B: targetOn(this.sessions.B) },
+      describe: ({ operationId }) => ({ statement: operationId }),
+      readStrategy: readStrategyOf(setup, this.clock),
+      writeStrategy: writeStrategyOf(setup, this.clock),
+      failoverPolicy: policyOf(setup),
+      replayer: this.replayer,
+      topology: this.#watcher,
+      logger: this.#logger(),
+      random: random.fork(`jitter ${number}`).next,
+    });
+    this.instance.events.subscribe(({ cluster, state }) => {
+      ledger.breakers.push({ cluster, state, atMs: world.scheduler.nowMs });
+    });
+    this.#lifecycle = new HelixLifecycle(this.instance, () => undefined);
+    this.helix = new HelixService(this.instance, this.#lifecycle, new HelixCallHost(this.instance.contexts));
+  }
+
+  get isAlive(): boolean {
+    return this.#isAlive;
+  }
+
+  start(): void {
+    this.#watcher.open();
+    this.#lifecycle.onModuleInit().then(
+      () => {
+        if (!this.#isAlive) return;
+        this.#lifecycle.onApplicationBootstrap();
+        this.isReady = true;
+        this.world.note('process', `${this.number} is ready`);
+      },
+      (error: unknown) =>
+        this.world.ledger.violate('start', `Process ${this.number}: ${toError(error).message}`),
+    );
+  }
+
+  write(step: WriteStep): void {
+    const { world, clock, instance } = this;
+    const { ledger, setup } = world;
+    const monotonicMs = clock.monotonicMs();
+    const record: WriteRecord = {
+      step,
+      timestampUs: instance.timestamps(monotonicMs),
+      startedMs: monotonicMs,
+      process: this.number,
+      createdAtMs: clock.nowMs(),
+      answer: WAITING,
+      usable: [],
+      A: newSideTruth(),
+      B: newSideTruth(),
+    };
+    world.onTimestamp(record);
+    ledger.writes.set(step.id, record);
+    const operation = new ModelWrite(
+      step,
+      record,
+      record.timestampUs,
+      this.sessions,
+      setup.writeTimeoutMs,
+      this,
+    );
+    world.waiting++;
+    const { call, timeoutMs, abortAfterMs } = step;
+    const settings = {
+      ...(call !== undefined && { context: this.#call(call) }),
+      ...(timeoutMs !== undefined && { timeoutMs }),
+      ...(abortAfterMs !== undefined && { signal: this.#abortAfter(abortAfterMs) }),
+    };
+    const isPlain = call === undefined && timeoutMs === undefined && abortAfterMs === undefined;
+    instance.writePath.run(operation, isPlain ? undefined : settings).then(
+      (receipt) => {
+        if (!this.#isAlive) return;
+        record.answer = { kind: 'value', value: receipt, atMs: world.scheduler.nowMs };
+        world.onAnswered(step.id, record.answer);
+      },
+      (error: unknown) => {
+        if (!this.#isAlive) return;
+        record.answer = { kind: 'error', error: toError(error), atMs: world.scheduler.nowMs };
+        record.usable = this.#usableSince(record.startedMs).filter(
+          (cluster) => this.#notDrainingSinceMs(cluster) < record.startedMs,
+        );
+        world.onAnswered(step.id, record.answer);
+      },
+    );
+  }
+
+  read(step: ReadStep): void {
+    const { world, instance } = this;
+    const record: ReadRecord = {
+      step,
+      startedMs: world.scheduler.nowMs,
+      process: this.number,
+      asked: [],
+      answeredBy: undefined,
+      answer: WAITING,
+      usable: [],
+    };
+    world.ledger.reads.push(record);
+    world.waiting++;
+    const { call, timeoutMs, abortAfterMs, hedgeAfterMs } = step;
+    const operation = new ModelRead(step, record, this.sessions, world.setup.readTimeoutMs, this);
+    instance.readPath
+      .run(operation, {
+        ...(call !== undefined && { context: this.#call(call) }),
+        ...(timeoutMs !== undefined && { timeoutMs }),
+        ...(hedgeAfterMs !== undefined && { hedgeAfterMs }),
+        ...(abortAfterMs !== undefined && { signal: this.#abortAfter(abortAfterMs) }),
+      })
+      .then(
+        (row) => {
+          if (!this.#isAlive) return;
+          record.answer = { kind: 'value', value: row, atMs: world.scheduler.nowMs };
+          record.answeredBy = operation.cluster(row);
+          record.usable = this.#usableSince(record.startedMs);
+          world.onAnswered(step.id, record.answer);
+        },
+        (error: unknown) => {
+          if (!this.#isAlive) return;
+          record.answer = { kind: 'error', error: toError(error), atMs: world.scheduler.nowMs };
+          record.usable = this.#usableSince(record.startedMs);
+          world.onAnswered(step.id, record.answer);
+        },
+      );
+  }
+
+  syncPoint(): void {
+    const { world } = this;
+    const writes = [...world.ledger.writes.values()].filter((each) => each.process === this.number);
+    const record = { startedMs: world.scheduler.nowMs, process: this.number, writes, answer: WAITING };
+    const recorded: { answer: (typeof world.ledger.syncPoints)[number]['answer'] } = record;
+    world.ledger.syncPoints.push(record);
+    world.waiting++;
+    this.helix.syncPoint().then(
+      (value) => {
+        if (!this.#isAlive) return;
+        recorded.answer = { kind: 'value', value, atMs: world.scheduler.nowMs };
+        world.onAnswered('sync point', recorded.answer);
+      },
+      (error: unknown) => {
+        if (!this.#isAlive) return;
+        recorded.answer = { kind: 'error', error: toError(error), atMs: world.scheduler.nowMs };
+        world.onAnswered('sync point', recorded.answer);
+      },
+    );
+  }
+
+  /** An operator's; what the durable queue does of it, it tells itself. */
+  async requeue(): Promise<void> {
+    const letters = await this.#letters();
+    await this.replayer?.deadLetters.requeue('all');
+    if (this.world.setup.queue === 'durable') return;
+    for (const { operationId, cluster, reason } of letters) {
+      const truth = this.world.ledger.writes.get(operationId)?.[cluster];
+      // It must be applied now, or become a dead letter once more.
+      if (truth && reason !== 'inDoubt') truth.buried = [];
+    }
+  }
+
+  async purge(): Promise<void> {
+    const letters = await this.#letters();
+    await this.replayer?.deadLetters.purge('all');
+    if (this.world.setup.queue === 'durable') return;
+    for (const { operationId, cluster } of letters) {
+      const truth = this.world.ledger.writes.get(operationId)?.[cluster];
+      if (truth) truth.purged = true;
+    }
+  }
+
+  /** SIGKILL: nothing of it runs any more. */
+  kill(): ProcessEnd {
+    const end = this.#end('killed', this.world.scheduler.nowMs);
+    this.#stop();
+    return end;
+  }
+
+  /** As the end of the application; answers with how it looked when it began to end. */
+  async shutDown(): Promise<ProcessEnd> {
+    const { scheduler } = this.world;
+    this.isReady = false;
+    let letters: readonly DeadLetter[] | undefined;
+    try {
+      letters = await this.#letters();
+    } catch {
+      // The queue cannot be asked: nothing is known of it.
+    }
+    const before = this.#end('shut down', scheduler.nowMs, letters);
+    await this.helix.close();
+    return { ...before, endedMs: scheduler.nowMs, dropped: this.#dropped, lost: this.instance.lost };
+  }
+
+  /** After its end: what was left behind. */
+  leave(): number {
+    const { pending } = this.clock;
+    this.#stop();
+    return pending;
+  }
+
+  onWriteSent(write: WriteRecord, cluster: ClusterId): void {
+    const { world } = this;
+    const truth = write[cluster];
+    truth.sent++;
+    if (truth.sent > 1)
+      world.ledger.violate('sent twice', `${write.step.id} was sent to ${cluster} twice by itself`);
+    if (this.#drainingSinceMs[cluster] < write.startedMs) {
+      world.ledger.violate('draining', `${write.step.id} was sent to ${cluster}, which is draining`);
+    }
+    const inFlight = this.instance.writePath.admissions.inFlight[cluster];
+    // Without a queue a side that is full by then is written to all the same.
+    if (inFlight > world.setup.maxInFlight && this.replayer) {
+      world.ledger.violate('max in flight', `${inFlight} writes at once to ${cluster}`);
+    }
+    if (world.timeline.isOn) world.note(write.step.id, `goes to ${cluster}`);
+  }
+
+  onReadSent(read: ReadRecord, cluster: ClusterId): void {
+    read.asked.push({ cluster, atMs: this.world.scheduler.nowMs, failed: false });
+    if (this.world.timeline.isOn) this.world.note(read.step.id, `asks ${cluster}`);
+  }
+
+  onReplayRequest(cluster: ClusterId, kind: 'ping' | 'envelope'): void {
+    if (this.#drainingSinceMs[cluster] < this.world.scheduler.nowMs) {
+      this.world.ledger.violate('draining', `Replay sent ${kind} to ${cluster}, which is draining`);
+    }
+    if (this.world.timeline.isOn) this.world.note('replay', `${kind} to ${cluster}`);
+  }
+
+  /** Nothing is queued, and nothing on its way to a cluster. */
+  get isIdle(): boolean {
+    const { stats } = this;
+    const { A, B } = this.instance.writePath.admissions.inFlight;
+    if (A + B > 0) return false;
+    return !stats || (['A', 'B'] as const).every((each) => stats[each].queued + stats[each].inFlight === 0);
+  }
+
+  get stats(): ReturnType<Replayer['snapshot']> | undefined {
+    return this.replayer?.snapshot();
+  }
+
+  #stop(): void {
+    this.#isAlive = false;
+    this.isReady = false;
+    this.clock.isStopped = true;
+    this.#watcher.close();
+    this.sessions.A.forget();
+    this.sessions.B.forget();
+  }
+
+  #end(how: ProcessEnd['how'], atMs: number, deadLetters?: readonly DeadLetter[]): ProcessEnd {
+    const { writePath, readPath } = this.instance;
+    const inFlight = (cluster: ClusterId): number =>
+      writePath.admissions.inFlight[cluster] + readPath.inFlight[cluster];
+    return {
+      process: this.number,
+      how,
+      atMs,
+      endedMs: atMs,
+      stats: deadLetters && this.stats,
+      deadLetters: deadLetters ?? [],
+      inFlight: { A: inFlight('A'), B: inFlight('B') },
+      dropped: this.#dropped,
+      lost: this.instance.lost,
+      leftTimers: 0,
+    };
+  }
+
+  async #letters(): Promise<readonly DeadLetter[]> {
+    return (await this.replayer?.deadLetters.list({ limit: 100_000 })) ?? [];
+  }
+
+  #call(name: string): CallContext {
+    let context = this.#calls.get(name);
+    if (!context) this.#calls.set(name, (context = CallContext.dualWrite({})));
+    return context;
+  }
+
+  #abortAfter(ms: number): AbortSignal {
+    const controller = new AbortController();
+    const abort = (): void => {
+      if (this.#isAlive) controller.abort(new Error('The caller has gone'));
+    };
+    if (ms === 0) abort();
+    else this.world.scheduler.after(ms, 'io', abort);
+    return controller.signal;
+  }
+
+  #usableSince(startedMs: number): ClusterId[] {
+    return (['A', 'B'] as const).filter((cluster) => this.sessions[cluster].usableSinceMs < startedMs);
+  }
+
+  #notDrainingSinceMs(cluster: ClusterId): number {
+    return this.#drainingSinceMs[cluster] === Infinity ? this.#drainEndedMs[cluster] : Infinity;
+  }
+
+  #makeReplayer(): Replayer | undefined {
+    const { setup, durableQueue, ledger, timeline } = this.world;
+    const { queue, capacity } = setup;
+    switch (queue) {
+      case 'none':
+        return undefined;
+      case 'durable':
+        return new ObservedDurableReplayer(durableQueue, () => this.#isAlive, ledger);
+      case 'memory':
+      case 'encoding': {
+        const observer = observeQueue(ledger, timeline);
+        return new ObservedMemoryReplayer({ capacity, keepsBytes: queue === 'encoding' }, ledger, observer);
+      }
+    }
+  }
+
+  /** Replay has given up on an envelope of the memory queue; the durable one tells of it itself. */
+  #onBuried(envelope: Envelope, reason: DeadLetterReason): void {
+    const { setup, ledger, timeline } = this.world;
+    if (setup.queue !== 'durable') observeQueue(ledger, timeline).onBuried(envelope, reason);
+  }
+
+  #onDropped(envelope: Envelope): void {
+    this.#dropped++;
+    const truth = this.world.ledger.writeOf(envelope)?.[envelope.cluster];
+    if (truth) truth.dropped++;
+    if (this.world.timeline.isOn)
+      this.world.note('helix', `reports ${envelope.operationId} lost for ${envelope.cluster}`);
+  }
+
+  #logger(): { log(m: string): void; warn(m: string): void; error(m: string): void } {
+    const { world } = this;
+    const add = (level: string) => (message: string) => {
+      if (world.timeline.isOn) world.note('log', `${level}: ${message}`);
+    };
+    return { log: add('log'), warn: add('warn'), error: add('error') };
+  }
+}
+
+function readStrategyOf({ readStrategy, preferred, cooldownMs }: Setup, clock: Clock): ReadStrategy {
+  switch (readStrategy) {
+    case 'sticky':
+      return new StickyReadStrategy({ preferred, cooldownMs }, clock);
+    case 'primary only':
+      return new PrimaryOnlyReadStrategy();
+    case 'round robin':
+      return new RoundRobinReadStrategy();
+  }
+}
+
+function writeStrategyOf({ writeStrategy, stragglerMs }: Setup, clock: Clock): WriteStrategy {
+  switch (writeStrategy) {
+    case 'concurrent':
+      return new ConcurrentDualWriteStrategy();
+    case 'straggler':
+      return new ConcurrentDualWriteStrategy({ stragglerMs }, clock);
+    case 'A first':
+      return new SyncDualWriteStrategy({ first: 'A' });
+    case 'B first':
+      return new SyncDualWriteStrategy({ first: 'B' });
+  }
+}
+
+function policyOf({ policy, threshold, resetTimeoutMs, slowMs }: Setup): FailoverPolicy {
+  switch (policy) {
+    case 'active':
+      return new ActiveFailover();
+    case 'breaker':
+      return new CircuitBreaker({ threshold, resetTimeoutMs });
+    case 'latency breaker':
+      return new LatencyCircuitBreaker({ threshold, resetTimeoutMs, slowMs });
+  }
+}

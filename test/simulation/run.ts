@@ -1,0 +1,25 @@
+import { type History } from './history.js';
+import { type FinalState, type Ledger, type Violation } from './ledger.js';
+import { judge } from './oracle/index.js';
+import { World } from './world.js';
+
+/** What a run came to. */
+export interface Outcome {
+  readonly history: History;
+  readonly violations: readonly Violation[];
+  /** Empty unless asked for. */
+  readonly timeline: readonly string[];
+  readonly ledger: Ledger;
+  readonly end: FinalState;
+  /** How long it took in the model's time. */
+  readonly virtualMs: number;
+}
+
+/** Runs a history from beginning to end and has it judged. */
+export async function run(history: History, options: { readonly timeline?: boolean } = {}): Promise<Outcome> {
+  const world = new World(history, options.timeline ?? false);
+  const end = await world.run();
+  const violations = judge(history, world.ledger, end);
+  const { timeline, ledger, scheduler } = world;
+  return { history, violations, timeline: timeline.lines, ledger, end, virtualMs: scheduler.nowMs };
+}

@@ -1,0 +1,79 @@
+import { type Scenario } from '../scenario.js';
+import { Course, isCertain, MOMENT_MS, OUTAGES, Script, statusOf } from './building-blocks.js';
+
+/** A breaker that does not notice by itself that the side is back. */
+const FOR_EVER_MS = 60_000;
+
+/** The process ends while one side has a backlog. */
+export const shutdown: Scenario = {
+  name: 'shutdown',
+  about:
+    'The process ends under load while B has a backlog: what a memory queue holds is applied or reported, each once and in time, what a durable one has taken is never lost.',
+
+  history(seed) {
+    const script = new Script(seed);
+    const { random } = script;
+    const queue = script.pick('memory', 'encoding', 'durable');
+    const endMs = random.int(600, 900);
+    const isBack = queue !== 'durable' && random.chance(0.5);
+    const fault = isBack
+      ? ({ kind: 'refuse', error: 'shutting down', share: 1 } as const)
+      : random.pick(OUTAGES);
+    script.fault('B', fault, 100, isBack ? endMs - random.int(20, 100) : endMs + random.int(3_000, 5_000));
+    script.load('load', { fromMs: 0, toMs: endMs, everyMs: 15 });
+    const how = queue === 'durable' ? script.pick('kill', 'shut down') : 'shut down';
+    script.add({ atMs: endMs, do: 'restart', how, afterMs: random.int(1, 500) });
+    return script.history({
+      policy: script.pick('active', 'breaker'),
+      resetTimeoutMs: isBack ? FOR_EVER_MS : 500,
+      queue,
+      shutdownTimeoutMs: random.int(500, 2_500),
+    });
+  },
+
+  judge(outcome) {
+    const course = new Course(outcome, this.name);
+    const { queue, shutdownTimeoutMs } = course.setup;
+    const { fault, fromMs, toMs } = course.outage();
+    const [end] = outcome.ledger.ends;
+    const { atMs, endedMs } = end ?? { atMs: 0, endedMs: Infinity };
+    const writes = course.writes();
+    course.must(
+      'ends in time',
+      endedMs - atMs <= shutdownTimeoutMs + MOMENT_MS,
+      () => `from ${atMs} to ${endedMs}`,
+    );
+    if (end?.how === 'shut down') {
+      course.mustAll('every call is answered before', writes, ({ answer }) => {
+        return answer.kind === 'value' && answer.atMs <= endedMs;
+      });
+    }
+    const promised = writes.filter((write) => statusOf(write, 'B') === 'queued');
+    if (queue === 'durable') {
+      course.mustAll(
+        'what is queued is kept',
+        promised,
+        ({ A, B }) => A.isThere && B.isThere && B.dropped === 0,
+      );
+      return course.violations;
+    }
+    if (toMs < atMs) {
+      course.mustAll(
+        'the last replay finds B',
+        promised,
+        ({ A, B }) => A.isThere && B.isThere && B.dropped === 0,
+      );
+      course.mustBeEqual();
+      return course.violations;
+    }
+    course.mustAll('what cannot be kept is reported once', promised, ({ startedMs, A, B }) => {
+      // What was in doubt may be there all the same.
+      const mayBeThere = startedMs <= fromMs || !isCertain(fault);
+      return A.isThere && B.dropped === 1 && (mayBeThere || !B.isThere);
+    });
+    course.must('reports nothing else', end?.dropped === promised.length, () => {
+      return `${end?.dropped} were reported, ${promised.length} were queued`;
+    });
+    return course.violations;
+  },
+};

@@ -1,0 +1,149 @@
+import { readFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { check, type Failure } from './batch.js';
+import { generate, type Size } from './generate.js';
+import { type History } from './history.js';
+import { type Violation } from './ledger.js';
+import { runSeeds } from './pool.js';
+import { profiles } from './profiles.js';
+import { run } from './run.js';
+import { describe } from './describe.js';
+import { shrink } from './shrink.js';
+import { type Scenario } from './scenario.js';
+import { scenarios } from './scenarios/index.js';
+
+const USAGE = `npm run simulate -- [options]
+
+  --seed N               the random history of a seed, with its timeline
+  --scenario NAME        a scenario, with its timeline; --seed N varies it (default 1)
+  --history FILE         a history kept as JSON, with its timeline
+  --profile NAME         many seeds, and every scenario: ${Object.keys(profiles).join(', ')}
+  --seeds N              many random histories, on all cores; --from N is the first (default 1)
+  --minutes N            stop beginning new ones after so long (with --profile or --seeds)
+  --quiet                no timeline
+
+Scenarios: ${scenarios.map(({ name }) => name).join(', ')}
+What fails is made short and shown. Ends with 1 if something failed.`;
+
+const { values } = parseArgs({
+  options: {
+    seed: { type: 'string' },
+    scenario: { type: 'string' },
+    history: { type: 'string' },
+    profile: { type: 'string' },
+    seeds: { type: 'string' },
+    from: { type: 'string' },
+    minutes: { type: 'string' },
+    quiet: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
+  },
+});
+
+/** Seeds that are handed out at a time: with a limit in minutes, it is looked at the clock in between. */
+const ROUND = 2_000;
+
+Error.stackTraceLimit = 30;
+if (values.help) console.log(USAGE);
+else process.exitCode = (await main()) ? 0 : 1;
+
+async function main(): Promise<boolean> {
+  if (values.profile !== undefined) {
+    const profile = Object.entries(profiles).find(([name]) => name === values.profile)?.[1];
+    if (!profile)
+      throw new Error(`--profile ${values.profile}: there are ${Object.keys(profiles).join(', ')}`);
+    const areScenariosWell = await runScenarios(profile.scenarioSeeds);
+    return (await runMany(profile.seeds, 'size' in profile ? profile.size : undefined)) && areScenariosWell;
+  }
+  if (values.seeds !== undefined) return runMany(whole('seeds', values.seeds), undefined);
+  if (values.history !== undefined) {
+    return show(JSON.parse(readFileSync(values.history, 'utf8')) as History);
+  }
+  const seed = whole('seed', values.seed ?? '1');
+  if (values.scenario === undefined) return show(generate(seed));
+  const scenario = scenarios.find(({ name }) => name === values.scenario);
+  if (!scenario)
+    throw new Error(
+      `--scenario ${values.scenario}: there are ${scenarios.map(({ name }) => name).join(', ')}`,
+    );
+  console.log(`${scenario.name}: ${scenario.about}\n`);
+  return show(scenario.history(seed), scenario);
+}
+
+/** Runs one history and prints what happened in it. */
+async function show(history: History, scenario?: Scenario): Promise<boolean> {
+  console.log(describe(history));
+  const outcome = await run(history, { timeline: !values.quiet });
+  if (!values.quiet) console.log(`\n${outcome.timeline.join('\n')}`);
+  const violations = [...outcome.violations, ...(scenario?.judge(outcome) ?? [])];
+  console.log(`\n${verdict(violations)}`);
+  if (violations.length > 0 && !scenario) await showShort(history, violations);
+  return violations.length === 0;
+}
+
+async function showShort(history: History, violations: readonly Violation[]): Promise<void> {
+  const [first] = violations;
+  if (!first) return;
+  const short = await shrink(history, async (candidate) =>
+    (await check(candidate)).some(({ rule }) => rule === first.rule),
+  );
+  console.log(
+    `\nAs short as it could be made while it still breaks the rule "${first.rule}":\n${describe(short)}`,
+  );
+  console.log(`\n${verdict(await check(short))}\n\nTo be kept as a regression:\n${JSON.stringify(short)}`);
+}
+
+async function runMany(seeds: number, size: Size | undefined): Promise<boolean> {
+  const untilMs =
+    performance.now() + 60_000 * (values.minutes === undefined ? Infinity : Number(values.minutes));
+  const startMs = performance.now();
+  const first = whole('from', values.from ?? '1');
+  let runs = 0;
+  let operations = 0;
+  let virtualMs = 0;
+  const failures: Failure[] = [];
+  const round = values.minutes === undefined ? seeds : ROUND;
+  for (let from = first; from < first + seeds && performance.now() < untilMs; from += round) {
+    const report = await runSeeds(from, Math.min(round, first + seeds - from), { size });
+    runs += report.runs;
+    operations += report.operations;
+    virtualMs += report.virtualMs;
+    failures.push(...report.failures);
+    if (failures.length > 0) break;
+  }
+  const seconds = (performance.now() - startMs) / 1_000;
+  console.log(
+    `${runs} histories, ${operations} operations, ${(virtualMs / 3_600_000).toFixed(1)} hours of their time, in ${seconds.toFixed(1)} s: ${failures.length} failed`,
+  );
+  for (const { seed, violations } of failures) console.log(`\nSeed ${seed}: ${verdict(violations)}`);
+  const [failure] = failures;
+  if (failure) await showShort(generate(failure.seed, size), failure.violations);
+  return failures.length === 0;
+}
+
+async function runScenarios(seeds: number): Promise<boolean> {
+  let areWell = true;
+  for (const scenario of scenarios) {
+    let failed = 0;
+    for (let seed = 1; seed <= seeds; seed++) {
+      const outcome = await run(scenario.history(seed));
+      const violations = [...outcome.violations, ...scenario.judge(outcome)];
+      if (violations.length > 0 && failed++ === 0)
+        console.log(`${scenario.name}, seed ${seed}: ${verdict(violations)}`);
+    }
+    console.log(`${scenario.name.padEnd(20)} ${seeds} seeds, ${failed} failed`);
+    areWell &&= failed === 0;
+  }
+  return areWell;
+}
+
+function verdict(violations: readonly Violation[]): string {
+  if (violations.length === 0) return 'Nothing is wrong.';
+  return violations.map(({ rule, message }) => `[${rule}] ${message}`).join('\n');
+}
+
+function whole(option: string, text: string): number {
+  const number = Number(text);
+  if (!Number.isSafeInteger(number) || number < 0)
+    throw new Error(`--${option}: received ${text}; allowed is a whole number`);
+  return number;
+}
