@@ -281,6 +281,53 @@ describe('a drain', () => {
   });
 });
 
+describe('what is spooled', () => {
+  it('reaches the queue before it is closed, if it can be reached in time', async () => {
+    const { clock, replayer, lifecycle, start } = setUp();
+    await start();
+    const order: string[] = [];
+    replayer.flush = async () => {
+      await delay(clock, 9_000);
+      order.push('flushed');
+    };
+    const close = replayer.close.bind(replayer);
+    replayer.close = () => {
+      order.push('closed');
+      return close();
+    };
+    const closed = new Watched(lifecycle.close());
+    await clock.advance(10_000);
+    expect([closed.isSettled, order]).toEqual([true, ['flushed', 'closed']]);
+  });
+
+  it('holds nothing up that cannot be reached, nor does a replayer that fails', async () => {
+    for (const flush of [() => new Promise<void>(() => undefined), () => Promise.reject(new Error('no'))]) {
+      const { clock, replayer, lines, lifecycle, start } = setUp();
+      await start();
+      replayer.flush = flush;
+      const closed = new Watched(lifecycle.close());
+      await clock.advance(10_000);
+      expect(closed.isSettled).toBe(true);
+      expect(lines.filter((line) => /spooled|flush/.test(line))).toHaveLength(1);
+    }
+  });
+
+  it('is told that its time is over', async () => {
+    const { clock, replayer, lifecycle, start } = setUp();
+    await start();
+    let signal: AbortSignal | undefined;
+    replayer.flush = (given?: AbortSignal) => {
+      signal = given;
+      return new Promise(() => undefined);
+    };
+    const closed = new Watched(lifecycle.close());
+    await clock.advance(9_000);
+    expect(signal?.aborted).toBe(false);
+    await clock.advance(1_000);
+    expect([closed.isSettled, signal?.aborted]).toEqual([true, true]);
+  });
+});
+
 describe('what is to be done before anything is opened', () => {
   it('is done while nothing is open', async () => {
     const attempts: number[] = [];

@@ -16,6 +16,7 @@ const SECOND_CLUSTER_MS = 2_000;
 /** Share of the shutdown time that running calls may take; the rest is for the queue and the sessions. */
 const FOREGROUND_SHARE = 0.6;
 const DRAIN_SHARE = 0.9;
+const FLUSH_SHARE = 0.95;
 
 /** @internal The one owner of connecting, starting, draining and closing of an instance. */
 export class HelixLifecycle implements OnModuleInit, OnApplicationBootstrap, OnApplicationShutdown {
@@ -87,6 +88,7 @@ export class HelixLifecycle implements OnModuleInit, OnApplicationBootstrap, OnA
     }
     if (worker) await this.#within(leftUntil(DRAIN_SHARE), worker.stop());
     instance.unwatchTopology();
+    await this.#flushReplayer(leftUntil(FLUSH_SHARE));
     const remaining = await this.#closeReplayer(leftUntil(1));
     const reason = new SessionClosedError('The application ended before this write could be replayed');
     for (const envelope of remaining) instance.reportLost(envelope, reason);
@@ -163,6 +165,21 @@ export class HelixLifecycle implements OnModuleInit, OnApplicationBootstrap, OnA
       `Helix "${name}" could not connect within connectTimeoutMs = ${options.connectTimeoutMs} ms (connect: '${options.connect}'): ${reasons.join('; ')}`,
       { cause: missing[0]?.connectError },
     );
+  }
+
+  /** What a replayer holds only until its queue can be reached gets there while there is time. */
+  async #flushReplayer(timeoutMs: number): Promise<void> {
+    const { replayer, logger } = this.instance;
+    if (!replayer) return;
+    const left = new AbortController();
+    try {
+      const isFlushed = await this.#within(timeoutMs, replayer.flush(left.signal));
+      if (!isFlushed) logger.warn('The replay queue could not be reached in time for what was spooled');
+    } catch (error) {
+      logger.error(`The replayer failed to flush: ${errorLabel(toError(error))}`);
+    } finally {
+      left.abort();
+    }
   }
 
   /** What the replayer held and cannot keep; nothing it does may keep the sessions from being closed. */
