@@ -26,6 +26,8 @@ export interface Setup {
   readonly maxReadLagMs: number;
   readonly shutdownTimeoutMs: number;
   readonly connect: 'any' | 'lazy';
+  /** A driver gives a request up after so many times the time limit that Helix has for it. */
+  readonly driverPatience: number;
   /** One way, of each cluster: `base + 0…spread` ms. */
   readonly latency: Readonly<Record<ClusterId, { readonly baseMs: number; readonly spreadMs: number }>>;
 }

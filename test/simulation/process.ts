@@ -202,7 +202,7 @@ export class SimulatedProcess {
       record,
       record.timestampUs,
       this.sessions,
-      setup.writeTimeoutMs,
+      setup.driverPatience * setup.writeTimeoutMs,
       this,
     );
     world.waiting++;
@@ -244,7 +244,8 @@ export class SimulatedProcess {
     world.ledger.reads.push(record);
     world.waiting++;
     const { call, timeoutMs, abortAfterMs, hedgeAfterMs } = step;
-    const operation = new ModelRead(step, record, this.sessions, world.setup.readTimeoutMs, this);
+    const { readTimeoutMs, driverPatience } = world.setup;
+    const operation = new ModelRead(step, record, this.sessions, driverPatience * readTimeoutMs, this);
     instance.readPath
       .run(operation, {
         ...(call !== undefined && { context: this.#call(call) }),

@@ -25,6 +25,7 @@ export const PLAIN_SETUP: Setup = {
   maxReadLagMs: 5_000,
   shutdownTimeoutMs: 10_000,
   connect: 'any',
+  driverPatience: 1,
   latency: { A: { baseMs: 1, spreadMs: 0 }, B: { baseMs: 1, spreadMs: 0 } },
 };
 
@@ -62,6 +63,7 @@ export function randomSetup(random: Random): Setup {
     maxReadLagMs: shortMs(of('maxReadLagMs'), 1, 5_000, [1, 100, 1_000, 5_000]),
     shutdownTimeoutMs: shortMs(of('shutdownTimeoutMs'), 500, 5_000, [500, 1_000, 5_000]),
     connect: of('connect').weighted(CONNECT),
+    driverPatience: of('driverPatience').pick([1, 1, 1.5, 10]),
     latency: { A: latency(of('latency').fork('A')), B: latency(of('latency').fork('B')) },
   };
 }

@@ -111,7 +111,7 @@ export class ModelCluster {
     }
     const delayMs = this.delayMs();
     if (delayMs > request.timeoutMs) request.giveUpInTime();
-    this.scheduler.after(delayMs, 'world', () => this.#pass(request, () => this.#arrive(request)));
+    this.scheduler.after(delayMs, 'world', () => this.#pass(request, 'world', () => this.#arrive(request)));
   }
 
   /** Stores a change. Whoever sent it may be long gone. */
@@ -150,13 +150,13 @@ export class ModelCluster {
   }
 
   /** Calls back when the network lets something through: at once, or when a partition has ended. */
-  #pass(request: ModelRequest, through: () => void): void {
+  #pass(request: ModelRequest, kind: 'io' | 'world', through: () => void): void {
     if (!this.#isPartitioned) {
       through();
       return;
     }
     request.giveUpInTime();
-    this.#held.push(through);
+    this.#held.push(() => this.scheduler.after(this.delayMs(), kind, through));
   }
 
   #arrive(request: ModelRequest): void {
@@ -204,11 +204,9 @@ export class ModelCluster {
     }
     const delayMs = this.delayMs();
     if (this.scheduler.nowMs + delayMs > request.sentMs + request.timeoutMs) request.giveUpInTime();
-    this.scheduler.after(delayMs, 'world', () => {
-      this.#pass(request, () => {
-        this.scheduler.after(0, 'io', () => request.answered(result, error));
-      });
-    });
+    this.scheduler.after(delayMs, 'io', () =>
+      this.#pass(request, 'io', () => request.answered(result, error)),
+    );
   }
 
   #refusal({ kind }: ModelRequest): { code: number; message: string; isCertain: boolean } | undefined {
@@ -273,7 +271,7 @@ export class ModelCluster {
     const held = this.#held;
     this.#held = [];
     if (thenReset) for (const session of this.sessions) session.lose(false);
-    else for (const through of held) this.scheduler.after(this.delayMs(), 'world', through);
+    else for (const letThrough of held) letThrough();
   }
 
   #store({ key, change, value, timestampUs }: Mutation): void {

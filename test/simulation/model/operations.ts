@@ -47,7 +47,8 @@ export class ModelWrite implements WriteOperation {
     private readonly record: WriteRecord,
     readonly timestampUs: number,
     private readonly sessions: ModelSessions,
-    private readonly writeTimeoutMs: number,
+    /** How long the driver waits for an answer. */
+    private readonly driverTimeoutMs: number,
     private readonly observer: RequestObserver,
   ) {
     this.id = step.id;
@@ -118,7 +119,7 @@ export class ModelWrite implements WriteOperation {
   async #prepareAndSend(cluster: ClusterId, prepareMs: number): Promise<unknown> {
     const session = this.sessions[cluster];
     const refused = this.step.refusedBy?.includes(cluster);
-    await session.request('prepare', this.writeTimeoutMs, () => {
+    await session.request('prepare', this.driverTimeoutMs, () => {
       if (refused) throw responseError(RESPONSE_CODE.invalid);
     });
     await session.takesTime(prepareMs);
@@ -131,7 +132,7 @@ export class ModelWrite implements WriteOperation {
     const { step, record, timestampUs } = this;
     const session = this.sessions[cluster];
     this.observer.onWriteSent(record, cluster);
-    const answer = session.request('write', this.writeTimeoutMs, () => {
+    const answer = session.request('write', this.driverTimeoutMs, () => {
       if (step.refusedBy?.includes(cluster)) throw responseError(RESPONSE_CODE.invalid);
       const mutation: Mutation = { key: step.key, change: step.change, value: step.id, timestampUs };
       session.server.carryOut(mutation, record);
@@ -153,7 +154,8 @@ export class ModelRead implements ReadOperation<SeenRow> {
     private readonly step: ReadStep,
     private readonly record: ReadRecord,
     private readonly sessions: ModelSessions,
-    private readonly readTimeoutMs: number,
+    /** How long the driver waits for an answer. */
+    private readonly driverTimeoutMs: number,
     private readonly observer: RequestObserver,
   ) {
     this.masked = step.id;
@@ -163,7 +165,7 @@ export class ModelRead implements ReadOperation<SeenRow> {
     const session = this.sessions[cluster];
     this.observer.onReadSent(this.record, cluster);
     if (!session.hasConnected) return Promise.reject(session.notConnected());
-    return session.request('read', this.readTimeoutMs, () => {
+    return session.request('read', this.driverTimeoutMs, () => {
       if (this.step.isBad) throw responseError(RESPONSE_CODE.syntaxError);
       const row = session.server.read(this.step.key);
       this.#rows[cluster] = row;

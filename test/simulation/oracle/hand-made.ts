@@ -41,6 +41,7 @@ const SETUP: Setup = {
   whenBothFail: 'throw',
   writeTimeoutMs: 500,
   readTimeoutMs: 500,
+  driverPatience: 1,
   enqueueTimeoutMs: 100,
   executeTimeoutMs: 1_000,
   maxInFlight: 16,
