@@ -1,4 +1,4 @@
-import { type DeadLetterReason, type Envelope } from '../../lib/core/index.js';
+import { type DeadLetterReason, type Envelope, type LaneStats } from '../../lib/core/index.js';
 import { decodeEnvelope, encodeEnvelope, MemoryReplayer } from '../../lib/replay/index.js';
 import { type Timeline } from './engine/timeline.js';
 import { type Ledger, type SideTruth } from './ledger.js';
@@ -6,6 +6,9 @@ import { type ModelDurableQueue, type QueueObserver } from './model/durable-queu
 import { ModelDurableReplayer } from './model/durable-replayer.js';
 
 // The queues under test, and what is noted of them: what they are given, take, bury and let go.
+
+/** Queues of this capacity, and smaller ones, are looked into whenever they take something: it takes time. */
+const LARGEST_CHECKED = 100;
 
 /** Notes in the ledger what becomes of envelopes in a queue. */
 export function observeQueue(ledger: Ledger, timeline: Timeline): Required<QueueObserver> {
@@ -53,21 +56,36 @@ export class ObservedMemoryReplayer extends MemoryReplayer {
   ) {
     super({ capacity: options.capacity });
     this.#keepsBytes = options.keepsBytes;
+    this.#checkedCapacity = options.capacity <= LARGEST_CHECKED ? options.capacity : undefined;
   }
 
   readonly #keepsBytes: boolean;
+  readonly #checkedCapacity: number | undefined;
 
   override enqueue(envelopes: readonly Envelope[]): Promise<'queued'> {
     noteHanded(this.ledger, envelopes);
     const kept = this.#keepsBytes ? envelopes.map((each) => decodeEnvelope(encodeEnvelope(each))) : envelopes;
     return noted(super.enqueue(kept), () => {
       for (const envelope of envelopes) this.observer.onTaken(envelope);
+      this.#checkCapacity();
     });
   }
 
   override bury(envelope: Envelope, reason: DeadLetterReason, error?: Error): Promise<void> {
     noteHanded(this.ledger, [envelope]);
-    return noted(super.bury(envelope, reason, error), () => this.observer.onBuried(envelope, reason));
+    return noted(super.bury(envelope, reason, error), () => {
+      this.observer.onBuried(envelope, reason);
+      this.#checkCapacity();
+    });
+  }
+
+  #checkCapacity(): void {
+    const capacity = this.#checkedCapacity;
+    if (capacity === undefined) return;
+    const held = Object.values(this.snapshot()).reduce((sum, side: LaneStats) => {
+      return sum + side.queued + side.inFlight + side.deadLettered;
+    }, 0);
+    if (held > capacity) this.ledger.violate('capacity', `The queue holds ${held} of ${capacity} envelopes`);
   }
 }
 

@@ -40,8 +40,6 @@ import { type World } from './world.js';
 
 /** 2025-01-01, UTC. */
 const START_MS = Date.UTC(2025, 0, 1);
-/** Queues of this capacity, and smaller ones, are looked at whenever they take something. */
-const LARGEST_CHECKED = 100;
 
 /** The clock of one process: it stops with it. */
 class ProcessClock implements Clock {

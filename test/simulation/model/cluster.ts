@@ -17,9 +17,12 @@ export interface Mutation {
   readonly timestampUs: number;
 }
 
+/** What is noted of a write that is carried out. */
+export type CarriedRecord = Pick<WriteRecord, ClusterId> & { readonly step: Pick<WriteRecord['step'], 'id'> };
+
 interface Carried {
   readonly mutation: Mutation;
-  readonly record: WriteRecord;
+  readonly record: CarriedRecord;
   readonly atMs: number;
 }
 
@@ -50,6 +53,8 @@ export class ModelCluster {
   #isHung = false;
   #isPartitioned = false;
   #crashedMs = 0;
+  /** What was sent to a server that has died since never arrives, whoever still waits for it. */
+  #lives = 0;
 
   constructor(
     readonly id: ClusterId,
@@ -105,6 +110,7 @@ export class ModelCluster {
 
   /** A request goes off to it. */
   send(request: ModelRequest): void {
+    request.life = this.#lives;
     if (this.#loses('requests lost')) {
       request.giveUpInTime();
       return;
@@ -115,7 +121,7 @@ export class ModelCluster {
   }
 
   /** Stores a change. Whoever sent it may be long gone. */
-  carryOut(mutation: Mutation, record: WriteRecord): void {
+  carryOut(mutation: Mutation, record: CarriedRecord): void {
     const truth = record[this.id];
     truth.applied++;
     truth.appliedMs ??= this.scheduler.nowMs;
@@ -161,7 +167,7 @@ export class ModelCluster {
 
   #arrive(request: ModelRequest): void {
     if (!request.isOnItsWay) return;
-    if (this.#isDown) {
+    if (this.#isDown || request.life !== this.#lives) {
       request.giveUpInTime();
       return;
     }
@@ -234,6 +240,7 @@ export class ModelCluster {
 
   #crash(): void {
     this.#crashedMs = this.scheduler.nowMs;
+    this.#lives++;
     this.#frozen = [];
     for (const session of this.sessions) session.lose(false);
   }

@@ -12,6 +12,8 @@ export class ModelRequest {
   isOver = false;
   /** False when the connection was lost before it was written. */
   isOnItsWay = true;
+  /** Of the server it was sent to. */
+  life = 0;
   #isGivenUpInTime = false;
 
   constructor(
@@ -91,12 +93,13 @@ export class ModelSession implements ClusterSession {
     });
   }
 
+  /** Shared by all who ask while it is under way, each with a time limit of its own. */
   ping(timeoutMs: number): Promise<void> {
     if (!this.hasConnected) return Promise.reject(this.notConnected());
     this.#pinging ??= this.request('ping', timeoutMs, () => undefined).finally(() => {
       this.#pinging = undefined;
     });
-    return this.#pinging;
+    return this.#answerWithin(timeoutMs, this.#pinging);
   }
 
   keepConnecting(onConnected: () => void, onFailure: (error: Error) => void, retryMs = 250): void {
@@ -169,6 +172,17 @@ export class ModelSession implements ClusterSession {
       if (this.isConnected || this.#isClosed || !this.server.isReachable || !this.isAlive()) return;
       this.#connectedSinceMs = scheduler.nowMs;
       if (this.server.timeline.isOn) this.server.timeline.add(this.cluster, 'is connected again');
+    });
+  }
+
+  #answerWithin(timeoutMs: number, answer: Promise<void>): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const limit = this.server.scheduler.after(timeoutMs, 'io', () => {
+        if (this.isAlive()) reject(timedOut());
+      });
+      answer.then(resolve, reject).finally(() => {
+        limit.isCancelled = true;
+      });
     });
   }
 

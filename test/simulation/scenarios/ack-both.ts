@@ -1,7 +1,8 @@
 import { DualClusterError, PartialWriteError } from '../../../lib/core/index.js';
 import { receiptOf } from '../oracle/answers.js';
 import { type Scenario } from '../scenario.js';
-import { Course, isCertain, OUTAGES, Script } from './building-blocks.js';
+import { isCertain, OUTAGES, Script } from './building-blocks.js';
+import { Course } from './course.js';
 
 /** Callers who want both sides, of every strategy. */
 export const ackBoth: Scenario = {

@@ -1,14 +1,6 @@
 import { type Scenario } from '../scenario.js';
-import {
-  BREAKER_PING_MS,
-  Course,
-  lastAppliedMs,
-  MOMENT_MS,
-  RECONNECT_MS,
-  roundTripMs,
-  Script,
-  statusOf,
-} from './building-blocks.js';
+import { BREAKER_PING_MS, MOMENT_MS, RECONNECT_MS, Script } from './building-blocks.js';
+import { Course, lastAppliedMs, roundTripMs, statusOf } from './course.js';
 
 /** B swallows everything; before that, much happens that says nothing against it. */
 export const breaker: Scenario = {

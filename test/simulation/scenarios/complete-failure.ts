@@ -1,16 +1,8 @@
 import { DualClusterError, otherCluster } from '../../../lib/core/index.js';
 import { type ClusterFault } from '../history.js';
 import { type Scenario } from '../scenario.js';
-import {
-  Course,
-  isCertain,
-  isNotApplied,
-  OUTAGES,
-  roundTripMs,
-  RECONNECT_MS,
-  Script,
-  statusOf,
-} from './building-blocks.js';
+import { isCertain, OUTAGES, RECONNECT_MS, Script } from './building-blocks.js';
+import { Course, isNotApplied, roundTripMs, statusOf } from './course.js';
 
 /** After which a write certainly has not reached the side. */
 const CERTAIN = OUTAGES.filter(isCertain) as [ClusterFault, ...ClusterFault[]];

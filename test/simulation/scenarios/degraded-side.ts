@@ -1,16 +1,7 @@
 import { type ClusterFault } from '../history.js';
 import { type Scenario } from '../scenario.js';
-import {
-  BREAKER_PING_MS,
-  Course,
-  LANE_PING_MS,
-  lastAppliedMs,
-  MOMENT_MS,
-  OUTAGES,
-  roundTripMs,
-  Script,
-  statusOf,
-} from './building-blocks.js';
+import { BREAKER_PING_MS, LANE_PING_MS, MOMENT_MS, OUTAGES, Script } from './building-blocks.js';
+import { Course, lastAppliedMs, roundTripMs, statusOf } from './course.js';
 
 /** So slow that no answer comes in time. */
 const TOO_SLOW: ClusterFault = { kind: 'slow', factor: 60 };

@@ -1,15 +1,7 @@
 import { BothClustersDrainingError } from '../../../lib/core/index.js';
 import { type Scenario } from '../scenario.js';
-import {
-  Course,
-  isNotApplied,
-  lastAppliedMs,
-  MOMENT_MS,
-  OUTAGES,
-  roundTripMs,
-  Script,
-  statusOf,
-} from './building-blocks.js';
+import { MOMENT_MS, OUTAGES, Script } from './building-blocks.js';
+import { Course, isNotApplied, lastAppliedMs, roundTripMs, statusOf } from './course.js';
 
 /** So soon has a process learnt what the control plane says, in ms. */
 const LEARN_MS = 10 + MOMENT_MS;

@@ -1,43 +1,35 @@
-import { type ClusterId, otherCluster } from '../../../lib/core/index.js';
+import { otherCluster } from '../../../lib/core/index.js';
 import { type Setup } from '../history.js';
 import { type Scenario } from '../scenario.js';
-import {
-  BREAKER_PING_MS,
-  Course,
-  LANE_PING_MS,
-  lastAppliedMs,
-  MOMENT_MS,
-  OUTAGES,
-  roundTripMs,
-  Script,
-  statusOf,
-} from './building-blocks.js';
+import { BREAKER_PING_MS, LANE_PING_MS, MOMENT_MS, OUTAGES, Script } from './building-blocks.js';
+import { Course, lastAppliedMs, roundTripMs, statusOf } from './course.js';
 
-/** By then the other side has its backlog. */
-const LEVEL_MS = 15_000;
-const DEAD_UNTIL_MS = 30_000;
+/** Replay to the side that is back begins; the other one has long been dead. */
+const RESUME_MS = 6_000;
+const DEAD_UNTIL_MS = 20_000;
 
 /** Both sides have missed something; one of them comes back much later than the other. */
 export const laneIsolation: Scenario = {
   name: 'lane-isolation',
   about:
-    'Both sides have a backlog and one stays dead: the other gets its own all the same, poison is buried after one attempt, and one priority may fill the whole queue.',
+    'Both sides have a backlog and one stays dead: the other gets its own all the same, poison is buried after one attempt and delays nobody, and one priority may fill the whole queue.',
 
   history(seed) {
     const script = new Script(seed);
     const { random } = script;
     const dead = script.pick('A', 'B');
     const other = otherCluster(dead);
-    script.fault(other, random.pick(OUTAGES), 100, 800);
-    script.load('other', { fromMs: 101, toMs: 500, everyMs: 30 });
-    // Dead before the other one is back.
-    script.fault(dead, random.pick(OUTAGES), 750, DEAD_UNTIL_MS);
+    script.add({ atMs: 90, do: 'pause replay', cluster: other, forMs: RESUME_MS - 90 });
+    script.fault(other, random.pick(OUTAGES), 100, 500);
+    for (let count = 0; count < 10; count++) script.write(random.int(101, 390), 'other');
+    script.fault(dead, random.pick(OUTAGES), 1_700, DEAD_UNTIL_MS);
     const poison = random.int(1, 3);
     const all = random.int(40, 60);
     const priority = script.pick('high', 'low', undefined);
     for (let count = 0; count < all; count++) {
       const details = { priority: priority ?? script.pick('high', 'low') };
-      const atMs = LEVEL_MS + random.int(0, 2_000);
+      // The first of them while the other one's are in the queue as well.
+      const atMs = count < 10 ? random.int(1_710, 2_500) : random.int(10_000, 12_000);
       if (count < poison) script.write(atMs, 'poison', { ...details, refusedBy: [dead] });
       else script.write(atMs, 'dead', details);
     }
@@ -52,30 +44,38 @@ export const laneIsolation: Scenario = {
 
   judge(outcome) {
     const course = new Course(outcome, this.name);
+    const { setup } = course;
     const dead = course.outages.find(({ toMs }) => toMs === course.at(DEAD_UNTIL_MS))?.cluster ?? 'B';
     const other = otherCluster(dead);
-    course.mustAll('the whole queue is there for one side', course.writes('dead', 'poison'), (write) => {
-      return (
-        write.answer.kind === 'value' &&
-        statusOf(write, other) === 'applied' &&
-        statusOf(write, dead) === 'queued'
-      );
+    const toDead = course.writes('dead', 'poison');
+    course.mustAll('the whole queue is there for one side', toDead, (write) => {
+      const isKept = statusOf(write, other) === 'applied' && statusOf(write, dead) === 'queued';
+      return isKept && write.answer.kind === 'value';
     });
 
+    const mustBeLevel = (fact: string, levelMs: number, limitMs: number): void => {
+      course.must(fact, levelMs <= limitMs, () => `at ${levelMs}, not by ${limitMs}`);
+    };
     const missed = course.writes('other');
-    course.mustAll('the other has missed some', missed, (write) => statusOf(write, other) === 'queued');
-    mustBeLevel(course, other, missed.length, lastAppliedMs(missed, other));
-    const kept = course.writes('dead');
-    // Poison among them costs one more attempt each, and nothing else.
-    mustBeLevel(course, dead, kept.length + course.writes('poison').length, lastAppliedMs(kept, dead));
+    course.mustAll('the other has missed them', missed, (write) => statusOf(write, other) === 'queued');
+    const replayMs = (missed.length + 2) * roundTripMs(setup, other) + MOMENT_MS;
+    mustBeLevel('a dead side holds up nobody', lastAppliedMs(missed, other), course.at(RESUME_MS) + replayMs);
 
-    const { toMs: backMs } = course.outage(dead);
-    course.mustAll('poison is buried at its first attempt', course.writes('poison'), (write) => {
-      const attempts = outcome.ledger.replayed.filter(({ id, cluster, atMs }) => {
-        return id === write.step.id && cluster === dead && atMs >= backMs;
-      });
-      return attempts.length <= 1 && write[dead].buried.join() === 'rejected' && write[dead].applied === 0;
-    });
+    const { toMs: backMs, usableMs } = course.outage(dead);
+    const sent = outcome.ledger.replayed.filter(({ cluster, atMs }) => cluster === dead && atMs >= backMs);
+    const beginMs = sent[0]?.atMs ?? Infinity;
+    mustBeLevel('begins when it is back', beginMs, usableMs + noticeMs(setup) + roundTripMs(setup, dead));
+    const kept = course.writes('dead');
+    const allMs = toDead.length * roundTripMs(setup, dead) + MOMENT_MS;
+    mustBeLevel('poison delays nobody', lastAppliedMs(kept, dead), Math.max(beginMs, usableMs) + allMs);
+    course.mustAll(
+      'poison is buried at its first attempt',
+      course.writes('poison'),
+      ({ step, [dead]: truth }) => {
+        const attempts = sent.filter(({ id }) => id === step.id);
+        return attempts.length === 1 && truth.buried.join() === 'rejected' && truth.applied === 0;
+      },
+    );
     course.mustBeEqual();
     const stats = outcome.ledger.ends.at(-1)?.stats?.[dead];
     const isCounted = stats?.applied === kept.length && stats.dropped === 0;
@@ -84,15 +84,7 @@ export const laneIsolation: Scenario = {
   },
 };
 
-/** A side has its backlog soon after it is back, whatever the other one does. */
-function mustBeLevel(course: Course, cluster: ClusterId, backlog: number, levelMs: number): void {
-  const { setup } = course;
-  const replayMs = (backlog + 2) * roundTripMs(setup, cluster) + MOMENT_MS;
-  const limitMs = course.outage(cluster).usableMs + noticeMs(setup) + setup.executeTimeoutMs + replayMs;
-  course.must('level in time', levelMs <= limitMs, () => `${cluster} was at ${levelMs}, not by ${limitMs}`);
-}
-
 /** When it is known at the latest that a side is back: a ping in vain, then the time to the next one. */
 function noticeMs({ policy, resetTimeoutMs }: Setup): number {
-  return policy === 'active' ? 2 * LANE_PING_MS : BREAKER_PING_MS + resetTimeoutMs;
+  return policy === 'active' ? 2 * LANE_PING_MS : BREAKER_PING_MS + resetTimeoutMs + MOMENT_MS;
 }

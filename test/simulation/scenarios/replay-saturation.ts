@@ -1,7 +1,8 @@
 import { PartialWriteError, ReplayQueueFullError } from '../../../lib/core/index.js';
 import { type WriteRecord } from '../ledger.js';
 import { type Scenario } from '../scenario.js';
-import { Course, Script, statusOf } from './building-blocks.js';
+import { Script } from './building-blocks.js';
+import { Course, statusOf } from './course.js';
 
 /** So many of high priority go before one of low. */
 const HIGH_BEFORE_LOW = 10;
@@ -98,28 +99,28 @@ export const replaySaturation: Scenario = {
 /** Ten of high priority, one of low, as long as both wait. */
 function mustGoByPriority(course: Course, kept: readonly WriteRecord[]): void {
   const waiting = new Map(kept.map(({ step }) => [step.id, step.priority]));
-  const backMs = course.outage('B').toMs;
-  let high = kept.filter(({ step }) => step.priority === 'high').length;
+  const left = { high: 0, low: 0 };
+  for (const { step } of kept) left[step.priority]++;
+  const backMs = course.outage().toMs;
   let highInARow = 0;
   let isFirstLow = true;
   for (const { id, cluster, atMs } of course.outcome.ledger.replayed) {
     const priority = waiting.get(id);
-    if (atMs < backMs || cluster !== 'B' || !waiting.delete(id)) continue;
+    if (atMs < backMs || cluster !== 'B' || !priority) continue;
+    waiting.delete(id);
+    let isInTurn: boolean;
     if (priority === 'high') {
-      high--;
+      isInTurn = highInARow < HIGH_BEFORE_LOW || left.low === 0;
       highInARow++;
-      continue;
+    } else {
+      // What went before the outage counts for the first of them.
+      isInTurn =
+        left.high === 0 || highInARow === HIGH_BEFORE_LOW || (isFirstLow && highInARow < HIGH_BEFORE_LOW);
+      highInARow = 0;
+      isFirstLow = false;
     }
-    // What went before the outage counts for the first of them.
-    const isInTurn =
-      high === 0 || (isFirstLow ? highInARow <= HIGH_BEFORE_LOW : highInARow === HIGH_BEFORE_LOW);
-    course.must(
-      'high before low',
-      isInTurn,
-      () => `${id} of low priority went after ${highInARow} of high in a row`,
-    );
-    highInARow = 0;
-    isFirstLow = false;
+    left[priority]--;
+    course.must('high before low', isInTurn, () => `${id} of ${priority} priority went out of turn`);
   }
   course.must(
     'high before low',

@@ -1,5 +1,6 @@
 import { type Scenario } from '../scenario.js';
-import { Course, isCertain, MOMENT_MS, OUTAGES, Script, statusOf } from './building-blocks.js';
+import { isCertain, MOMENT_MS, OUTAGES, Script } from './building-blocks.js';
+import { Course, statusOf } from './course.js';
 
 /** A breaker that does not notice by itself that the side is back. */
 const FOR_EVER_MS = 60_000;
@@ -27,6 +28,8 @@ export const shutdown: Scenario = {
       policy: script.pick('active', 'breaker'),
       resetTimeoutMs: isBack ? FOR_EVER_MS : 500,
       queue,
+      // Calls that would take longer than the process may.
+      writeTimeoutMs: how === 'kill' ? 100 : script.pick(100, 10_000),
       shutdownTimeoutMs: random.int(500, 2_500),
     });
   },

@@ -1,6 +1,7 @@
 import { type ReadRecord } from '../ledger.js';
 import { type Scenario } from '../scenario.js';
-import { Course, MOMENT_MS, OUTAGES, RECONNECT_MS, roundTripMs, Script } from './building-blocks.js';
+import { MOMENT_MS, OUTAGES, RECONNECT_MS, Script } from './building-blocks.js';
+import { Course, roundTripMs } from './course.js';
 
 /** One side fails, then the other within the cooldown of the change; then once more after it. */
 export const stickyCooldown: Scenario = {

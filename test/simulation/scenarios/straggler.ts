@@ -1,7 +1,8 @@
 import { otherCluster, PartialWriteError } from '../../../lib/core/index.js';
 import { receiptOf } from '../oracle/answers.js';
 import { type Scenario } from '../scenario.js';
-import { Course, MOMENT_MS, roundTripMs, Script, statusOf, tookMs } from './building-blocks.js';
+import { MOMENT_MS, Script } from './building-blocks.js';
+import { Course, roundTripMs, statusOf, tookMs } from './course.js';
 
 /** One side answers much later than the other; it is written in the background. */
 export const straggler: Scenario = {
