@@ -1,6 +1,6 @@
 import { type History } from './history.js';
 import { type Violation } from './ledger.js';
-import { run } from './run.js';
+import { type Outcome, run } from './run.js';
 
 /** A history that something was wrong with. */
 export interface Failure {
@@ -17,13 +17,14 @@ export interface BatchReport {
   readonly failures: readonly Failure[];
 }
 
-/** So many runs at a time share the turns of one event loop: a turn costs the same for one as for all. */
-const SIDE_BY_SIDE = 16;
+/** A run, and everything that is wrong with it. */
+export interface Checked {
+  readonly violations: readonly Violation[];
+  /** `undefined`: the run itself broke off. */
+  readonly outcome: Outcome | undefined;
+}
 
-/**
- * Runs the histories of many seeds. Errors that nobody handles, in code under test that lost a promise, belong to
- * the seeds that were running: they are run again one at a time to find whose it is.
- */
+/** Runs the histories of many seeds, one after the other: side by side they would only keep each other from the cache. */
 export async function runBatch(
   seeds: Iterable<number>,
   historyOf: (seed: number) => History,
@@ -33,72 +34,39 @@ export async function runBatch(
   // Errors are made by the thousand, and nobody reads where.
   const { stackTraceLimit } = Error;
   Error.stackTraceLimit = 0;
-  const left = seeds[Symbol.iterator]();
-  const running = new Set<number>();
-  const suspects = new Set<number>();
   const failures: Failure[] = [];
   let runs = 0;
   let operations = 0;
   let virtualMs = 0;
-  const onUnhandled = (): void => {
-    for (const seed of running) suspects.add(seed);
-  };
-  const runOne = async (seed: number): Promise<void> => {
-    const outcome = await runCatching(historyOf(seed));
+  for (const seed of seeds) {
+    const { violations, outcome } = await check(historyOf(seed));
     runs++;
-    operations += outcome.operations;
-    virtualMs += outcome.virtualMs;
-    if (outcome.violations.length > 0) failures.push({ seed, violations: outcome.violations });
-  };
-  const worker = async (): Promise<void> => {
-    for (let next = left.next(); !next.done && failures.length < stopAfter; next = left.next()) {
-      const seed = next.value;
-      running.add(seed);
-      await runOne(seed);
-      running.delete(seed);
-    }
-  };
-  process.on('unhandledRejection', onUnhandled);
-  try {
-    await Promise.all(Array.from({ length: SIDE_BY_SIDE }, worker));
-    process.off('unhandledRejection', onUnhandled);
-    for (const seed of suspects) {
-      const violations = await check(historyOf(seed));
-      if (violations.length > 0) failures.push({ seed, violations });
-    }
-  } finally {
-    process.off('unhandledRejection', onUnhandled);
-    Error.stackTraceLimit = stackTraceLimit;
+    operations += outcome ? outcome.ledger.writes.size + outcome.ledger.reads.length : 0;
+    virtualMs += outcome?.virtualMs ?? 0;
+    if (violations.length > 0 && failures.push({ seed, violations }) >= stopAfter) break;
   }
+  Error.stackTraceLimit = stackTraceLimit;
   return { runs, operations, virtualMs, failures };
 }
 
-/** Runs one history by itself; an error of the simulation itself, and one that nobody handles, are violations too. */
-export async function check(history: History): Promise<readonly Violation[]> {
-  const unhandled: Violation[] = [];
+/** Runs a history; an error of the simulation itself, and one that nobody handles, are violations too. */
+export async function check(history: History): Promise<Checked> {
+  const found: Violation[] = [];
   const note = (reason: unknown): void => {
-    unhandled.push({ rule: 'unhandled rejection', message: textOf(reason) });
+    found.push({ rule: 'unhandled rejection', message: textOf(reason) });
   };
   process.on('unhandledRejection', note);
+  let outcome: Outcome | undefined;
   try {
-    const { violations } = await runCatching(history);
+    outcome = await run(history);
     // Node tells of a rejection after the turn it happened in.
     await new Promise((resolve) => setImmediate(resolve));
-    return [...violations, ...unhandled];
+  } catch (thrown) {
+    found.push({ rule: 'thrown', message: textOf(thrown) });
   } finally {
     process.off('unhandledRejection', note);
   }
-}
-
-async function runCatching(
-  history: History,
-): Promise<{ violations: readonly Violation[]; operations: number; virtualMs: number }> {
-  try {
-    const { violations, ledger, virtualMs } = await run(history);
-    return { violations, operations: ledger.writes.size + ledger.reads.length, virtualMs };
-  } catch (thrown) {
-    return { violations: [{ rule: 'thrown', message: textOf(thrown) }], operations: 0, virtualMs: 0 };
-  }
+  return { violations: [...(outcome?.violations ?? []), ...found], outcome };
 }
 
 function textOf(thrown: unknown): string {

@@ -1,7 +1,10 @@
 import { fork } from 'node:child_process';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type BatchReport, type Failure } from './batch.js';
+import { bundle } from './bundle.js';
 import { type Size } from './generate.js';
 
 /** Seeds to run: every `stride`-th from `from` on. */
@@ -14,52 +17,57 @@ export interface Assignment {
   readonly stopAfter: number;
 }
 
-export interface PoolReport extends BatchReport {
-  readonly processes: number;
-  readonly tookMs: number;
+export interface PoolOptions {
+  readonly size?: Size | undefined;
+  /** Each process ends after so many failures. Default 10. */
+  readonly stopAfter?: number;
+  /** Default: as many as there are cores, 8 at most. */
+  readonly processes?: number;
 }
 
-const child = fileURLToPath(new URL('./pool-child.ts', import.meta.url));
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+/** What the bundle does not contain it finds from here. */
+const CACHE = join(ROOT, 'node_modules/.cache');
 
-/** Runs the random histories of `count` seeds from `from` on, in as many processes as there are cores. */
-export async function runSeeds(
-  from: number,
-  count: number,
-  options: {
-    readonly size?: Size | undefined;
-    readonly stopAfter?: number;
-    readonly processes?: number;
-  } = {},
-): Promise<PoolReport> {
+/** Runs the random histories of `count` seeds from `from` on, in several processes. */
+export async function runSeeds(from: number, count: number, options: PoolOptions = {}): Promise<BatchReport> {
   const { size, stopAfter = 10, processes = Math.min(availableParallelism(), 8) } = options;
-  const startMs = performance.now();
   const shares = Array.from({ length: processes }, (_, index): Assignment => {
     const share = Math.ceil((count - index) / processes);
     return { from: from + index, count: share, stride: processes, size, stopAfter };
   });
-  const reports = await Promise.all(shares.map(runInProcess));
+  await mkdir(CACHE, { recursive: true });
+  const folder = await mkdtemp(join(CACHE, 'helix-simulation-'));
+  try {
+    const script = await bundle(ROOT, 'test/simulation/pool-child.ts', folder);
+    return merged(await Promise.all(shares.map((share) => runInProcess(script, share))));
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+function runInProcess(script: string, assignment: Assignment): Promise<BatchReport> {
+  return new Promise((resolve, reject) => {
+    const child = fork(script, { execArgv: [] });
+    let report: BatchReport | undefined;
+    child.on('message', (message) => (report = message as BatchReport));
+    child.on('error', reject);
+    child.on('exit', (code, signal) => {
+      if (report) resolve(report);
+      else reject(new Error(`The process of seeds ${assignment.from}… ended early (${signal ?? code})`));
+    });
+    child.send(assignment);
+  });
+}
+
+function merged(reports: readonly BatchReport[]): BatchReport {
   const sum = (of: (report: BatchReport) => number): number =>
     reports.reduce((total, report) => total + of(report), 0);
+  const failures = reports.flatMap((report): readonly Failure[] => report.failures);
   return {
     runs: sum(({ runs }) => runs),
     operations: sum(({ operations }) => operations),
     virtualMs: sum(({ virtualMs }) => virtualMs),
-    failures: reports.flatMap(({ failures }): readonly Failure[] => failures).sort((a, b) => a.seed - b.seed),
-    processes,
-    tookMs: performance.now() - startMs,
+    failures: failures.sort((a, b) => a.seed - b.seed),
   };
-}
-
-function runInProcess(assignment: Assignment): Promise<BatchReport> {
-  return new Promise((resolve, reject) => {
-    const process = fork(child, [], { execArgv: ['--import', 'tsx'] });
-    let report: BatchReport | undefined;
-    process.on('message', (message) => (report = message as BatchReport));
-    process.on('error', reject);
-    process.on('exit', (code, signal) => {
-      if (report) resolve(report);
-      else reject(new Error(`The process of seeds ${assignment.from}… ended early (${signal ?? code})`));
-    });
-    process.send(assignment);
-  });
 }

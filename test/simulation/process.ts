@@ -82,7 +82,9 @@ export class SimulatedProcess {
   readonly instance: HelixInstance;
   readonly helix: HelixService;
   readonly replayer: Replayer | undefined;
+  /** Takes calls; also while it is shut down, when it has to refuse them. */
   isReady = false;
+  isClosing = false;
   readonly #lifecycle: HelixLifecycle;
   readonly #watcher: ModelTopologyWatcher;
   /** Since when the process knows that a cluster drains; infinite while it does not. */
@@ -171,14 +173,19 @@ export class SimulatedProcess {
         if (!this.#isAlive) return;
         this.#lifecycle.onApplicationBootstrap();
         this.isReady = true;
-        this.world.note('process', `${this.number} is ready`);
+        this.world.onReady(this);
       },
       (error: unknown) =>
         this.world.ledger.violate('start', `Process ${this.number}: ${toError(error).message}`),
     );
   }
 
-  write(step: WriteStep): void {
+  call(step: WriteStep | ReadStep): void {
+    if (step.do === 'write') this.#write(step);
+    else this.#read(step);
+  }
+
+  #write(step: WriteStep): void {
     const { world, clock, instance } = this;
     const { ledger, setup } = world;
     const monotonicMs = clock.monotonicMs();
@@ -228,7 +235,7 @@ export class SimulatedProcess {
     );
   }
 
-  read(step: ReadStep): void {
+  #read(step: ReadStep): void {
     const { world, instance } = this;
     const record: ReadRecord = {
       step,
@@ -321,7 +328,7 @@ export class SimulatedProcess {
   /** As the end of the application; answers with how it looked when it began to end. */
   async shutDown(): Promise<ProcessEnd> {
     const { scheduler } = this.world;
-    this.isReady = false;
+    this.isClosing = true;
     let letters: readonly DeadLetter[] | undefined;
     try {
       letters = await this.#letters();

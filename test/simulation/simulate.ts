@@ -84,12 +84,14 @@ async function showShort(history: History, violations: readonly Violation[]): Pr
   const [first] = violations;
   if (!first) return;
   const short = await shrink(history, async (candidate) =>
-    (await check(candidate)).some(({ rule }) => rule === first.rule),
+    (await check(candidate)).violations.some(({ rule }) => rule === first.rule),
   );
   console.log(
     `\nAs short as it could be made while it still breaks the rule "${first.rule}":\n${describe(short)}`,
   );
-  console.log(`\n${verdict(await check(short))}\n\nTo be kept as a regression:\n${JSON.stringify(short)}`);
+  console.log(
+    `\n${verdict((await check(short)).violations)}\n\nTo be kept as a regression:\n${JSON.stringify(short)}`,
+  );
 }
 
 async function runMany(seeds: number, size: Size | undefined): Promise<boolean> {

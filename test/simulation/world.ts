@@ -2,7 +2,7 @@ import { type ClusterId } from '../../lib/core/index.js';
 import { Random } from './engine/random.js';
 import { Scheduler } from './engine/scheduler.js';
 import { Timeline } from './engine/timeline.js';
-import { type History, type Setup, type Step } from './history.js';
+import { type History, type ReadStep, type Setup, type Step, type WriteStep } from './history.js';
 import { type Answer, type FinalState, Ledger, type ProcessEnd, type WriteRecord } from './ledger.js';
 import { ModelCluster } from './model/cluster.js';
 import { ModelControlPlane } from './model/control-plane.js';
@@ -36,6 +36,8 @@ export class World {
   #processes = 0;
   /** Steps whose end is still to come. */
   #unfinished = 0;
+  /** Calls that found no process: made as soon as there is one, all at once. */
+  #postponed: (WriteStep | ReadStep)[] = [];
   #lastTimestampUs = 0;
   readonly #drains = { A: 0, B: 0 };
 
@@ -82,6 +84,11 @@ export class World {
     if (this.timeline.isOn) this.timeline.add(who, what);
   }
 
+  onReady(process: SimulatedProcess): void {
+    this.note('process', `${process.number} is ready`);
+    for (const step of this.#postponed.splice(0)) process.call(step);
+  }
+
   onAnswered(id: string, answer: Answer<unknown>): void {
     this.waiting--;
     if (this.timeline.isOn) this.note(id, told(answer));
@@ -102,10 +109,9 @@ export class World {
     const process = this.#process?.isReady ? this.#process : undefined;
     switch (step.do) {
       case 'write':
-        process?.write(step);
-        break;
       case 'read':
-        process?.read(step);
+        if (process) process.call(step);
+        else this.#postponed.push(step);
         break;
       case 'fault':
         this.clusters[step.cluster].begin(step.fault);
@@ -154,7 +160,7 @@ export class World {
         process?.purge().catch(() => this.note('operator', 'could not purge'));
         break;
       case 'restart':
-        if (process) this.#restart(process, step.how, step.afterMs);
+        if (process && !process.isClosing) this.#restart(process, step.how, step.afterMs);
     }
     this.#unfinished--;
   }
@@ -199,6 +205,7 @@ export class World {
     void process.shutDown().then((end) => {
       this.ledger.ends.push({ ...end, leftTimers: 0 });
       process.leave();
+      this.waiting = 0;
       startAnew();
     });
   }
