@@ -1030,6 +1030,20 @@ describe('HelixService', () => {
     });
   });
 
+  it('does not call a sync point reached when the end comes first', async () => {
+    const { status, helix, B } = await start();
+    await helix.query(INSERT, [1, 'Ada']).exec();
+    B.isDown = true;
+    await helix.query(INSERT, [2, 'Ada']).exec();
+    const point = new Watched(status.syncPoint());
+    const closed = new Watched(status.close());
+    const late = new Watched(status.syncPoint());
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(closed.isSettled).toBe(true);
+    expect(point.error).toBeInstanceOf(SessionClosedError);
+    expect(late.error).toBeInstanceOf(SessionClosedError);
+  });
+
   it('keeps what one side refused among the dead letters, without its values', async () => {
     const { status, helix, B } = await start();
     B.answers.push(invalid('secret'));

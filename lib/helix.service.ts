@@ -135,6 +135,7 @@ export class HelixService {
    *
    * @param options.timeoutMs longest wait, in ms. Default: none
    * @throws OperationAbortedError the time was over; replay goes on
+   * @throws SessionClosedError the instance is shutting down, or was shut down before
    */
   async syncPoint(options: { readonly timeoutMs?: number } = {}): Promise<SyncPoint> {
     const { timeoutMs } = options;
@@ -186,6 +187,7 @@ export class HelixService {
 
   async #reachSyncPoint(): Promise<SyncPoint> {
     const { writePath, replayer } = this.instance;
+    writePath.checkOpen();
     await writePath.settled();
     const position = await replayer?.position();
     const { applied, deadLettered } = (await position?.settled()) ?? { applied: 0, deadLettered: 0 };

@@ -135,7 +135,10 @@ export interface Reservation {
 
 /** A moment in the queue that can be awaited. */
 export interface ReplayPosition {
-  /** Resolves when every envelope accepted before this position was applied or became a dead letter. */
+  /**
+   * Resolves when every envelope accepted before this position was applied or became a dead letter; rejects with
+   * {@link SessionClosedError} if the queue is closed before, and does not keep them.
+   */
   settled(): Promise<{ readonly applied: number; readonly deadLettered: number }>;
 }
 

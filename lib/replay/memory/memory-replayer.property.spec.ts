@@ -147,7 +147,10 @@ class Run {
         const position = { open: new Set(this.model.idsIn('waiting')), applied: 0, deadLettered: 0 };
         this.model.positions.push(position);
         const taken = await this.replayer.position();
-        void taken.settled().then((settled) => Object.assign(position, { settled }));
+        taken.settled().then(
+          (settled) => Object.assign(position, { settled }),
+          (refused: unknown) => Object.assign(position, { refused }),
+        );
       }
     }
   }

@@ -600,12 +600,21 @@ describe('MemoryReplayer positions', () => {
     expect(result).toEqual({ applied: 1, deadLettered: 0 });
   });
 
-  it('settles when the queue is closed', async () => {
-    const { replayer } = await open();
+  it('says so when the queue is closed and hands back what it waits for', async () => {
+    const { replayer, consume } = await open();
+    await replayer.enqueue([envelope('e1')]);
+    const { lane, waiting } = consume();
+    lane.concurrency = 1;
+    const reached = (await replayer.position()).settled();
+    await waiting[0]!.answer(APPLIED);
     await replayer.enqueue(envelopes('e', 2));
-    const settled = (await replayer.position()).settled();
+    const handedBack = (await replayer.position()).settled();
+    // One that nobody waits for ends nobody's process.
+    await replayer.position();
     await replayer.close();
-    expect(await settled).toEqual({ applied: 0, deadLettered: 0 });
+    expect(await reached).toEqual({ applied: 1, deadLettered: 0 });
+    await expect(handedBack).rejects.toBeInstanceOf(SessionClosedError);
+    await expect(replayer.position()).rejects.toBeInstanceOf(SessionClosedError);
   });
 });
 

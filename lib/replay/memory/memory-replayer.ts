@@ -119,6 +119,7 @@ export class MemoryReplayer extends Replayer {
   }
 
   position(): Promise<ReplayPosition> {
+    if (this.#isClosed) return Promise.reject(new SessionClosedError('The replay queue is closed.'));
     return Promise.resolve(this.#positions.take());
   }
 
@@ -146,10 +147,14 @@ export class MemoryReplayer extends Replayer {
     for (const side of [this.#sides.A, this.#sides.B]) {
       for (const held of side.close()) {
         side.dropped++;
-        this.#positions.leave(held.presence, 'lost');
         remaining.push(held.envelope);
       }
     }
+    this.#positions.fail(
+      new SessionClosedError(
+        'The replay queue was closed while envelopes were waited for: they were handed back.',
+      ),
+    );
     for (const envelope of this.#deadLetters.clear()) {
       this.#sides[envelope.cluster].dropped++;
       remaining.push(envelope);

@@ -22,31 +22,42 @@ export class Positions {
   /** Sum of the tallies that are final. Positions settle in the order they were taken in. */
   readonly #final = newTally();
   #current = newTally();
+  readonly #unsettled = new Set<(error: Error) => void>();
 
   enter(): Presence {
     return { epoch: this.#epochs.enter(), tally: this.#current };
   }
 
-  leave({ epoch, tally }: Presence, as: keyof Tally | 'lost'): void {
-    if (as !== 'lost') {
-      tally[as]++;
-      this.#total[as]++;
-    }
+  leave({ epoch, tally }: Presence, as: keyof Tally): void {
+    tally[as]++;
+    this.#total[as]++;
     this.#epochs.leave(epoch);
+  }
+
+  /** What is still waited for will never leave. */
+  fail(error: Error): void {
+    for (const reject of this.#unsettled) reject(error);
+    this.#unsettled.clear();
   }
 
   take(): ReplayPosition {
     const before = { ...this.#total };
     const tally = this.#current;
     this.#current = newTally();
-    const settled = this.#epochs.barrier().then(() => {
-      this.#final.applied += tally.applied;
-      this.#final.deadLettered += tally.deadLettered;
-      return {
-        applied: this.#final.applied - before.applied,
-        deadLettered: this.#final.deadLettered - before.deadLettered,
-      };
+    const settled = new Promise<Tally>((resolve, reject) => {
+      this.#unsettled.add(reject);
+      void this.#epochs.barrier().then(() => {
+        this.#unsettled.delete(reject);
+        this.#final.applied += tally.applied;
+        this.#final.deadLettered += tally.deadLettered;
+        resolve({
+          applied: this.#final.applied - before.applied,
+          deadLettered: this.#final.deadLettered - before.deadLettered,
+        });
+      });
     });
+    // Nobody need wait for it.
+    settled.catch(() => undefined);
     return { settled: () => settled };
   }
 }
