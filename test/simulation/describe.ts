@@ -50,6 +50,7 @@ function describeStep(step: Step): string {
         step.priority === 'low' && 'priority low',
         step.consistency !== 6 && `consistency ${step.consistency}`,
         step.prepareMs !== undefined && `prepared within ${step.prepareMs} ms`,
+        step.firstUseMs !== undefined && `used for the first time, known after ${step.firstUseMs} ms`,
         step.timeoutMs !== undefined && `time limit ${step.timeoutMs} ms`,
         step.abortAfterMs !== undefined && `aborted after ${step.abortAfterMs} ms`,
         step.refusedBy !== undefined && `refused by ${step.refusedBy.join(' and ')}`,

@@ -122,7 +122,7 @@ describe('Among 500 seeds', () => {
     ],
     ['change', ['set', 'unset', 'delete', 'add'], all('write').map(({ change }) => change.kind)],
     ['end of a process', ['kill', 'shut down'], all('restart').map(({ how }) => how)],
-    ['write strategy', ['concurrent', 'straggler', 'A first', 'B first'], setups('writeStrategy')],
+    ['write strategy', ['concurrent', 'straggler', 'A first', 'B first', 'hasty'], setups('writeStrategy')],
     ['read strategy', ['sticky', 'primary only', 'round robin'], setups('readStrategy')],
     ['policy', ['active', 'breaker', 'latency breaker'], setups('policy')],
     ['queue', ['memory', 'encoding', 'durable', 'none'], setups('queue')],
@@ -158,7 +158,7 @@ describe('Among 500 seeds', () => {
   });
 
   it.each<['write' | 'read', string]>([
-    ...['call', 'prepareMs', 'timeoutMs', 'abortAfterMs', 'refusedBy'].map(
+    ...['call', 'prepareMs', 'firstUseMs', 'timeoutMs', 'abortAfterMs', 'refusedBy'].map(
       (field) => ['write', field] as const,
     ),
     ...['call', 'hedgeAfterMs', 'timeoutMs', 'abortAfterMs', 'isBad'].map(

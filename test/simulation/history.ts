@@ -2,7 +2,8 @@ import { type ClusterId, type OperationClass, type Priority } from '../../lib/co
 
 /** What a history runs on; everything about it that a seed chooses. */
 export interface Setup {
-  readonly writeStrategy: 'concurrent' | 'straggler' | 'A first' | 'B first';
+  /** `hasty`: one of a user's own, that answers when it likes. */
+  readonly writeStrategy: 'concurrent' | 'straggler' | 'A first' | 'B first' | 'hasty';
   /** Of the strategy `straggler`. */
   readonly stragglerMs: number;
   readonly readStrategy: 'sticky' | 'primary only' | 'round robin';
@@ -54,6 +55,8 @@ export interface WriteStep {
   readonly consistency: number;
   /** Not prepared yet: so long does it take on each side, as a step of its own. */
   readonly prepareMs?: number;
+  /** Its statement is used for the first time: so long does it take until it can be sent anywhere. */
+  readonly firstUseMs?: number;
   readonly timeoutMs?: number;
   readonly abortAfterMs?: number;
   /** The decorated call it is made in. */

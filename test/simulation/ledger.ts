@@ -17,6 +17,8 @@ export interface SideTruth {
   /** When the write itself turned to it, and when it had its acknowledgement; `undefined`: never. */
   attemptedMs: number | undefined;
   acknowledgedMs: number | undefined;
+  /** How the driver failed it, if it did. */
+  failure: { readonly error: Error; readonly atMs: number } | undefined;
   /** How often the cluster carried it out. */
   applied: number;
   /** When it was first carried out, virtual ms; `undefined`: never. */
@@ -27,12 +29,20 @@ export interface SideTruth {
   wasLostByCluster: boolean;
   /** Given to the replay queue, to keep or to bury, whether it took it or not. */
   handed: number;
+  /** The same, each time as what. */
+  handedAs: ('envelope' | DeadLetterReason)[];
   /** Given to the replay queue to keep, and taken. */
   queued: number;
   /** Reported through `onReplayDropped`. */
   dropped: number;
+  /** Room that the replay queue has kept for it. */
+  reserved: number;
+  /** How often the queue has refused it because it was full. */
+  refused: number;
   /** In the dead letters at some time. */
   buried: DeadLetterReason[];
+  /** How often it became one, whatever an operator did about it. */
+  burials: number;
   /** An operator removed its dead letter. */
   purged: boolean;
 }
@@ -55,6 +65,10 @@ export interface WriteRecord {
   /** What its envelopes must say, from the operation itself. */
   readonly createdAtMs: number;
   answer: Answer<WriteReceipt>;
+  /** Sides that were draining, for all the process knew, when it was decided what the write is sent to. */
+  draining: readonly ClusterId[];
+  /** Sides that were draining, for all the process knew, at some time from its start to its end. Set with the answer. */
+  drained: readonly ClusterId[];
   /** Sides that were well, connected, and not draining, from the write's start to its end. Set with the answer. */
   usable: readonly ClusterId[];
   readonly A: SideTruth;
@@ -86,6 +100,20 @@ export interface SyncPointRecord {
   answer: Answer<{ readonly applied: number; readonly deadLettered: number }>;
 }
 
+export interface BreakerChange {
+  readonly process: number;
+  readonly cluster: ClusterId;
+  readonly state: BreakerState;
+  readonly atMs: number;
+}
+
+export interface PingRecord {
+  readonly process: number;
+  readonly cluster: ClusterId;
+  readonly wasAnswered: boolean;
+  readonly endedMs: number;
+}
+
 /** A process as it was at its end: killed, shut down in the middle, or shut down after everything else. */
 export interface ProcessEnd {
   readonly process: number;
@@ -101,6 +129,8 @@ export interface ProcessEnd {
   /** `onReplayDropped` calls and what the instance counted as lost, both over its whole life. */
   readonly dropped: number;
   readonly lost: number;
+  /** Places in the queue that were still kept for somebody, just before. */
+  readonly reserved: number;
   /** Timers it still had when it had ended. */
   readonly leftTimers: number;
 }
@@ -136,10 +166,14 @@ export class Ledger {
   /** Every envelope that replay sent, in order. */
   readonly replayed: { readonly id: string; readonly cluster: ClusterId; readonly atMs: number }[] = [];
   /** Every change of a breaker, in order. */
-  readonly breakers: { readonly cluster: ClusterId; readonly state: BreakerState; readonly atMs: number }[] =
-    [];
+  readonly breakers: BreakerChange[] = [];
+  /** Every ping that a process waited for, in the order in which they ended. */
+  readonly pings: PingRecord[] = [];
   /** Spans in which the process did nothing. */
   readonly stalls: { readonly fromMs: number; readonly toMs: number }[] = [];
+
+  /** The write that is being accepted at this very moment. */
+  accepting: WriteRecord | undefined;
 
   violate(rule: string, message: string): void {
     if (this.violations.length < 20) this.violations.push({ rule, message });
@@ -158,14 +192,19 @@ export function newSideTruth(): SideTruth {
     sent: 0,
     attemptedMs: undefined,
     acknowledgedMs: undefined,
+    failure: undefined,
     applied: 0,
     appliedMs: undefined,
     isThere: false,
     wasLostByCluster: false,
     handed: 0,
+    handedAs: [],
     queued: 0,
     dropped: 0,
+    reserved: 0,
+    refused: 0,
     buried: [],
+    burials: 0,
     purged: false,
   };
 }

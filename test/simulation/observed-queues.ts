@@ -1,4 +1,14 @@
-import { type DeadLetterReason, type Envelope, type LaneStats } from '../../lib/core/index.js';
+import {
+  type ClusterId,
+  type DeadLetterReason,
+  type DeliveryHandler,
+  type Envelope,
+  type LaneStats,
+  type Replayer,
+  type ReplayLane,
+  ReplayQueueFullError,
+  type Reservation,
+} from '../../lib/core/index.js';
 import { decodeEnvelope, encodeEnvelope, MemoryReplayer } from '../../lib/replay/index.js';
 import { type Timeline } from './engine/timeline.js';
 import { type Ledger, type SideTruth } from './ledger.js';
@@ -23,7 +33,9 @@ export function observeQueue(ledger: Ledger, timeline: Timeline): Required<Queue
       note('takes', envelope);
     },
     onBuried: (envelope, reason) => {
-      truthOf(envelope)?.buried.push(reason);
+      const truth = truthOf(envelope);
+      truth?.buried.push(reason);
+      if (truth) truth.burials++;
       note(`buries as ${reason}`, envelope);
     },
     onPurged: (operationId, cluster) => {
@@ -40,12 +52,43 @@ export function observeQueue(ledger: Ledger, timeline: Timeline): Required<Queue
 }
 
 /** Notes that something was given to a queue, which may refuse it. */
-function noteHanded(ledger: Ledger, envelopes: readonly Envelope[]): void {
+function noteHanded(
+  ledger: Ledger,
+  envelopes: readonly Envelope[],
+  as: 'envelope' | DeadLetterReason = 'envelope',
+): void {
   for (const envelope of envelopes) {
     const truth = ledger.writeOf(envelope)?.[envelope.cluster];
-    if (truth) truth.handed++;
+    if (!truth) continue;
+    truth.handed++;
+    truth.handedAs.push(as);
   }
 }
+
+/** Room in a queue, from when it is kept until it is given back. */
+class Reservations {
+  held = 0;
+
+  constructor(private readonly ledger: Ledger) {}
+
+  observe(cluster: ClusterId, count: number, reservation: Reservation | undefined): Reservation | undefined {
+    if (!reservation) return undefined;
+    this.held += count;
+    const truth = this.ledger.accepting?.[cluster];
+    if (truth) truth.reserved += count;
+    let isHeld = true;
+    return {
+      release: () => {
+        if (isHeld) this.held -= count;
+        isHeld = false;
+        reservation.release();
+      },
+    };
+  }
+}
+
+/** A queue under test. */
+export type ObservedReplayer = Replayer & { readonly reservations: Reservations };
 
 /** The memory queue; if asked to, keeping bytes, so that what an envelope lacks is missed. */
 export class ObservedMemoryReplayer extends MemoryReplayer {
@@ -59,24 +102,59 @@ export class ObservedMemoryReplayer extends MemoryReplayer {
     this.#checkedCapacity = options.capacity <= LARGEST_CHECKED ? options.capacity : undefined;
   }
 
+  readonly reservations = new Reservations(this.ledger);
   readonly #keepsBytes: boolean;
   readonly #checkedCapacity: number | undefined;
 
   override enqueue(envelopes: readonly Envelope[]): Promise<'queued'> {
     noteHanded(this.ledger, envelopes);
     const kept = this.#keepsBytes ? envelopes.map((each) => decodeEnvelope(encodeEnvelope(each))) : envelopes;
-    return noted(super.enqueue(kept), () => {
+    const onTaken = (): void => {
       for (const envelope of envelopes) this.observer.onTaken(envelope);
       this.#checkCapacity();
+    };
+    return noted(super.enqueue(kept), onTaken, (error) => this.#noteRefused(envelopes, error));
+  }
+
+  override reserve(cluster: ClusterId, count: number): Reservation | undefined {
+    return this.reservations.observe(cluster, count, super.reserve(cluster, count));
+  }
+
+  override consume(cluster: ClusterId, handler: DeliveryHandler): ReplayLane {
+    return super.consume(cluster, (delivery) => {
+      this.#checkGeneration(delivery.envelope);
+      return handler(delivery);
     });
   }
 
   override bury(envelope: Envelope, reason: DeadLetterReason, error?: Error): Promise<void> {
-    noteHanded(this.ledger, [envelope]);
-    return noted(super.bury(envelope, reason, error), () => {
+    noteHanded(this.ledger, [envelope], reason);
+    const onBuried = (): void => {
       this.observer.onBuried(envelope, reason);
       this.#checkCapacity();
-    });
+    };
+    return noted(super.bury(envelope, reason, error), onBuried, (refusal) =>
+      this.#noteRefused([envelope], refusal),
+    );
+  }
+
+  #noteRefused(envelopes: readonly Envelope[], error: unknown): void {
+    if (!(error instanceof ReplayQueueFullError)) return;
+    for (const envelope of envelopes) {
+      const truth = this.ledger.writeOf(envelope)?.[envelope.cluster];
+      if (truth) truth.refused++;
+    }
+  }
+
+  /** Each time that an operator takes it out of the dead letters it is of the next one. */
+  #checkGeneration(envelope: Envelope): void {
+    const { operationId, cluster, generation } = envelope;
+    const burials = this.ledger.writeOf(envelope)?.[cluster].burials;
+    if (burials === undefined || burials === generation) return;
+    this.ledger.violate(
+      'generation',
+      `${operationId} for ${cluster} is of generation ${generation}; it has been a dead letter ${burials} times`,
+    );
   }
 
   #checkCapacity(): void {
@@ -99,19 +177,25 @@ export class ObservedDurableReplayer extends ModelDurableReplayer {
     super(queue, isAlive);
   }
 
+  readonly reservations = new Reservations(this.ledger);
+
+  override reserve(cluster: ClusterId, count: number): Reservation | undefined {
+    return this.reservations.observe(cluster, count, super.reserve(cluster, count));
+  }
+
   override enqueue(envelopes: readonly Envelope[]): Promise<'queued' | 'spooled'> {
     noteHanded(this.ledger, envelopes);
     return super.enqueue(envelopes);
   }
 
   override bury(envelope: Envelope, reason: DeadLetterReason, error?: Error): Promise<void> {
-    noteHanded(this.ledger, [envelope]);
+    noteHanded(this.ledger, [envelope], reason);
     return super.bury(envelope, reason, error);
   }
 }
 
 /** The same promise; what it comes to is noted before anybody else hears of it. */
-function noted<T>(promise: Promise<T>, note: () => void): Promise<T> {
-  promise.then(note, () => undefined);
+function noted<T>(promise: Promise<T>, note: () => void, noteFailure: (error: unknown) => void): Promise<T> {
+  promise.then(note, noteFailure);
   return promise;
 }

@@ -24,8 +24,16 @@ import {
   StickyReadStrategy,
   SyncDualWriteStrategy,
 } from '../../lib/strategies/index.js';
+import { type Random } from './engine/random.js';
 import { type ReadStep, type Setup, type WriteStep } from './history.js';
-import { newSideTruth, type ProcessEnd, type ReadRecord, WAITING, type WriteRecord } from './ledger.js';
+import {
+  type Answer,
+  newSideTruth,
+  type ProcessEnd,
+  type ReadRecord,
+  WAITING,
+  type WriteRecord,
+} from './ledger.js';
 import {
   ModelRead,
   ModelReplayTarget,
@@ -34,8 +42,14 @@ import {
   NAMESPACE,
 } from './model/operations.js';
 import { ModelTopologyWatcher } from './model/control-plane.js';
+import { HastyWriteStrategy } from './model/hasty-strategy.js';
 import { ModelSession, type RequestKind } from './model/session.js';
-import { ObservedDurableReplayer, ObservedMemoryReplayer, observeQueue } from './observed-queues.js';
+import {
+  ObservedDurableReplayer,
+  ObservedMemoryReplayer,
+  type ObservedReplayer,
+  observeQueue,
+} from './observed-queues.js';
 import { type World } from './world.js';
 
 /** 2025-01-01, UTC. */
@@ -81,10 +95,12 @@ export class SimulatedProcess {
   readonly sessions: ModelSessions;
   readonly instance: HelixInstance;
   readonly helix: HelixService;
-  readonly replayer: Replayer | undefined;
+  readonly replayer: ObservedReplayer | undefined;
   /** Takes calls; also while it is shut down, when it has to refuse them. */
   isReady = false;
   isClosing = false;
+  /** Calls that have not been answered. */
+  waiting = 0;
   readonly #lifecycle: HelixLifecycle;
   readonly #watcher: ModelTopologyWatcher;
   /** Since when the process knows that a cluster drains; infinite while it does not. */
@@ -105,9 +121,12 @@ export class SimulatedProcess {
     const onRequest = (kind: RequestKind, cluster: ClusterId): void => {
       ledger.requests.push({ kind, cluster, atMs: world.scheduler.nowMs });
     };
+    const onPinged = (cluster: ClusterId, wasAnswered: boolean): void => {
+      ledger.pings.push({ process: number, cluster, wasAnswered, endedMs: world.scheduler.nowMs });
+    };
     this.sessions = {
-      A: new ModelSession(clusters.A, isAlive, onRequest),
-      B: new ModelSession(clusters.B, isAlive, onRequest),
+      A: new ModelSession(clusters.A, isAlive, onRequest, onPinged),
+      B: new ModelSession(clusters.B, isAlive, onRequest, onPinged),
     };
     this.replayer = this.#makeReplayer();
     this.#watcher = new ModelTopologyWatcher(world.controlPlane, isAlive);
@@ -148,7 +167,7 @@ export class SimulatedProcess {
       targets: { A: targetOn(this.sessions.A), B: targetOn(this.sessions.B) },
       describe: ({ operationId }) => ({ statement: operationId }),
       readStrategy: readStrategyOf(setup, this.clock),
-      writeStrategy: writeStrategyOf(setup, this.clock),
+      writeStrategy: writeStrategyOf(setup, this.clock, random.fork(`haste ${number}`)),
       failoverPolicy: policyOf(setup),
       replayer: this.replayer,
       topology: this.#watcher,
@@ -156,7 +175,7 @@ export class SimulatedProcess {
       random: random.fork(`jitter ${number}`).next,
     });
     this.instance.events.subscribe(({ cluster, state }) => {
-      ledger.breakers.push({ cluster, state, atMs: world.scheduler.nowMs });
+      ledger.breakers.push({ process: number, cluster, state, atMs: world.scheduler.nowMs });
     });
     this.#lifecycle = new HelixLifecycle(this.instance, () => undefined);
     this.helix = new HelixService(this.instance, this.#lifecycle, new HelixCallHost(this.instance.contexts));
@@ -197,6 +216,8 @@ export class SimulatedProcess {
       createdAtMs: clock.nowMs(),
       answer: WAITING,
       usable: [],
+      draining: this.#drainedSince(Infinity),
+      drained: [],
       A: newSideTruth(),
       B: newSideTruth(),
     };
@@ -210,27 +231,41 @@ export class SimulatedProcess {
       setup.driverPatience * setup.writeTimeoutMs,
       this,
     );
-    world.waiting++;
-    const { call, timeoutMs, abortAfterMs } = step;
+    this.waiting++;
+    const { call, timeoutMs, abortAfterMs, firstUseMs } = step;
     const settings = {
       ...(call !== undefined && { context: this.#call(call) }),
       ...(timeoutMs !== undefined && { timeoutMs }),
       ...(abortAfterMs !== undefined && { signal: this.#abortAfter(abortAfterMs) }),
     };
     const isPlain = call === undefined && timeoutMs === undefined && abortAfterMs === undefined;
-    instance.writePath.run(operation, isPlain ? undefined : settings).then(
+    const { writePath } = instance;
+    const prepare = async (ms: number): Promise<ModelWrite> => {
+      await this.sessions.A.takesTime(ms);
+      record.draining = this.#drainedSince(Infinity);
+      return operation;
+    };
+    ledger.accepting = record;
+    const answered =
+      firstUseMs === undefined
+        ? writePath.run(operation, isPlain ? undefined : settings)
+        : writePath.runPrepared(() => prepare(firstUseMs), step.id, isPlain ? undefined : settings);
+    ledger.accepting = undefined;
+    answered.then(
       (receipt) => {
         if (!this.#isAlive) return;
         record.answer = { kind: 'value', value: receipt, atMs: world.scheduler.nowMs };
-        world.onAnswered(step.id, record.answer);
+        record.drained = this.#drainedSince(record.startedMs);
+        this.#onAnswered(step.id, record.answer);
       },
       (error: unknown) => {
         if (!this.#isAlive) return;
         record.answer = { kind: 'error', error: toError(error), atMs: world.scheduler.nowMs };
+        record.drained = this.#drainedSince(record.startedMs);
         record.usable = this.#usableSince(record.startedMs).filter(
           (cluster) => this.#notDrainingSinceMs(cluster) < record.startedMs,
         );
-        world.onAnswered(step.id, record.answer);
+        this.#onAnswered(step.id, record.answer);
       },
     );
   }
@@ -247,7 +282,7 @@ export class SimulatedProcess {
       usable: [],
     };
     world.ledger.reads.push(record);
-    world.waiting++;
+    this.waiting++;
     const { call, timeoutMs, abortAfterMs, hedgeAfterMs } = step;
     const { readTimeoutMs, driverPatience } = world.setup;
     const operation = new ModelRead(step, record, this.sessions, driverPatience * readTimeoutMs, this);
@@ -264,13 +299,13 @@ export class SimulatedProcess {
           record.answer = { kind: 'value', value: row, atMs: world.scheduler.nowMs };
           record.answeredBy = operation.cluster(row);
           record.usable = this.#usableSince(record.startedMs);
-          world.onAnswered(step.id, record.answer);
+          this.#onAnswered(step.id, record.answer);
         },
         (error: unknown) => {
           if (!this.#isAlive) return;
           record.answer = { kind: 'error', error: toError(error), atMs: world.scheduler.nowMs };
           record.usable = this.#usableSince(record.startedMs);
-          world.onAnswered(step.id, record.answer);
+          this.#onAnswered(step.id, record.answer);
         },
       );
   }
@@ -281,17 +316,17 @@ export class SimulatedProcess {
     const record = { startedMs: world.scheduler.nowMs, process: this.number, writes, answer: WAITING };
     const recorded: { answer: (typeof world.ledger.syncPoints)[number]['answer'] } = record;
     world.ledger.syncPoints.push(record);
-    world.waiting++;
+    this.waiting++;
     this.helix.syncPoint().then(
       (value) => {
         if (!this.#isAlive) return;
         recorded.answer = { kind: 'value', value, atMs: world.scheduler.nowMs };
-        world.onAnswered('sync point', recorded.answer);
+        this.#onAnswered('sync point', recorded.answer);
       },
       (error: unknown) => {
         if (!this.#isAlive) return;
         recorded.answer = { kind: 'error', error: toError(error), atMs: world.scheduler.nowMs };
-        world.onAnswered('sync point', recorded.answer);
+        this.#onAnswered('sync point', recorded.answer);
       },
     );
   }
@@ -353,7 +388,9 @@ export class SimulatedProcess {
     truth.sent++;
     if (truth.sent > 1)
       world.ledger.violate('sent twice', `${write.step.id} was sent to ${cluster} twice by itself`);
-    if (this.#drainingSinceMs[cluster] < write.startedMs) {
+    // Without a queue it is gone on with what was begun: the other side may have it by now.
+    const decidedMs = (this.replayer && truth.attemptedMs) ?? write.startedMs;
+    if (this.#drainingSinceMs[cluster] < decidedMs) {
       world.ledger.violate('draining', `${write.step.id} was sent to ${cluster}, which is draining`);
     }
     const inFlight = this.instance.writePath.admissions.inFlight[cluster];
@@ -384,6 +421,11 @@ export class SimulatedProcess {
     return !stats || (['A', 'B'] as const).every((each) => stats[each].queued + stats[each].inFlight === 0);
   }
 
+  #onAnswered(id: string, answer: Answer<unknown>): void {
+    this.waiting--;
+    this.world.onAnswered(id, answer);
+  }
+
   get stats(): ReturnType<Replayer['snapshot']> | undefined {
     return this.replayer?.snapshot();
   }
@@ -411,6 +453,7 @@ export class SimulatedProcess {
       inFlight: { A: inFlight('A'), B: inFlight('B') },
       dropped: this.#dropped,
       lost: this.instance.lost,
+      reserved: this.replayer?.reservations.held ?? 0,
       leftTimers: 0,
     };
   }
@@ -439,11 +482,18 @@ export class SimulatedProcess {
     return (['A', 'B'] as const).filter((cluster) => this.sessions[cluster].usableSinceMs < startedMs);
   }
 
+  /** Sides that drain, or have at some time since. */
+  #drainedSince(sinceMs: number): ClusterId[] {
+    return (['A', 'B'] as const).filter((cluster) => {
+      return this.#drainingSinceMs[cluster] !== Infinity || this.#drainEndedMs[cluster] >= sinceMs;
+    });
+  }
+
   #notDrainingSinceMs(cluster: ClusterId): number {
     return this.#drainingSinceMs[cluster] === Infinity ? this.#drainEndedMs[cluster] : Infinity;
   }
 
-  #makeReplayer(): Replayer | undefined {
+  #makeReplayer(): ObservedReplayer | undefined {
     const { setup, durableQueue, ledger, timeline } = this.world;
     const { queue, capacity } = setup;
     switch (queue) {
@@ -493,7 +543,7 @@ function readStrategyOf({ readStrategy, preferred, cooldownMs }: Setup, clock: C
   }
 }
 
-function writeStrategyOf({ writeStrategy, stragglerMs }: Setup, clock: Clock): WriteStrategy {
+function writeStrategyOf({ writeStrategy, stragglerMs }: Setup, clock: Clock, random: Random): WriteStrategy {
   switch (writeStrategy) {
     case 'concurrent':
       return new ConcurrentDualWriteStrategy();
@@ -503,6 +553,8 @@ function writeStrategyOf({ writeStrategy, stragglerMs }: Setup, clock: Clock): W
       return new SyncDualWriteStrategy({ first: 'A' });
     case 'B first':
       return new SyncDualWriteStrategy({ first: 'B' });
+    case 'hasty':
+      return new HastyWriteStrategy(random);
   }
 }
 

@@ -14,6 +14,8 @@ import { SimulatedProcess } from './process.js';
 const SETTLE_MS = 600_000;
 /** How often it is looked whether it has. */
 const LOOK_MS = 50;
+/** How long a process that has been shut down is still there. */
+const LINGER_MS = 2_000;
 /** Longer than any timer that may go by itself after the end. */
 const AFTERMATH_MS = 120_000;
 
@@ -28,8 +30,6 @@ export class World {
   readonly controlPlane: ModelControlPlane;
   /** Used by nobody unless the setup says so. */
   readonly durableQueue: ModelDurableQueue;
-  /** Calls that have not been answered, of the process that is there. */
-  waiting = 0;
   /** What was done to the wall clock, in ms. */
   wallOffsetMs = 0;
   #process: SimulatedProcess | undefined;
@@ -90,7 +90,6 @@ export class World {
   }
 
   onAnswered(id: string, answer: Answer<unknown>): void {
-    this.waiting--;
     if (this.timeline.isOn) this.note(id, told(answer));
   }
 
@@ -197,15 +196,14 @@ export class World {
       this.#unfinished--;
     };
     if (how === 'kill') {
-      this.waiting = 0;
       this.ledger.ends.push(process.kill());
       startAnew();
       return;
     }
     void process.shutDown().then((end) => {
       this.ledger.ends.push({ ...end, leftTimers: 0 });
-      process.leave();
-      this.waiting = 0;
+      // Ended is not gone: until then it can answer.
+      this.#afterwards(LINGER_MS, 'world', () => process.leave());
       startAnew();
     });
   }
@@ -219,13 +217,13 @@ export class World {
     const seen = { isSettled: false, isQuiet: false };
     void process.instance.writePath.settled().then(() => (seen.isSettled = true));
     const look = (): void => {
-      seen.isQuiet = this.waiting === 0 && seen.isSettled && process.isIdle;
+      seen.isQuiet = process.waiting === 0 && seen.isSettled && process.isIdle;
       if (!seen.isQuiet) this.scheduler.after(LOOK_MS, 'world', look);
     };
     look();
     await this.scheduler.run(untilMs, () => seen.isQuiet);
     if (seen.isQuiet) return undefined;
-    return `${this.waiting} calls unanswered, writes ${seen.isSettled ? '' : 'not '}settled, queue ${JSON.stringify(process.stats)}`;
+    return `${process.waiting} calls unanswered, writes ${seen.isSettled ? '' : 'not '}settled, queue ${JSON.stringify(process.stats)}`;
   }
 
   async #end(): Promise<void> {

@@ -60,9 +60,8 @@ export class Scheduler {
   stall(ms: number): void {
     const endMs = this.#nowMs + ms;
     const held: SimulationEvent[] = [];
-    for (let next = this.#heap[0]; next && next.dueMs <= endMs; next = this.#heap[0]) {
+    for (let next = this.#next; next && next.dueMs <= endMs; next = this.#next) {
       this.#pop();
-      if (next.isCancelled) continue;
       if (next.kind === 'world') {
         this.#nowMs = Math.max(this.#nowMs, next.dueMs);
         next.run();
@@ -70,7 +69,10 @@ export class Scheduler {
     }
     this.#nowMs = endMs;
     const first = this.random.chance(0.5) ? 'timer' : 'io';
-    const inOrder = [...held.filter(({ kind }) => kind === first), ...held.filter(({ kind }) => kind !== first)];
+    const inOrder = [
+      ...held.filter(({ kind }) => kind === first),
+      ...held.filter(({ kind }) => kind !== first),
+    ];
     for (const [index, event] of inOrder.entries()) {
       event.dueMs = endMs;
       event.tie = index - inOrder.length;
@@ -87,17 +89,16 @@ export class Scheduler {
       const turn = (): void => {
         try {
           for (;;) {
-            const next = this.#heap[0];
+            const next = this.#next;
             if (isOver() || !next || next.dueMs > endMs) {
               resolve(this.#nowMs);
               return;
             }
             this.#pop();
-            if (next.isCancelled) continue;
             this.#nowMs = Math.max(this.#nowMs, next.dueMs);
             next.run();
             if (next.kind === 'world') continue;
-            const follower = this.#heap[0];
+            const follower = this.#next;
             const isSameTurn =
               follower?.kind === 'io' && follower.dueMs <= this.#nowMs && this.random.chance(SAME_TURN);
             if (!isSameTurn) break;
@@ -109,6 +110,15 @@ export class Scheduler {
       };
       setImmediate(turn);
     });
+  }
+
+  get #next(): SimulationEvent | undefined {
+    let next = this.#heap[0];
+    while (next?.isCancelled) {
+      this.#pop();
+      next = this.#heap[0];
+    }
+    return next;
   }
 
   #add(delayMs: number, tie: number, kind: EventKind, run: () => void): SimulationEvent {

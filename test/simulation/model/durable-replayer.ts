@@ -156,6 +156,7 @@ export class ModelDurableReplayer extends Replayer implements LaneProcess {
   }
 
   position(): Promise<ReplayPosition> {
+    if (this.#isClosed) return Promise.reject(new SessionClosedError('The replay queue is closed.'));
     return new Promise((resolve, reject) => {
       let reach: () => void = () => undefined;
       const reached = new Promise<void>((onReached, onEnd) => {

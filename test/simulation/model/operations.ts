@@ -7,6 +7,7 @@ import {
   type ReplayTarget,
   type SettledOutcome,
   timeoutError,
+  toError,
   type WriteOperation,
 } from '../../../lib/core/index.js';
 import { classifyReadError, classifyWriteError, type Stage } from '../../../lib/cql/driver/classify.js';
@@ -65,8 +66,20 @@ export class ModelWrite implements WriteOperation {
   attempt(cluster: ClusterId): Promise<unknown> {
     const { prepareMs } = this.step;
     const session = this.sessions[cluster];
-    this.record[cluster].attemptedMs = session.server.scheduler.nowMs;
+    const truth = this.record[cluster];
+    const { scheduler } = session.server;
+    truth.attemptedMs = scheduler.nowMs;
+    const answer = this.#attempt(session, prepareMs);
+    answer.then(
+      () => (truth.acknowledgedMs = scheduler.nowMs),
+      (error: unknown) => (truth.failure = { error: toError(error), atMs: scheduler.nowMs }),
+    );
+    return answer;
+  }
+
+  #attempt(session: ModelSession, prepareMs: number | undefined): Promise<unknown> {
     if (!session.hasConnected) return Promise.reject(session.notConnected());
+    const { cluster } = session;
     return prepareMs === undefined ? this.#send(cluster) : this.#prepareAndSend(cluster, prepareMs);
   }
 
@@ -123,25 +136,22 @@ export class ModelWrite implements WriteOperation {
       if (refused) throw responseError(RESPONSE_CODE.invalid);
     });
     await session.takesTime(prepareMs);
-    if (this.#state & EXPIRED[cluster]) throw new Error('Its time was over before it could be sent');
     return this.#send(cluster);
   }
 
   #send(cluster: ClusterId): Promise<unknown> {
+    if (this.#state & EXPIRED[cluster]) {
+      return Promise.reject(new Error('Its time was over before it could be sent'));
+    }
     this.#state |= SENT[cluster];
     const { step, record, timestampUs } = this;
     const session = this.sessions[cluster];
     this.observer.onWriteSent(record, cluster);
-    const answer = session.request('write', this.driverTimeoutMs, () => {
+    return session.request('write', this.driverTimeoutMs, () => {
       if (step.refusedBy?.includes(cluster)) throw responseError(RESPONSE_CODE.invalid);
       const mutation: Mutation = { key: step.key, change: step.change, value: step.id, timestampUs };
       session.server.carryOut(mutation, record);
     });
-    answer.then(
-      () => (record[cluster].acknowledgedMs = session.server.scheduler.nowMs),
-      () => undefined,
-    );
-    return answer;
   }
 }
 

@@ -63,6 +63,7 @@ export class ModelSession implements ClusterSession {
     readonly server: ModelCluster,
     private readonly isAlive: () => boolean,
     private readonly onRequest: (kind: RequestKind, cluster: ClusterId) => void,
+    private readonly onPinged?: (cluster: ClusterId, wasAnswered: boolean) => void,
   ) {
     this.cluster = server.id;
     this.name = server.id;
@@ -95,11 +96,12 @@ export class ModelSession implements ClusterSession {
 
   /** Shared by all who ask while it is under way, each with a time limit of its own. */
   ping(timeoutMs: number): Promise<void> {
-    if (!this.hasConnected) return Promise.reject(this.notConnected());
-    this.#pinging ??= this.request('ping', timeoutMs, () => undefined).finally(() => {
-      this.#pinging = undefined;
-    });
-    return this.#answerWithin(timeoutMs, this.#pinging);
+    const answer = this.#askForLife(timeoutMs);
+    answer.then(
+      () => this.onPinged?.(this.cluster, true),
+      () => this.onPinged?.(this.cluster, false),
+    );
+    return answer;
   }
 
   keepConnecting(onConnected: () => void, onFailure: (error: Error) => void, retryMs = 250): void {
@@ -173,6 +175,14 @@ export class ModelSession implements ClusterSession {
       this.#connectedSinceMs = scheduler.nowMs;
       if (this.server.timeline.isOn) this.server.timeline.add(this.cluster, 'is connected again');
     });
+  }
+
+  #askForLife(timeoutMs: number): Promise<void> {
+    if (!this.hasConnected) return Promise.reject(this.notConnected());
+    this.#pinging ??= this.request('ping', timeoutMs, () => undefined).finally(() => {
+      this.#pinging = undefined;
+    });
+    return this.#answerWithin(timeoutMs, this.#pinging);
   }
 
   #answerWithin(timeoutMs: number, answer: Promise<void>): Promise<void> {
