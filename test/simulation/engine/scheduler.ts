@@ -60,7 +60,7 @@ export class Scheduler {
   stall(ms: number): void {
     const endMs = this.#nowMs + ms;
     const held: SimulationEvent[] = [];
-    for (let next = this.#next; next && next.dueMs <= endMs; next = this.#next) {
+    for (let next = this.#peek(); next && next.dueMs <= endMs; next = this.#peek()) {
       this.#pop();
       if (next.kind === 'world') {
         this.#nowMs = Math.max(this.#nowMs, next.dueMs);
@@ -89,7 +89,7 @@ export class Scheduler {
       const turn = (): void => {
         try {
           for (;;) {
-            const next = this.#next;
+            const next = this.#peek();
             if (isOver() || !next || next.dueMs > endMs) {
               resolve(this.#nowMs);
               return;
@@ -98,7 +98,7 @@ export class Scheduler {
             this.#nowMs = Math.max(this.#nowMs, next.dueMs);
             next.run();
             if (next.kind === 'world') continue;
-            const follower = this.#next;
+            const follower = this.#peek();
             const isSameTurn =
               follower?.kind === 'io' && follower.dueMs <= this.#nowMs && this.random.chance(SAME_TURN);
             if (!isSameTurn) break;
@@ -112,7 +112,7 @@ export class Scheduler {
     });
   }
 
-  get #next(): SimulationEvent | undefined {
+  #peek(): SimulationEvent | undefined {
     let next = this.#heap[0];
     while (next?.isCancelled) {
       this.#pop();
