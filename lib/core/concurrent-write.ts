@@ -9,7 +9,6 @@ import { type WritePath } from './write-path.js';
 
 /** Both sides at once, joined without wrapper objects; also the single-cluster write. */
 export class ConcurrentWrite extends Deadline {
-  readonly #epoch: Epoch;
   #a: SettledOutcome | undefined;
   #b: SettledOutcome | undefined;
   #startedMs = 0;
@@ -18,11 +17,11 @@ export class ConcurrentWrite extends Deadline {
     private readonly path: WritePath,
     private readonly operation: WriteOperation,
     private readonly admission: Admission,
+    private readonly epoch: Epoch,
     private readonly resolve: (receipt: WriteReceipt | Promise<WriteReceipt>) => void,
     private readonly reject: (error: unknown) => void,
   ) {
     super();
-    this.#epoch = path.operations.enter();
   }
 
   start(): void {
@@ -127,9 +126,9 @@ export class ConcurrentWrite extends Deadline {
     if (this.dueMs !== Number.POSITIVE_INFINITY) this.path.deadlines.remove(this);
     const { path, operation, admission } = this;
     path.settlement
-      .settle(operation, a, b, { epoch: this.#epoch, reservations: admission.reservations })
+      .settle(operation, a, b, { epoch: this.epoch, reservations: admission.reservations })
       .then(this.resolve, this.reject)
-      .finally(() => path.operations.leave(this.#epoch));
+      .finally(() => path.operations.leave(this.epoch));
   }
 
   #succeed(b: 'applied' | 'absent'): void {
@@ -142,6 +141,6 @@ export class ConcurrentWrite extends Deadline {
     if (this.dueMs !== Number.POSITIVE_INFINITY) this.path.deadlines.remove(this);
     const { reservations } = this.admission;
     if (reservations.length > 0) release(reservations);
-    this.path.operations.leave(this.#epoch);
+    this.path.operations.leave(this.epoch);
   }
 }

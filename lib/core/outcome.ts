@@ -61,7 +61,7 @@ export function isLastHope(outcome: Outcome, other: Outcome): boolean {
     case 'ambiguous':
       return true;
     case 'skipped':
-      return other.reason === 'draining';
+      return other.reason === 'draining' || (other.reason === 'limit' && outcome.reason === 'breaker');
     default:
       return false;
   }

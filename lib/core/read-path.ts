@@ -255,7 +255,8 @@ class Read<Result> {
   #nextSide(failed: ClusterId, error: Error): ClusterId | undefined {
     const { failover, strategy, isSingle, isCutOff, onStrategyError } = this.path;
     const other = otherCluster(failed);
-    if (isSingle || isCutOff || !this.#mayAsk(other) || !failover.shouldFailover(failed, error)) return undefined;
+    if (isSingle || isCutOff || !this.#mayAsk(other) || !failover.shouldFailover(failed, error))
+      return undefined;
     try {
       const next = strategy.onFailure(failed, error);
       return next !== undefined && !this.#errors[next] ? next : undefined;

@@ -796,6 +796,34 @@ describe('a side that begins to drain while a strategy takes its time', () => {
   });
 });
 
+it('a write that was being prepared is waited for until the side that it leaves pending has ended', async () => {
+  const { clock, path, write, replayer } = setUp({ strategy: leavesB() });
+  const operation = write('applied', { answer: 'unreached', afterMs: 50 });
+  const answer = new Watched(path.runPrepared(() => delay(clock, 5).then(() => operation), 'a write'));
+  const settled = new Watched(path.settled());
+  await clock.advance(54);
+  expect(statuses(answer.value)).toBe('applied, pending');
+  expect(settled.isSettled).toBe(false);
+  await clock.advance(1);
+  expect(replayer.enqueuedFor).toEqual([['B']]);
+  expect(settled.isSettled).toBe(true);
+});
+
+it('a side that the policy avoids is tried after all when the other is full by the time it is come to', async () => {
+  const policy = new FakePolicy({ unavailable: ['A'] });
+  const { path, clock, write, replayer } = setUp({
+    strategy: new SyncDualWriteStrategy(),
+    policy,
+    maxInFlight: 1,
+  });
+  const [first, second] = [write('applied', 'never'), write('applied', 'applied')];
+  const answers = [new Watched(path.run(first)), new Watched(path.run(second))];
+  await clock.settle();
+  expect(statuses(answers[1]!.value)).toBe('applied, queued');
+  expect([first.sent, second.sent]).toEqual([['B'], ['A']]);
+  expect(replayer.enqueuedFor).toEqual([['B']]);
+});
+
 it('a strategy that comes to its second side after the cut-off finds it closed', async () => {
   const { clock, path, run, write, leftovers } = setUp({ strategy: new SyncDualWriteStrategy() });
   const operation = write('never', 'applied');

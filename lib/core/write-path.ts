@@ -5,15 +5,14 @@ import { type Clock } from './clock.js';
 import { ConcurrentWrite } from './concurrent-write.js';
 import { DeadlineList } from './deadlines.js';
 import { decide } from './decide.js';
-import { Epochs } from './epochs.js';
+import { type Epoch, Epochs } from './epochs.js';
 import { closedError, type FailureOutcome, HelixUsageError, PartialWriteError, toError } from './errors.js';
 import { type Failover } from './failover.js';
 import { type WriteOperation } from './operation.js';
 import { type Outcome, type SkippedOutcome } from './outcome.js';
-import { type Reservation } from './ports/replayer.js';
 import { type WriteContext, type WriteStrategy } from './ports/write-strategy.js';
 import { type WriteReceipt } from './receipt.js';
-import { nextToSettle, Settlement, type SettlementOptions } from './settlement.js';
+import { type Holdings, nextToSettle, Settlement, type SettlementOptions } from './settlement.js';
 import { SideAttempt } from './side-attempt.js';
 
 export interface WritePathOptions extends SettlementOptions, AdmissionOptions {
@@ -97,7 +96,8 @@ export class WritePath {
     return this.#attend(work, call, leave, () => masked);
   }
 
-  #run(operation: WriteOperation, signal?: AbortSignal): Promise<WriteReceipt> {
+  /** `within`: the epoch it was accepted in, if that was before now. */
+  #run(operation: WriteOperation, signal?: AbortSignal, within?: Epoch): Promise<WriteReceipt> {
     if (this.#isCutOff) return Promise.reject(closedError());
     let admission: Admission;
     try {
@@ -106,13 +106,14 @@ export class WritePath {
       return Promise.reject(toError(error));
     }
     const { A, B, reservations } = admission;
-    if (A && B) return this.#decideUnsent(operation, A, B, reservations);
+    const epoch = within ? this.operations.stay(within) : this.operations.enter();
+    if (A && B) return this.#decideUnsent(operation, A, B, { epoch, reservations });
     if (this.isSingle || this.options.strategy.sendsBothAtOnce) {
       return new Promise((resolve, reject) => {
-        new ConcurrentWrite(this, operation, admission, resolve, reject).start();
+        new ConcurrentWrite(this, operation, admission, epoch, resolve, reject).start();
       });
     }
-    return this.#runStrategy(operation, admission, signal);
+    return this.#runStrategy(operation, admission, epoch, signal);
   }
 
   /** Both sides are left out: a strategy has nothing to send. */
@@ -120,20 +121,19 @@ export class WritePath {
     operation: WriteOperation,
     a: SkippedOutcome,
     b: SkippedOutcome,
-    reservations: Reservation[],
+    holdings: Holdings,
   ): Promise<WriteReceipt> {
-    const epoch = this.operations.enter();
     try {
-      return await this.settlement.settle(operation, a, b, { epoch, reservations });
+      return await this.settlement.settle(operation, a, b, holdings);
     } finally {
-      this.operations.leave(epoch);
+      this.operations.leave(holdings.epoch);
     }
   }
 
   async #runPrepared(prepare: () => Promise<WriteOperation>, signal?: AbortSignal): Promise<WriteReceipt> {
     const epoch = this.operations.enter();
     try {
-      return await this.#run(await prepare(), signal);
+      return await this.#run(await prepare(), signal, epoch);
     } finally {
       this.operations.leave(epoch);
     }
@@ -186,9 +186,9 @@ export class WritePath {
   async #runStrategy(
     operation: WriteOperation,
     admission: Admission,
+    epoch: Epoch,
     signal: AbortSignal | undefined,
   ): Promise<WriteReceipt> {
-    const epoch = this.operations.enter();
     const { reservations } = admission;
     try {
       const a = new SideAttempt(this, operation, 'A', admission.A);
