@@ -63,6 +63,8 @@ export interface WriteStep {
   readonly call?: string;
   /** Sides whose schema does not take this statement. */
   readonly refusedBy?: readonly ClusterId[];
+  /** A side on which a permission for it is missing, until so long after it was made. */
+  readonly forbidden?: { readonly by: ClusterId; readonly forMs: number };
 }
 
 export interface ReadStep {

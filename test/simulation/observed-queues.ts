@@ -98,11 +98,12 @@ export class ObservedMemoryReplayer extends MemoryReplayer {
     private readonly observer: Required<QueueObserver>,
   ) {
     super({ capacity: options.capacity });
+    this.reservations = new Reservations(ledger);
     this.#keepsBytes = options.keepsBytes;
     this.#checkedCapacity = options.capacity <= LARGEST_CHECKED ? options.capacity : undefined;
   }
 
-  readonly reservations = new Reservations(this.ledger);
+  readonly reservations: Reservations;
   readonly #keepsBytes: boolean;
   readonly #checkedCapacity: number | undefined;
 
@@ -169,15 +170,16 @@ export class ObservedMemoryReplayer extends MemoryReplayer {
 
 /** One process's use of the durable queue, which itself tells what it takes. */
 export class ObservedDurableReplayer extends ModelDurableReplayer {
+  readonly reservations: Reservations;
+
   constructor(
     queue: ModelDurableQueue,
     isAlive: () => boolean,
     private readonly ledger: Ledger,
   ) {
     super(queue, isAlive);
+    this.reservations = new Reservations(ledger);
   }
-
-  readonly reservations = new Reservations(this.ledger);
 
   override reserve(cluster: ClusterId, count: number): Reservation | undefined {
     return this.reservations.observe(cluster, count, super.reserve(cluster, count));

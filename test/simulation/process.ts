@@ -136,7 +136,7 @@ export class SimulatedProcess {
       this.#drainEndedMs[cluster] = world.scheduler.nowMs;
     });
     const targetOn = (session: ModelSession): ModelReplayTarget =>
-      new ModelReplayTarget(session, ledger, this);
+      new ModelReplayTarget(session, ledger, this, setup.driverPatience);
     this.instance = new HelixInstance({
       name: NAMESPACE,
       kind: 'cql',

@@ -80,10 +80,11 @@ const QUEUES = [
   [5, 'none'],
 ] as const;
 const WRITE_STRATEGIES = [
-  [35, 'concurrent'],
+  [30, 'concurrent'],
   [25, 'straggler'],
-  [20, 'A first'],
-  [20, 'B first'],
+  [15, 'A first'],
+  [15, 'B first'],
+  [15, 'hasty'],
 ] as const;
 const READ_STRATEGIES = [
   [45, 'sticky'],

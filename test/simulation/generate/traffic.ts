@@ -1,6 +1,6 @@
 import { type ClusterId } from '../../../lib/core/index.js';
 import { type Random } from '../engine/random.js';
-import { type Change, type Setup, type Step } from '../history.js';
+import { type Change, type Setup, type Step, type WriteStep } from '../history.js';
 import { around, type Moments } from './moments.js';
 import { roundTripMs } from './setup.js';
 
@@ -28,6 +28,7 @@ class Traffic {
   readonly #changes: Random;
   readonly #writes: Random;
   readonly #reads: Random;
+  readonly #firstUses: Random;
 
   constructor(
     random: Random,
@@ -42,6 +43,7 @@ class Traffic {
     this.#changes = random.fork('changes');
     this.#writes = random.fork('writes');
     this.#reads = random.fork('reads');
+    this.#firstUses = random.fork('first uses');
   }
 
   generate(count: number): Step[] {
@@ -113,6 +115,7 @@ class Traffic {
       ...(random.chance(0.06) && { abortAfterMs: this.#abortAfterMs(random, writeTimeoutMs) }),
       ...(call !== undefined && { call }),
       ...(random.chance(0.02) && { refusedBy: this.#refusedBy() }),
+      ...this.#firstUse(),
     };
   }
 
@@ -162,6 +165,15 @@ class Traffic {
 
   #abortAfterMs(random: Random, limitMs: number): number {
     return random.chance(0.2) ? 0 : this.#patienceMs(random, limitMs);
+  }
+
+  #firstUse(): Pick<WriteStep, 'firstUseMs'> {
+    const { writeTimeoutMs, shutdownTimeoutMs } = this.#setup;
+    const random = this.#firstUses;
+    if (!random.chance(0.06)) return {};
+    // A shutdown waits for it that long, and not much longer.
+    const longestMs = Math.min(writeTimeoutMs, Math.floor(shutdownTimeoutMs / 4));
+    return { firstUseMs: Math.min(this.#patienceMs(random, writeTimeoutMs), longestMs) };
   }
 
   #prepareMs(): number {

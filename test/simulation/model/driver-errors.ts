@@ -36,7 +36,7 @@ export function noHostAvailable(): Error {
 
 /** The connection closed under a request that was on it. */
 export function connectionLost(): Error {
-  return new DriverError('Error', 'Socket was closed', { isSocketError: true });
+  return new DriverError('DriverError', 'Socket was closed', { isSocketError: true });
 }
 
 /** The driver has waited for its `readTimeout`. */

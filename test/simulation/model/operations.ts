@@ -148,7 +148,7 @@ export class ModelWrite implements WriteOperation {
     const session = this.sessions[cluster];
     this.observer.onWriteSent(record, cluster);
     return session.request('write', this.driverTimeoutMs, () => {
-      if (step.refusedBy?.includes(cluster)) throw responseError(RESPONSE_CODE.invalid);
+      refuse(record, session);
       const mutation: Mutation = { key: step.key, change: step.change, value: step.id, timestampUs };
       session.server.carryOut(mutation, record);
     });
@@ -202,6 +202,8 @@ export class ModelReplayTarget implements ReplayTarget {
     private readonly observer: {
       onReplayRequest(cluster: ClusterId, kind: 'ping' | 'envelope'): void;
     },
+    /** Its own time limit as a multiple of the one it is told. */
+    private readonly patience: number,
   ) {}
 
   ping(timeoutMs: number): Promise<void> {
@@ -222,8 +224,9 @@ export class ModelReplayTarget implements ReplayTarget {
       if (!session.hasConnected) throw session.notConnected();
       if (!record) throw responseError(RESPONSE_CODE.invalid);
       stage = 'execute';
-      await session.request('write', timeoutMs, () => {
-        if (record.step.refusedBy?.includes(cluster)) throw responseError(RESPONSE_CODE.invalid);
+      // A driver may be more patient than it is told to be.
+      await session.request('write', this.patience * timeoutMs, () => {
+        refuse(record, session);
         session.server.carryOut(mutation, record);
       });
       return APPLIED;
@@ -232,6 +235,14 @@ export class ModelReplayTarget implements ReplayTarget {
       return classifyWriteError(error, { stage, singlePartition: true });
     }
   }
+}
+
+/** Throws what the server says to a statement that it does not take, or not yet. */
+function refuse({ step, startedMs }: WriteRecord, { cluster, server }: ModelSession): void {
+  const { refusedBy, forbidden } = step;
+  if (refusedBy?.includes(cluster)) throw responseError(RESPONSE_CODE.invalid);
+  const isForbidden = forbidden?.by === cluster && server.scheduler.nowMs < startedMs + forbidden.forMs;
+  if (isForbidden) throw responseError(RESPONSE_CODE.unauthorized);
 }
 
 /** What must have survived the queue: everything that decides how, and whether, it is applied. */

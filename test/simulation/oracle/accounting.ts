@@ -61,7 +61,9 @@ function checkWire({ inFlight }: ProcessEnd, report: Report): void {
   }
 }
 
-function checkEmptiness({ stats }: ProcessEnd, report: Report): void {
+function checkEmptiness({ stats, reserved }: ProcessEnd, report: Report): void {
+  if (reserved !== 0)
+    report(`${reserved} places in the queue are still kept, although everything had settled`);
   for (const cluster of SIDES) {
     const { queued = 0, inFlight = 0 } = stats?.[cluster] ?? {};
     if (queued !== 0 || inFlight !== 0) {

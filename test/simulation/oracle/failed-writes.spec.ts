@@ -33,6 +33,6 @@ describe('write failed', () => {
     [12, ['applied', 'queued'], true],
   ])('says what a side has acknowledged: B at %d ms, told %j: %s', (acknowledgedMs, told, ok) => {
     const B = { ...REPLAYED, attemptedMs: 10, acknowledgedMs };
-    expect(judged({ B, told })).toEqual(ok ? [] : ['write failed']);
+    expect(judged({ B, told }).includes('write failed')).toBe(!ok);
   });
 });

@@ -5,7 +5,7 @@ import { describeTruth, describeWrite } from './describe.js';
 import { type Evidence, SIDES } from './evidence.js';
 
 /** Below this, a side that is well may be left out because too many writes are on their way to it. */
-const NEVER_FULL = 250;
+export const NEVER_FULL = 250;
 /** What a request may take on its way beside the latency that is set. */
 const MARGIN_MS = 5;
 
@@ -36,7 +36,8 @@ function isAcknowledged(evidence: Evidence, write: WriteRecord, cluster: Cluster
   const { attemptedMs, acknowledgedMs } = write[cluster];
   const { answer } = write;
   if (acknowledgedMs === undefined || attemptedMs === undefined || answer.kind === 'waiting') return false;
-  const isInTime = acknowledgedMs - attemptedMs < evidence.setup.writeTimeoutMs;
+  // The sum that the time limit is: at one moment with it, a difference may be less by a rounding error.
+  const isInTime = acknowledgedMs < attemptedMs + evidence.setup.writeTimeoutMs;
   return isInTime && acknowledgedMs < answer.atMs && !evidence.isClosing(write.process, acknowledgedMs);
 }
 

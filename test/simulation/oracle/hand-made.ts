@@ -66,6 +66,9 @@ export interface WriteCourse {
   readonly tookMs?: number;
   /** Default: none, so that it may have failed. */
   readonly usable?: readonly ClusterId[];
+  /** Default: none; and those that were at some time: these. */
+  readonly draining?: readonly ClusterId[];
+  readonly drained?: readonly ClusterId[];
 }
 
 export interface ReadCourse {
@@ -127,6 +130,8 @@ export class HandMadeRun {
       createdAtMs: startedMs,
       answer: WAITING,
       usable: course.usable ?? [],
+      draining: course.draining ?? [],
+      drained: course.drained ?? course.draining ?? [],
       A: { ...newSideTruth(), ...applied, ...course.A },
       B: { ...newSideTruth(), ...applied, ...course.B },
     };
@@ -206,6 +211,7 @@ export class HandMadeRun {
       inFlight: { A: 0, B: 0 },
       dropped,
       lost: dropped,
+      reserved: 0,
       leftTimers: 0,
     };
   }

@@ -1,7 +1,9 @@
 import { type History } from '../history.js';
 import { type FinalState, type Ledger, type Violation } from '../ledger.js';
 import { accounting } from './accounting.js';
+import { asked } from './asked.js';
 import { backInTime } from './back-in-time.js';
+import { breakers } from './breakers.js';
 import { cells } from './cells.js';
 import { convergence } from './convergence.js';
 import { deadLetters } from './dead-letters.js';
@@ -11,7 +13,10 @@ import { failedWrites } from './failed-writes.js';
 import { liveness } from './liveness.js';
 import { once } from './once.js';
 import { receipts } from './receipts.js';
+import { replayOfWrites } from './replay-of-writes.js';
+import { reservations } from './reservations.js';
 import { syncPoints } from './sync-points.js';
+import { told } from './told.js';
 import { unexpectedErrors } from './unexpected-errors.js';
 import { values } from './values.js';
 
@@ -19,6 +24,9 @@ const RULES: readonly Rule[] = [
   liveness,
   unexpectedErrors,
   receipts,
+  asked,
+  replayOfWrites,
+  told,
   deadLetters,
   convergence,
   once,
@@ -29,6 +37,8 @@ const RULES: readonly Rule[] = [
   backInTime,
   values,
   syncPoints,
+  breakers,
+  reservations,
 ];
 
 /**

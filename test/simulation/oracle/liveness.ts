@@ -17,7 +17,11 @@ export function liveness(evidence: Evidence): Violation[] {
 
   for (const write of evidence.writes) {
     const limitMs =
-      (write.step.prepareMs ?? 0) + 3 * setup.writeTimeoutMs + 2 * setup.enqueueTimeoutMs + CALL_MARGIN_MS;
+      (write.step.prepareMs ?? 0) +
+      (write.step.firstUseMs ?? 0) +
+      3 * setup.writeTimeoutMs +
+      2 * setup.enqueueTimeoutMs +
+      CALL_MARGIN_MS;
     const wrong = wrongWithTime(evidence, write, ownLimitMs(write.step, limitMs));
     if (wrong) report(`${describeWrite(write)} ${wrong}`);
   }

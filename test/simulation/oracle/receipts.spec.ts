@@ -13,6 +13,7 @@ import {
 import { type Setup, type WriteStep } from '../history.js';
 import { type SideTruth } from '../ledger.js';
 import { brokenRules, HandMadeRun, MISSING, REPLAYED, type WriteCourse } from './hand-made.js';
+import { REFUSED, UNREACHED } from './hand-made-fates.js';
 
 const BURIED_IN_DOUBT: Partial<SideTruth> = { ...MISSING, handed: 1, buried: ['inDoubt'] };
 const BURIED_AS_REJECTED: Partial<SideTruth> = { ...MISSING, handed: 1, buried: ['rejected'] };
@@ -136,20 +137,22 @@ const errors = { A: new Error('a'), B: new Error('b') };
 const UNTOUCHED: Partial<SideTruth> = { ...MISSING, sent: 0 };
 
 describe('receipt: notApplied', () => {
-  it.each<[Error, Partial<WriteStep>?]>([
-    [new DualClusterError('Failed', errors, 'notApplied')],
-    [new ClusterError('Refused', 'A', 'write', 'notApplied', {}), { refusedBy: ['A'] }],
+  it.each<[Error, Partial<WriteStep>?, WriteCourse?]>([
+    [new DualClusterError('Failed', errors, 'notApplied'), {}, { A: UNREACHED, B: UNREACHED }],
+    [new ClusterError('Refused', 'A', 'write', 'notApplied', {}), { refusedBy: ['A'] }, { A: REFUSED }],
     [new OperationAbortedError('Aborted', 'notApplied', {}), { abortAfterMs: 5 }],
     [new OverloadedError('Too much')],
     [new ReplayQueueFullError('Full')],
-    [new BothClustersDrainingError('Draining')],
-  ])('holds %s to its word', (told, step = {}) => {
-    const course = { A: UNTOUCHED, B: UNTOUCHED, told };
-    expect(judged(['', step, course])).toEqual([]);
-    expect(judged(['', step, { told }])).toEqual(['receipt']);
-    expect(judged(['', step, { ...course, B: { ...UNTOUCHED, handed: 1, queued: 1 } }])).toEqual(['receipt']);
+    [new BothClustersDrainingError('Draining'), {}, { draining: ['A', 'B'] }],
+  ])('holds %s to its word', (told, step = {}, rest = {}) => {
+    const broken = (course: WriteCourse, of: Partial<WriteStep> = step): string[] =>
+      judged(['', of, { ...rest, told, ...course }, { onReplayLost: 'throw' }]);
+    const course = { A: UNTOUCHED, B: UNTOUCHED, ...rest };
+    expect(broken(course)).toEqual([]);
+    expect(broken({ B: UNTOUCHED, A: {} })).toContain('receipt');
+    expect(broken({ ...course, B: { ...UNTOUCHED, handed: 1, queued: 1 } })).toEqual(['receipt']);
     const buried: Partial<SideTruth> = { ...UNTOUCHED, handed: 1, buried: ['inDoubt'] };
-    expect(judged(['', { ...step, class: 'once' }, { ...course, B: buried }])).toEqual(['receipt']);
+    expect(broken({ ...course, B: buried }, { ...step, class: 'once' })).toEqual(['receipt']);
   });
 
   it('holds a closed instance to its word', () => {

@@ -1,10 +1,14 @@
 import { type Scenario } from '../scenario.js';
 import { ackBoth } from './ack-both.js';
+import { blockedEnvelope } from './blocked-envelope.js';
 import { breaker } from './breaker.js';
 import { completeFailure } from './complete-failure.js';
+import { cutOff } from './cut-off.js';
 import { degradedSide } from './degraded-side.js';
 import { drain } from './drain.js';
+import { inDoubt } from './in-doubt.js';
 import { laneIsolation } from './lane-isolation.js';
+import { readLag } from './read-lag.js';
 import { replaySaturation } from './replay-saturation.js';
 import { shutdown } from './shutdown.js';
 import { stickyCooldown } from './sticky-cooldown.js';
@@ -21,4 +25,8 @@ export const scenarios: readonly Scenario[] = [
   drain,
   shutdown,
   ackBoth,
+  cutOff,
+  inDoubt,
+  readLag,
+  blockedEnvelope,
 ];

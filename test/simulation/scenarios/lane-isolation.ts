@@ -62,7 +62,14 @@ export const laneIsolation: Scenario = {
     mustBeLevel('a dead side holds up nobody', lastAppliedMs(missed, other), course.at(RESUME_MS) + replayMs);
 
     const { toMs: backMs, usableMs } = course.outage(dead);
-    const sent = outcome.ledger.replayed.filter(({ cluster, atMs }) => cluster === dead && atMs >= backMs);
+    const toIt = outcome.ledger.replayed.filter(({ cluster }) => cluster === dead);
+    const sent = toIt.filter(({ atMs }) => atMs >= backMs);
+    // One to find out; then pings do.
+    course.must(
+      'a dead side is left alone',
+      toIt.length - sent.length <= 1,
+      () => `${toIt.length - sent.length} envelopes were sent to it`,
+    );
     const beginMs = sent[0]?.atMs ?? Infinity;
     mustBeLevel('begins when it is back', beginMs, usableMs + noticeMs(setup) + roundTripMs(setup, dead));
     const kept = course.writes('dead');

@@ -1,0 +1,57 @@
+import { type ClusterId } from '../../../lib/core/index.js';
+import { type SideTruth, type WriteRecord } from '../ledger.js';
+import { type Evidence } from './evidence.js';
+
+/** Moments that were reckoned in different ways may differ by so much and be one, in ms. */
+export const ROUNDING_MS = 0.001;
+
+/** What the write's own request to one side came to, in the words of the documentation. */
+export interface Fate {
+  readonly kind: 'left out' | 'applied' | 'not applied' | 'in doubt' | 'refused';
+  /** When that was settled: by the answer, or by the end of the side's time. */
+  readonly atMs: number;
+}
+
+/**
+ * Told from the driver's own answers and from the clock. `undefined`: it cannot be told for sure, because an answer
+ * came at the very moment at which its time was over, or the process slept then, or was ending.
+ */
+export function fateOf(evidence: Evidence, write: WriteRecord, cluster: ClusterId): Fate | undefined {
+  const truth = write[cluster];
+  const { attemptedMs, acknowledgedMs, failure, sent } = truth;
+  if (attemptedMs === undefined) return sent === 0 ? { kind: 'left out', atMs: write.startedMs } : undefined;
+  const dueMs = attemptedMs + evidence.setup.writeTimeoutMs;
+  const answeredMs = acknowledgedMs ?? failure?.atMs ?? Infinity;
+  const atMs = Math.min(answeredMs, dueMs);
+  if (evidence.isClosing(write.process, atMs)) return undefined;
+  const isAtTheEnd = Math.abs(answeredMs - dueMs) <= ROUNDING_MS;
+  if (answeredMs < dueMs && !isAtTheEnd)
+    return { kind: acknowledgedMs === undefined ? kindOf(truth) : 'applied', atMs };
+  const timedOut = sent > 0 ? 'in doubt' : 'not applied';
+  const isRace = isAtTheEnd && (acknowledgedMs !== undefined || kindOf(truth) !== timedOut);
+  return isRace || isStalledAt(evidence, dueMs) ? undefined : { kind: timedOut, atMs };
+}
+
+/** Whether the process may have done something at this moment later than it would have. */
+function isStalledAt({ ledger }: Evidence, atMs: number): boolean {
+  return ledger.stalls.some(({ fromMs, toMs }) => fromMs <= atMs && atMs <= toMs);
+}
+
+/** Codes of the native protocol. */
+const REFUSALS: readonly unknown[] = [0x2000, 0x2200];
+const UNAUTHORIZED = 0x2100;
+const UNAVAILABLE = 0x1000;
+const OVERLOADED = 0x1001;
+
+/** Only what is certain: whatever else a driver says of a request that was sent leaves it open. */
+function kindOf({ failure, sent }: SideTruth): 'refused' | 'not applied' | 'in doubt' {
+  const { name, message, code } = (failure?.error ?? {}) as Partial<Error & { code: unknown }>;
+  if (REFUSALS.includes(code)) return 'refused';
+  const isCertain =
+    sent === 0 ||
+    code === UNAUTHORIZED ||
+    code === UNAVAILABLE ||
+    (code === OVERLOADED && message?.includes('shutting down') === true) ||
+    name === 'NoHostAvailableError';
+  return isCertain ? 'not applied' : 'in doubt';
+}

@@ -1,0 +1,189 @@
+import {
+  BothClustersDrainingError,
+  type ClusterId,
+  ClusterError,
+  DualClusterError,
+  OperationAbortedError,
+  otherCluster,
+  OverloadedError,
+  ReplayQueueFullError,
+  type SideStatus,
+  type WriteReceipt,
+} from '../../../lib/core/index.js';
+import { type Violation, type WriteRecord } from '../ledger.js';
+import { outcomeSaid, receiptOf } from './answers.js';
+import { isAtOnce } from './asked.js';
+import { describeTruths, describeWrite, ms } from './describe.js';
+import { type Evidence, SIDES } from './evidence.js';
+import { NEVER_FULL } from './failed-writes.js';
+import { type Fate, fateOf, ROUNDING_MS } from './fates.js';
+import { besideApplied, type ForReplay } from './replay-of-writes.js';
+
+/** A caller is told what the two fates of its write call for, and not before it can be known. */
+export function told(evidence: Evidence): Violation[] {
+  const found: Violation[] = [];
+  for (const write of evidence.writes) {
+    const { answer } = write;
+    if (answer.kind === 'waiting') continue;
+    const receipt = receiptOf(write);
+    const wrong =
+      wrongWithDraining(evidence, write) ??
+      (receipt
+        ? wrongWithReceipt(evidence, write, receipt, answer.atMs)
+        : answer.kind === 'error' && wrongWithError(evidence, write, answer.error, answer.atMs));
+    if (!wrong) continue;
+    found.push({ rule: 'told', message: `${describeWrite(write)}: ${wrong} (${describeTruths(write)})` });
+  }
+  return found;
+}
+
+/** Nothing is sent then, so nothing else can be said. */
+function wrongWithDraining({ setup }: Evidence, { answer, draining }: WriteRecord): string | undefined {
+  if (draining.length < 2 || setup.whenBothFail === 'queue') return undefined;
+  const isSaid =
+    answer.kind === 'error' &&
+    !(answer.error instanceof DualClusterError) &&
+    outcomeSaid(answer.error) === 'notApplied';
+  return isSaid ? undefined : 'both sides were draining, and that is not said';
+}
+
+function wrongWithReceipt(
+  evidence: Evidence,
+  write: WriteRecord,
+  receipt: WriteReceipt,
+  atMs: number,
+): string | undefined {
+  for (const cluster of SIDES) {
+    const fate = fateOf(evidence, write, cluster);
+    if (!fate) continue;
+    const status = receipt[cluster];
+    if (status === 'pending') {
+      if (!mayBePending(evidence, write, fate, atMs)) return `${cluster} was pending for no reason`;
+      continue;
+    }
+    if (isAfter(fate, atMs)) return `said ${cluster} ${status} before it had ended`;
+    if (status === 'lost' && hadPlace(evidence, write, fate, atMs)) {
+      return `said ${cluster} lost, although its place in the queue is reserved before anything is sent`;
+    }
+    const isBesideApplied = receipt[otherCluster(cluster)] === 'applied' || fate.kind === 'applied';
+    const due = isBesideApplied
+      ? statuses(evidence, besideApplied(fate, write.step.class))
+      : statusesOfBoth(fate);
+    if (!due.includes(status))
+      return `said ${cluster} ${status} instead of ${due.join(' or ')}, ${said(fate)}`;
+  }
+  return undefined;
+}
+
+/** Only a strategy that does not wait leaves it open, and only what is open. */
+function mayBePending({ setup }: Evidence, { step }: WriteRecord, fate: Fate, atMs: number): boolean {
+  const isLeftOpen = setup.writeStrategy === 'straggler' || setup.writeStrategy === 'hasty';
+  return isLeftOpen && step.ack === 'any' && fate.kind !== 'left out' && fate.atMs >= atMs - ROUNDING_MS;
+}
+
+/** A side that is left out from the start has a place in the queue, or its caller is told that there is none. */
+function hadPlace(evidence: Evidence, { process }: WriteRecord, { kind }: Fate, atMs: number): boolean {
+  const { setup, isQueueVolatile } = evidence;
+  return (
+    kind === 'left out' &&
+    setup.onReplayLost === 'throw' &&
+    isQueueVolatile &&
+    isAtOnce(setup) &&
+    !evidence.isClosing(process, atMs)
+  );
+}
+
+function statuses({ hasQueue }: Evidence, due: ForReplay): readonly SideStatus[] {
+  if (due === undefined) return ['applied'];
+  // That it is lost, the queue must have said: another rule sees to that.
+  if (!hasQueue) return ['lost'];
+  return due === 'envelope' ? ['queued', 'spooled', 'lost'] : [due, 'lost'];
+}
+
+/** The queue has it for both, because it certainly came to neither. */
+function statusesOfBoth({ kind }: Fate): readonly SideStatus[] {
+  return kind === 'left out' || kind === 'not applied' ? ['queued', 'spooled'] : [];
+}
+
+function wrongWithError(
+  evidence: Evidence,
+  write: WriteRecord,
+  error: Error,
+  atMs: number,
+): string | undefined {
+  if (error instanceof OperationAbortedError) return wrongWithAborted(write, error);
+  if (error instanceof DualClusterError) return wrongWithDual(evidence, write, error, atMs);
+  if (error instanceof ClusterError) return wrongWithRefusal(evidence, write, error, atMs);
+  return wrongWithUnsent(evidence, write, error);
+}
+
+/** Who goes before anything was sent, or queued instead, can be told so. */
+function wrongWithAborted(
+  { A, B, step }: WriteRecord,
+  { outcome }: OperationAbortedError,
+): string | undefined {
+  const isNowhere = A.sent + B.sent + A.handed + B.handed === 0;
+  const isDue = isNowhere || step.abortAfterMs === 0;
+  return isDue && outcome !== 'notApplied' ? 'nothing was ever sent, and that is not said' : undefined;
+}
+
+function wrongWithDual(
+  evidence: Evidence,
+  write: WriteRecord,
+  { outcome }: DualClusterError,
+  atMs: number,
+): string | undefined {
+  const kinds: (Fate['kind'] | undefined)[] = [];
+  for (const cluster of SIDES) {
+    const fate = fateOf(evidence, write, cluster);
+    kinds.push(fate?.kind);
+    if (!fate) continue;
+    if (fate.kind === 'refused') return `${cluster} refuses it, and that is not said`;
+    if (isAfter(fate, atMs)) return `failed before ${cluster} had ended at ${ms(fate.atMs)}`;
+  }
+  if (kinds.includes('in doubt')) return outcome === 'unknown' ? undefined : 'it was in doubt';
+  // Otherwise a queue that did not answer may have it.
+  const isCertain = !kinds.includes(undefined) && evidence.setup.whenBothFail === 'throw';
+  return isCertain && outcome !== 'notApplied' ? 'neither side can have had it' : undefined;
+}
+
+function wrongWithRefusal(
+  evidence: Evidence,
+  write: WriteRecord,
+  { cluster, outcome }: ClusterError,
+  atMs: number,
+): string | undefined {
+  const fate = fateOf(evidence, write, cluster);
+  if (fate && (fate.kind !== 'refused' || isAfter(fate, atMs))) return `${cluster} had not refused it`;
+  const other = fateOf(evidence, write, otherCluster(cluster));
+  if (!other) return undefined;
+  if (isAfter(other, atMs)) return `failed before ${otherCluster(cluster)} had ended at ${ms(other.atMs)}`;
+  const due = other.kind === 'in doubt' ? 'unknown' : 'notApplied';
+  return outcome === due ? undefined : `its outcome should be ${due}, ${said(other)}`;
+}
+
+/** What is refused before it is sent. */
+function wrongWithUnsent({ setup }: Evidence, write: WriteRecord, error: Error): string | undefined {
+  const asked: ClusterId[] = SIDES.filter((cluster) => write[cluster].attemptedMs !== undefined);
+  if (asked.length > 0) return `it was sent to ${asked.join(' and ')}`;
+  if (error instanceof BothClustersDrainingError) {
+    if (setup.whenBothFail === 'queue') return 'it should have been queued for both';
+    const well = SIDES.filter((cluster) => !write.drained.includes(cluster));
+    return well.length > 0 ? `${well.join(' and ')} was not draining` : undefined;
+  }
+  if (error instanceof OverloadedError) {
+    return setup.maxInFlight < NEVER_FULL ? undefined : 'there were never so many';
+  }
+  if (error instanceof ReplayQueueFullError) {
+    return setup.onReplayLost === 'throw' ? undefined : "onReplayLost is 'report'";
+  }
+  return undefined;
+}
+
+function isAfter(fate: Fate, atMs: number): boolean {
+  return fate.atMs > atMs + ROUNDING_MS;
+}
+
+function said({ kind, atMs }: Fate): string {
+  return `which was ${kind} at ${ms(atMs)}`;
+}

@@ -1,0 +1,47 @@
+import { type Scenario } from '../scenario.js';
+import { Script } from './building-blocks.js';
+import { Course, lastAppliedMs } from './course.js';
+
+/** Somebody gives the missing permission. */
+const GRANTED_MS = 40_000;
+/** The pings in vain that some envelopes cost, one after the other, before each waits by itself. */
+const SORTED_OUT_MS = 10_000;
+
+/** A side that is well does not take some of what it has missed, whatever else it takes. */
+export const blockedEnvelope: Scenario = {
+  name: 'blocked-envelope',
+  about:
+    'B is well, but for some statements a permission is missing there: their envelopes wait, each by itself, until it is given, and hold up nobody else.',
+
+  history(seed) {
+    const script = new Script(seed);
+    const { random } = script;
+    for (let count = random.int(1, 3); count > 0; count--) {
+      const atMs = random.int(10, 300);
+      script.write(atMs, 'blocked', { forbidden: { by: 'B', forMs: GRANTED_MS - atMs } });
+    }
+    script.fault('B', { kind: 'refuse', error: 'shutting down', share: 1 }, 100, 400);
+    for (let count = random.int(10, 30); count > 0; count--) script.write(random.int(110, 390), 'missed');
+    script.load('later', { fromMs: 6_000, toMs: 6_500, everyMs: 50 });
+    return script.history({
+      policy: 'active',
+      queue: script.pick('memory', 'encoding', 'durable'),
+    });
+  },
+
+  judge(outcome) {
+    const course = new Course(outcome, this.name);
+    const missed = course.writes('missed');
+    const levelMs = lastAppliedMs(missed, 'B');
+    const limitMs = course.outage('B').usableMs + SORTED_OUT_MS;
+    course.must('nobody is held up', levelMs <= limitMs, () => `at ${levelMs}, not by ${limitMs}`);
+    course.mustAll('foreground goes on', course.writes('later'), ({ A, B }) => A.sent === 1 && B.sent === 1);
+    course.mustAll('what is blocked waits', course.writes('blocked'), ({ B }) => {
+      return (
+        B.queued === 1 && B.buried.length + B.dropped === 0 && (B.appliedMs ?? 0) >= course.at(GRANTED_MS)
+      );
+    });
+    course.mustBeEqual();
+    return course.violations;
+  },
+};
