@@ -312,6 +312,24 @@ describe('what is spooled', () => {
     }
   });
 
+  it('is reported when it is handed back, also by a replayer that takes longer to close than it has', async () => {
+    const lost: string[] = [];
+    const { clock, replayer, lines, lifecycle, start } = setUp({
+      options: { onReplayDropped: ({ operationId }) => lost.push(operationId) },
+    });
+    await start();
+    replayer.close = async () => {
+      await delay(clock, 30_000);
+      return [envelope('op9')];
+    };
+    const closed = new Watched(lifecycle.close());
+    await clock.advance(10_000);
+    expect([closed.isSettled, lost]).toEqual([true, []]);
+    expect(lines).toContain('error The replayer did not close in time');
+    await clock.advance(30_000);
+    expect(lost).toEqual(['op9']);
+  });
+
   it('is told that its time is over', async () => {
     const { clock, replayer, lifecycle, start } = setUp();
     await start();

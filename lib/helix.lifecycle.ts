@@ -89,14 +89,7 @@ export class HelixLifecycle implements OnModuleInit, OnApplicationBootstrap, OnA
     if (worker) await this.#within(leftUntil(DRAIN_SHARE), worker.stop());
     instance.unwatchTopology();
     await this.#flushReplayer(leftUntil(FLUSH_SHARE));
-    const remaining = await this.#closeReplayer(leftUntil(1));
-    const reason = new SessionClosedError('The application ended before this write could be replayed');
-    for (const envelope of remaining) instance.reportLost(envelope, reason);
-    if (remaining.length > 0) {
-      instance.logger.error(
-        `${remaining.length} write(s) were still in the memory queue at shutdown and are lost`,
-      );
-    }
+    await this.#closeReplayer(leftUntil(1));
     await this.#closeSessions(leftUntil(1));
     instance.events.complete();
   }
@@ -182,19 +175,24 @@ export class HelixLifecycle implements OnModuleInit, OnApplicationBootstrap, OnA
     }
   }
 
-  /** What the replayer held and cannot keep; nothing it does may keep the sessions from being closed. */
-  async #closeReplayer(timeoutMs: number): Promise<readonly Envelope[]> {
+  /** Nothing that a replayer does may keep the sessions from being closed; what it hands back late is told late. */
+  async #closeReplayer(timeoutMs: number): Promise<void> {
     const { logger } = this.instance;
-    let remaining: readonly Envelope[] = [];
-    const close = async (): Promise<void> => {
-      remaining = await this.instance.closeReplayer();
-    };
+    const close = async (): Promise<void> => this.#reportLost(await this.instance.closeReplayer());
     try {
       if (!(await this.#within(timeoutMs, close()))) logger.error('The replayer did not close in time');
     } catch (error) {
       logger.error(`The replayer failed to close: ${errorLabel(toError(error))}`);
     }
-    return remaining;
+  }
+
+  /** What the replayer held and cannot keep. */
+  #reportLost(remaining: readonly Envelope[]): void {
+    if (remaining.length === 0) return;
+    const { logger } = this.instance;
+    const reason = new SessionClosedError('The application ended before this write could be replayed');
+    for (const envelope of remaining) this.instance.reportLost(envelope, reason);
+    logger.error(`${remaining.length} write(s) were still held in memory at shutdown and are lost`);
   }
 
   async #closeSessions(timeoutMs: number): Promise<void> {

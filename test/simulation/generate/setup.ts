@@ -40,7 +40,7 @@ export function randomSetup(random: Random): Setup {
   const readTimeoutMs = of('readTimeoutMs').chance(0.3)
     ? writeTimeoutMs
     : shortMs(of('readTimeoutMs').fork('its own'), 50, 500, [50, 100, 200, 500]);
-  return {
+  const setup: Setup = {
     writeStrategy: of('writeStrategy').weighted(WRITE_STRATEGIES),
     stragglerMs: shortMs(of('stragglerMs'), 0, 20, [0, 1, 5, 20]),
     readStrategy: of('readStrategy').weighted(READ_STRATEGIES),
@@ -66,6 +66,8 @@ export function randomSetup(random: Random): Setup {
     driverPatience: of('driverPatience').pick([1, 1, 1.5, 10]),
     latency: { A: latency(of('latency').fork('A')), B: latency(of('latency').fork('B')) },
   };
+  // A cluster that is always too slow for its breaker is avoided for good.
+  return { ...setup, slowMs: Math.max(setup.slowMs, roundTripMs(setup) + 1) };
 }
 
 /** Longest time that a request and its answer take while nothing is wrong, whichever side it is. */
