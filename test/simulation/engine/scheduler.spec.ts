@@ -116,6 +116,17 @@ describe('The scheduler', () => {
     );
   });
 
+  it('goes on after the last of several stalls, and never back', async () => {
+    const { scheduler, told, at } = setUp();
+    scheduler.after(1, 'world', () => scheduler.stall(10));
+    scheduler.after(5, 'world', () => scheduler.stall(20));
+    at(3, 'io', 'answer');
+    at(15, 'world', 'world');
+    at(30, 'io', 'after');
+    await scheduler.run(100);
+    expect(told).toEqual(['15 world', '25 answer', '30 after']);
+  });
+
   it('hands on what an event throws', async () => {
     const { scheduler } = setUp();
     scheduler.after(1, 'io', () => {

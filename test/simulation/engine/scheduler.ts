@@ -67,14 +67,15 @@ export class Scheduler {
         next.run();
       } else held.push(next);
     }
-    this.#nowMs = endMs;
+    // Another stall may have begun within this one, and last longer.
+    this.#nowMs = Math.max(this.#nowMs, endMs);
     const first = this.random.chance(0.5) ? 'timer' : 'io';
     const inOrder = [
       ...held.filter(({ kind }) => kind === first),
       ...held.filter(({ kind }) => kind !== first),
     ];
     for (const [index, event] of inOrder.entries()) {
-      event.dueMs = endMs;
+      event.dueMs = this.#nowMs;
       event.tie = index - inOrder.length;
       this.#push(event);
     }
