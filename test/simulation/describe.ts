@@ -54,6 +54,7 @@ function describeStep(step: Step): string {
         step.timeoutMs !== undefined && `time limit ${step.timeoutMs} ms`,
         step.abortAfterMs !== undefined && `aborted after ${step.abortAfterMs} ms`,
         step.refusedBy !== undefined && `refused by ${step.refusedBy.join(' and ')}`,
+        step.forbidden !== undefined && `forbidden by ${step.forbidden.by} for ${step.forbidden.forMs} ms`,
       ]);
     case 'read':
       return joined(`${step.id} reads ${step.key}`, [

@@ -8,13 +8,13 @@ import { type History, type Step } from './history.js';
 
 /** How much happens in a history. */
 export interface Size {
-  /** At least so many reads and writes. Default 220. */
+  /** At least so many reads and writes. Default 205. */
   readonly operations: number;
   /** Faults of the clusters; those of the process, the queue and the control plane come on top. Default 5 to 7. */
   readonly faults: number;
 }
 
-const DEFAULT_OPERATIONS = 220;
+const DEFAULT_OPERATIONS = 205;
 
 /**
  * A random history. The same seed and size give the same one, everywhere; each part draws from a stream of its

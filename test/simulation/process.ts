@@ -110,6 +110,8 @@ export class SimulatedProcess {
   #isAlive = true;
   #dropped = 0;
   readonly #calls = new Map<string, CallContext>();
+  /** Until the operators before have done what they do. */
+  #operating: Promise<void> = Promise.resolve();
 
   constructor(
     private readonly world: World,
@@ -332,25 +334,34 @@ export class SimulatedProcess {
   }
 
   /** An operator's; what the durable queue does of it, it tells itself. */
-  async requeue(): Promise<void> {
-    const letters = await this.#letters();
-    await this.replayer?.deadLetters.requeue('all');
-    if (this.world.setup.queue === 'durable') return;
-    for (const { operationId, cluster, reason } of letters) {
-      const truth = this.world.ledger.writes.get(operationId)?.[cluster];
-      // It must be applied now, or become a dead letter once more.
-      if (truth && reason !== 'inDoubt') truth.buried = [];
-    }
+  requeue(): Promise<void> {
+    return this.#operate(async (letters) => {
+      await this.replayer?.deadLetters.requeue(letters.map(({ id }) => id));
+      if (this.world.setup.queue === 'durable') return;
+      for (const { operationId, cluster, reason } of letters) {
+        const truth = this.world.ledger.writes.get(operationId)?.[cluster];
+        // It must be applied now, or become a dead letter once more.
+        if (truth && reason !== 'inDoubt') truth.buried = [];
+      }
+    });
   }
 
-  async purge(): Promise<void> {
-    const letters = await this.#letters();
-    await this.replayer?.deadLetters.purge('all');
-    if (this.world.setup.queue === 'durable') return;
-    for (const { operationId, cluster } of letters) {
-      const truth = this.world.ledger.writes.get(operationId)?.[cluster];
-      if (truth) truth.purged = true;
-    }
+  purge(): Promise<void> {
+    return this.#operate(async (letters) => {
+      await this.replayer?.deadLetters.purge(letters.map(({ id }) => id));
+      if (this.world.setup.queue === 'durable') return;
+      for (const { operationId, cluster } of letters) {
+        const truth = this.world.ledger.writes.get(operationId)?.[cluster];
+        if (truth) truth.purged = true;
+      }
+    });
+  }
+
+  /** One operator after the other: what one of them decides on is still there then. */
+  #operate(decide: (letters: readonly DeadLetter[]) => Promise<void>): Promise<void> {
+    const decided = this.#operating.then(async () => decide(await this.#letters()));
+    this.#operating = decided.catch(() => undefined);
+    return decided;
   }
 
   /** SIGKILL: nothing of it runs any more. */
@@ -364,15 +375,26 @@ export class SimulatedProcess {
   async shutDown(): Promise<ProcessEnd> {
     const { scheduler } = this.world;
     this.isClosing = true;
-    let letters: readonly DeadLetter[] | undefined;
-    try {
-      letters = await this.#letters();
-    } catch {
-      // The queue cannot be asked: nothing is known of it.
-    }
-    const before = this.#end('shut down', scheduler.nowMs, letters);
+    const before = await this.#lastLook();
     await this.helix.close();
     return { ...before, endedMs: scheduler.nowMs, dropped: this.#dropped, lost: this.instance.lost };
+  }
+
+  /** How it is when it begins to end, all of it at one moment. */
+  async #lastLook(): Promise<ProcessEnd> {
+    const { scheduler, setup } = this.world;
+    await this.#operating;
+    const listing = this.#letters();
+    const now = this.#end('shut down', scheduler.nowMs, []);
+    try {
+      const deadLetters = await listing;
+      return setup.queue === 'durable'
+        ? this.#end('shut down', scheduler.nowMs, deadLetters)
+        : { ...now, deadLetters };
+    } catch {
+      // The queue cannot be asked: nothing is known of it.
+      return this.#end('shut down', scheduler.nowMs);
+    }
   }
 
   /** After its end: what was left behind. */

@@ -87,7 +87,17 @@ async function simplifyStep(shrinking: Shrinking, index: number): Promise<boolea
 
 /** Fields that a step can do without. */
 const OPTIONAL_FIELDS = [
-  ...['call', 'refusedBy', 'isBad', 'prepareMs', 'firstUseMs', 'timeoutMs', 'abortAfterMs', 'hedgeAfterMs'],
+  ...[
+    'call',
+    'refusedBy',
+    'forbidden',
+    'isBad',
+    'prepareMs',
+    'firstUseMs',
+    'timeoutMs',
+    'abortAfterMs',
+    'hedgeAfterMs',
+  ],
 ] as const;
 
 /** The step with one thing of it simpler; all of them together lead to an end. */

@@ -36,6 +36,13 @@ describe('sync point', () => {
     expect(judged({ B: LATER, told: ['applied', 'lost'] }, {}, { queue: 'none' })).toEqual([]);
   });
 
+  it('is not reached by what the queue had taken and hands back at its end', () => {
+    const handedBack = { ...MISSING, handed: 1, queued: 1, dropped: 1 };
+    expect(judged({ B: handedBack, told })).toContain('sync point');
+    expect(judged({ B: { ...handedBack, burials: 1 }, told })).not.toContain('sync point');
+    expect(judged({ B: handedBack, told }, {}, { queue: 'durable' })).not.toContain('sync point');
+  });
+
   it('does not wait for what a side refuses, whatever became of its dead letter', () => {
     const run = new HandMadeRun();
     run.write({ refusedBy: ['B'] }, { B: MISSING, told: ['applied', 'rejected'] });

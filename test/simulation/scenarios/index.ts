@@ -11,6 +11,7 @@ import { laneIsolation } from './lane-isolation.js';
 import { readLag } from './read-lag.js';
 import { replaySaturation } from './replay-saturation.js';
 import { shutdown } from './shutdown.js';
+import { spool } from './spool.js';
 import { stickyCooldown } from './sticky-cooldown.js';
 import { straggler } from './straggler.js';
 
@@ -29,4 +30,5 @@ export const scenarios: readonly Scenario[] = [
   inDoubt,
   readLag,
   blockedEnvelope,
+  spool,
 ];
