@@ -38,6 +38,9 @@ export const inDoubt: Scenario = {
     for (let count = 0; count < 20; count++) add(random.int(5_001, 5_490), 'missed');
     script.fault('B', random.pick(DOUBTS), 5_500, 9_000);
 
+    // An operator takes back what can be repeated: nothing.
+    script.add({ atMs: 15_000, do: 'requeue' });
+
     script.fault('A', random.pick(DOUBTS), 20_000, 21_000);
     script.fault('B', random.pick(DOUBTS), 20_000, 21_000);
     for (let count = 0; count < 20; count++) add(random.int(20_001, 20_990), 'both');
