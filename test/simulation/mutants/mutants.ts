@@ -4,7 +4,7 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { build } from 'vite';
+import { bundle } from '../bundle.js';
 import { type Budget, type Catch, type Findings } from './hunt.js';
 
 /** What became of a mutant. */
@@ -49,7 +49,7 @@ export async function huntMutants(names: readonly string[]): Promise<Verdict[]> 
   const base = await mkdtemp(join(tmpdir(), 'helix-mutants-'));
   try {
     await copyCode(ROOT, base);
-    await bundle(base);
+    await compile(base);
     const verdicts: Verdict[] = [];
     const left = [NO_MUTANT, ...names].entries();
     const worker = async (): Promise<void> => {
@@ -93,7 +93,7 @@ async function huntMutant(base: string, name: string): Promise<Verdict> {
   try {
     await copyCode(base, copy);
     await applyPatch(copy, name);
-    await bundle(copy);
+    await compile(copy);
     return await huntIn(copy, name, SEEDS);
   } catch (error) {
     // Whatever this is, it shows nothing.
@@ -137,15 +137,9 @@ async function applyPatch(copy: string, name: string): Promise<void> {
 }
 
 /** One file that runs as it is: compiling module by module would take longer than most hunts. */
-async function bundle(copy: string): Promise<void> {
+async function compile(copy: string): Promise<void> {
   try {
-    await build({
-      configFile: false,
-      root: copy,
-      logLevel: 'silent',
-      oxc: { decorator: { legacy: true } },
-      build: { ssr: 'test/simulation/mutants/hunt.ts', outDir: BUNDLE, target: 'node20', minify: false },
-    });
+    await bundle(copy, 'test/simulation/mutants/hunt.ts', BUNDLE);
   } catch (cause) {
     throw new Error('does not compile', { cause });
   }
