@@ -6,7 +6,11 @@ const SEEDS = 60;
 
 async function outputOf(version: string, script: string, args: readonly string[]): Promise<string> {
   const file = await nodeBinary(version);
-  const { code, output } = await run({ file, args: ['--import', 'tsx', script, ...args], cwd: process.cwd() });
+  const { code, output } = await run({
+    file,
+    args: ['--import', 'tsx', script, ...args],
+    cwd: process.cwd(),
+  });
   if (code !== 0) throw new Error(`Node ${version} ended with ${code}:\n${output.slice(-4_000)}`);
   return output;
 }
