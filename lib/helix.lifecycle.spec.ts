@@ -330,6 +330,19 @@ describe('what is spooled', () => {
     expect(lost).toEqual(['op9']);
   });
 
+  it('is not passed over in silence when the replayer fails to close, be it after its time', async () => {
+    const { clock, replayer, lines, lifecycle, start } = setUp();
+    await start();
+    replayer.close = async () => {
+      await delay(clock, 30_000);
+      throw new TypeError('secret');
+    };
+    const closed = new Watched(lifecycle.close());
+    await clock.advance(60_000);
+    expect(closed.isSettled).toBe(true);
+    expect(lines).toContain('error The replayer failed to close: TypeError');
+  });
+
   it('is told that its time is over', async () => {
     const { clock, replayer, lifecycle, start } = setUp();
     await start();

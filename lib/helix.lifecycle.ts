@@ -178,12 +178,14 @@ export class HelixLifecycle implements OnModuleInit, OnApplicationBootstrap, OnA
   /** Nothing that a replayer does may keep the sessions from being closed; what it hands back late is told late. */
   async #closeReplayer(timeoutMs: number): Promise<void> {
     const { logger } = this.instance;
-    const close = async (): Promise<void> => this.#reportLost(await this.instance.closeReplayer());
-    try {
-      if (!(await this.#within(timeoutMs, close()))) logger.error('The replayer did not close in time');
-    } catch (error) {
-      logger.error(`The replayer failed to close: ${errorLabel(toError(error))}`);
-    }
+    const close = async (): Promise<void> => {
+      try {
+        this.#reportLost(await this.instance.closeReplayer());
+      } catch (error) {
+        logger.error(`The replayer failed to close: ${errorLabel(toError(error))}`);
+      }
+    };
+    if (!(await this.#within(timeoutMs, close()))) logger.error('The replayer did not close in time');
   }
 
   /** What the replayer held and cannot keep. */

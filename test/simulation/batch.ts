@@ -1,6 +1,7 @@
 import { type History } from './history.js';
 import { type Violation } from './ledger.js';
 import { type Outcome, run } from './run.js';
+import { type Scenario } from './scenario.js';
 
 /** A history that something was wrong with. */
 export interface Failure {
@@ -67,6 +68,12 @@ export async function check(history: History): Promise<Checked> {
     process.off('unhandledRejection', note);
   }
   return { violations: [...(outcome?.violations ?? []), ...found], outcome };
+}
+
+/** Plays a scenario; what it must show beside everything that always holds comes first. */
+export async function checkScenario(scenario: Scenario, seed: number): Promise<readonly Violation[]> {
+  const { violations, outcome } = await check(scenario.history(seed));
+  return outcome ? [...scenario.judge(outcome), ...violations] : violations;
 }
 
 function textOf(thrown: unknown): string {

@@ -69,6 +69,8 @@ export interface WriteRecord {
   draining: readonly ClusterId[];
   /** Sides that were draining, for all the process knew, at some time from its start to its end. Set with the answer. */
   drained: readonly ClusterId[];
+  /** Sides that had as many writes under way as is allowed, at some time from its start to its end. Set with the answer. */
+  full: readonly ClusterId[];
   /** Sides that were well, connected, and not draining, from the write's start to its end. Set with the answer. */
   usable: readonly ClusterId[];
   readonly A: SideTruth;

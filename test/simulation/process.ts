@@ -1,36 +1,23 @@
 import {
   CallContext,
-  type Clock,
   type ClusterId,
   type DeadLetter,
   type DeadLetterReason,
   type Envelope,
-  type FailoverPolicy,
-  type ReadStrategy,
   type Replayer,
-  type Timer,
   toError,
-  type WriteStrategy,
 } from '../../lib/core/index.js';
 import { HelixCallHost } from '../../lib/decorators/index.js';
 import { HelixInstance } from '../../lib/helix.instance.js';
 import { HelixLifecycle } from '../../lib/helix.lifecycle.js';
 import { HelixService } from '../../lib/helix.service.js';
-import { ActiveFailover, CircuitBreaker, LatencyCircuitBreaker } from '../../lib/policies/index.js';
-import {
-  ConcurrentDualWriteStrategy,
-  PrimaryOnlyReadStrategy,
-  RoundRobinReadStrategy,
-  StickyReadStrategy,
-  SyncDualWriteStrategy,
-} from '../../lib/strategies/index.js';
-import { type Random } from './engine/random.js';
-import { type ReadStep, type Setup, type WriteStep } from './history.js';
+import { type ReadStep, type WriteStep } from './history.js';
 import {
   type Answer,
   newSideTruth,
   type ProcessEnd,
   type ReadRecord,
+  type SyncPointRecord,
   WAITING,
   type WriteRecord,
 } from './ledger.js';
@@ -42,7 +29,6 @@ import {
   NAMESPACE,
 } from './model/operations.js';
 import { ModelTopologyWatcher } from './model/control-plane.js';
-import { HastyWriteStrategy } from './model/hasty-strategy.js';
 import { ModelSession, type RequestKind } from './model/session.js';
 import {
   ObservedDurableReplayer,
@@ -50,44 +36,9 @@ import {
   type ObservedReplayer,
   observeQueue,
 } from './observed-queues.js';
+import { ProcessClock } from './process-clock.js';
+import { policyOf, readStrategyOf, writeStrategyOf } from './setup-parts.js';
 import { type World } from './world.js';
-
-/** 2025-01-01, UTC. */
-const START_MS = Date.UTC(2025, 0, 1);
-
-/** The clock of one process: it stops with it. */
-class ProcessClock implements Clock {
-  pending = 0;
-  isStopped = false;
-  constructor(private readonly world: World) {}
-
-  nowMs(): number {
-    return START_MS + this.world.wallOffsetMs + Math.floor(this.world.scheduler.nowMs);
-  }
-
-  monotonicMs(): number {
-    return this.world.scheduler.nowMs;
-  }
-
-  setTimer(callback: () => void, delayMs: number): Timer {
-    this.pending++;
-    let isSet = true;
-    const unset = (): boolean => {
-      const wasSet = isSet;
-      if (isSet) this.pending--;
-      isSet = false;
-      return wasSet;
-    };
-    const event = this.world.scheduler.timer(delayMs, () => {
-      if (unset() && !this.isStopped) callback();
-    });
-    return {
-      cancel: () => {
-        if (unset()) event.isCancelled = true;
-      },
-    };
-  }
-}
 
 /** An application process with one Helix instance in it. */
 export class SimulatedProcess {
@@ -105,8 +56,10 @@ export class SimulatedProcess {
   readonly #watcher: ModelTopologyWatcher;
   /** Since when the process knows that a cluster drains; infinite while it does not. */
   readonly #drainingSinceMs = { A: Infinity, B: Infinity };
-  /** When it was told so last, or of the end. */
+  /** When it was last told that a drain begins or ends. */
   readonly #drainEndedMs = { A: -Infinity, B: -Infinity };
+  /** When a side last came to have as many writes under way as is allowed. */
+  readonly #filledMs = { A: -Infinity, B: -Infinity };
   #isAlive = true;
   #dropped = 0;
   readonly #calls = new Map<string, CallContext>();
@@ -220,6 +173,7 @@ export class SimulatedProcess {
       usable: [],
       draining: this.#drainedSince(Infinity),
       drained: [],
+      full: this.#fullSince(Infinity),
       A: newSideTruth(),
       B: newSideTruth(),
     };
@@ -233,7 +187,6 @@ export class SimulatedProcess {
       setup.driverPatience * setup.writeTimeoutMs,
       this,
     );
-    this.waiting++;
     const { call, timeoutMs, abortAfterMs, firstUseMs } = step;
     const settings = {
       ...(call !== undefined && { context: this.#call(call) }),
@@ -253,23 +206,13 @@ export class SimulatedProcess {
         ? writePath.run(operation, isPlain ? undefined : settings)
         : writePath.runPrepared(() => prepare(firstUseMs), step.id, isPlain ? undefined : settings);
     ledger.accepting = undefined;
-    answered.then(
-      (receipt) => {
-        if (!this.#isAlive) return;
-        record.answer = { kind: 'value', value: receipt, atMs: world.scheduler.nowMs };
-        record.drained = this.#drainedSince(record.startedMs);
-        this.#onAnswered(step.id, record.answer);
-      },
-      (error: unknown) => {
-        if (!this.#isAlive) return;
-        record.answer = { kind: 'error', error: toError(error), atMs: world.scheduler.nowMs };
-        record.drained = this.#drainedSince(record.startedMs);
-        record.usable = this.#usableSince(record.startedMs).filter(
-          (cluster) => this.#notDrainingSinceMs(cluster) < record.startedMs,
-        );
-        this.#onAnswered(step.id, record.answer);
-      },
-    );
+    this.#noteEnd(answered, step.id, record, () => {
+      record.drained = this.#drainedSince(record.startedMs);
+      record.full = [...record.full, ...this.#fullSince(record.startedMs)];
+      record.usable = this.#usableSince(record.startedMs).filter(
+        (cluster) => this.#notDrainingSinceMs(cluster) < record.startedMs,
+      );
+    });
   }
 
   #read(step: ReadStep): void {
@@ -284,53 +227,32 @@ export class SimulatedProcess {
       usable: [],
     };
     world.ledger.reads.push(record);
-    this.waiting++;
     const { call, timeoutMs, abortAfterMs, hedgeAfterMs } = step;
     const { readTimeoutMs, driverPatience } = world.setup;
     const operation = new ModelRead(step, record, this.sessions, driverPatience * readTimeoutMs, this);
-    instance.readPath
-      .run(operation, {
-        ...(call !== undefined && { context: this.#call(call) }),
-        ...(timeoutMs !== undefined && { timeoutMs }),
-        ...(hedgeAfterMs !== undefined && { hedgeAfterMs }),
-        ...(abortAfterMs !== undefined && { signal: this.#abortAfter(abortAfterMs) }),
-      })
-      .then(
-        (row) => {
-          if (!this.#isAlive) return;
-          record.answer = { kind: 'value', value: row, atMs: world.scheduler.nowMs };
-          record.answeredBy = operation.cluster(row);
-          record.usable = this.#usableSince(record.startedMs);
-          this.#onAnswered(step.id, record.answer);
-        },
-        (error: unknown) => {
-          if (!this.#isAlive) return;
-          record.answer = { kind: 'error', error: toError(error), atMs: world.scheduler.nowMs };
-          record.usable = this.#usableSince(record.startedMs);
-          this.#onAnswered(step.id, record.answer);
-        },
-      );
+    const answered = instance.readPath.run(operation, {
+      ...(call !== undefined && { context: this.#call(call) }),
+      ...(timeoutMs !== undefined && { timeoutMs }),
+      ...(hedgeAfterMs !== undefined && { hedgeAfterMs }),
+      ...(abortAfterMs !== undefined && { signal: this.#abortAfter(abortAfterMs) }),
+    });
+    this.#noteEnd(answered, step.id, record, () => {
+      if (record.answer.kind === 'value') record.answeredBy = operation.cluster(record.answer.value);
+      record.usable = this.#usableSince(record.startedMs);
+    });
   }
 
   syncPoint(): void {
     const { world } = this;
     const writes = [...world.ledger.writes.values()].filter((each) => each.process === this.number);
-    const record = { startedMs: world.scheduler.nowMs, process: this.number, writes, answer: WAITING };
-    const recorded: { answer: (typeof world.ledger.syncPoints)[number]['answer'] } = record;
+    const record: SyncPointRecord = {
+      startedMs: world.scheduler.nowMs,
+      process: this.number,
+      writes,
+      answer: WAITING,
+    };
     world.ledger.syncPoints.push(record);
-    this.waiting++;
-    this.helix.syncPoint().then(
-      (value) => {
-        if (!this.#isAlive) return;
-        recorded.answer = { kind: 'value', value, atMs: world.scheduler.nowMs };
-        this.#onAnswered('sync point', recorded.answer);
-      },
-      (error: unknown) => {
-        if (!this.#isAlive) return;
-        recorded.answer = { kind: 'error', error: toError(error), atMs: world.scheduler.nowMs };
-        this.#onAnswered('sync point', recorded.answer);
-      },
-    );
+    this.#noteEnd(this.helix.syncPoint(), 'sync point', record);
   }
 
   /** An operator's; what the durable queue does of it, it tells itself. */
@@ -404,6 +326,10 @@ export class SimulatedProcess {
     return pending;
   }
 
+  onWriteAttempted(cluster: ClusterId): void {
+    if (this.#isFull(cluster)) this.#filledMs[cluster] = this.world.scheduler.nowMs;
+  }
+
   onWriteSent(write: WriteRecord, cluster: ClusterId): void {
     const { world } = this;
     const truth = write[cluster];
@@ -443,9 +369,26 @@ export class SimulatedProcess {
     return !stats || (['A', 'B'] as const).every((each) => stats[each].queued + stats[each].inFlight === 0);
   }
 
-  #onAnswered(id: string, answer: Answer<unknown>): void {
-    this.waiting--;
-    this.world.onAnswered(id, answer);
+  /** Notes how a call ends; with the process its callers have gone as well. */
+  #noteEnd<T>(
+    call: Promise<T>,
+    id: string,
+    record: { answer: Answer<T> },
+    noteMore: () => void = () => undefined,
+  ): void {
+    const { world } = this;
+    const end = (answer: Answer<T>): void => {
+      if (!this.#isAlive) return;
+      this.waiting--;
+      record.answer = answer;
+      noteMore();
+      world.onAnswered(id, answer);
+    };
+    this.waiting++;
+    call.then(
+      (value) => end({ kind: 'value', value, atMs: world.scheduler.nowMs }),
+      (error: unknown) => end({ kind: 'error', error: toError(error), atMs: world.scheduler.nowMs }),
+    );
   }
 
   get stats(): ReturnType<Replayer['snapshot']> | undefined {
@@ -511,6 +454,17 @@ export class SimulatedProcess {
     });
   }
 
+  #isFull(cluster: ClusterId): boolean {
+    return this.instance.writePath.admissions.inFlight[cluster] >= this.world.setup.maxInFlight;
+  }
+
+  /** Sides that are full, or have been at some time since. */
+  #fullSince(sinceMs: number): ClusterId[] {
+    return (['A', 'B'] as const).filter((cluster) => {
+      return this.#isFull(cluster) || this.#filledMs[cluster] >= sinceMs;
+    });
+  }
+
   #notDrainingSinceMs(cluster: ClusterId): number {
     return this.#drainingSinceMs[cluster] === Infinity ? this.#drainEndedMs[cluster] : Infinity;
   }
@@ -551,42 +505,5 @@ export class SimulatedProcess {
       if (world.timeline.isOn) world.note('log', `${level}: ${message}`);
     };
     return { log: add('log'), warn: add('warn'), error: add('error') };
-  }
-}
-
-function readStrategyOf({ readStrategy, preferred, cooldownMs }: Setup, clock: Clock): ReadStrategy {
-  switch (readStrategy) {
-    case 'sticky':
-      return new StickyReadStrategy({ preferred, cooldownMs }, clock);
-    case 'primary only':
-      return new PrimaryOnlyReadStrategy();
-    case 'round robin':
-      return new RoundRobinReadStrategy();
-  }
-}
-
-function writeStrategyOf({ writeStrategy, stragglerMs }: Setup, clock: Clock, random: Random): WriteStrategy {
-  switch (writeStrategy) {
-    case 'concurrent':
-      return new ConcurrentDualWriteStrategy();
-    case 'straggler':
-      return new ConcurrentDualWriteStrategy({ stragglerMs }, clock);
-    case 'A first':
-      return new SyncDualWriteStrategy({ first: 'A' });
-    case 'B first':
-      return new SyncDualWriteStrategy({ first: 'B' });
-    case 'hasty':
-      return new HastyWriteStrategy(random);
-  }
-}
-
-function policyOf({ policy, threshold, resetTimeoutMs, slowMs }: Setup): FailoverPolicy {
-  switch (policy) {
-    case 'active':
-      return new ActiveFailover();
-    case 'breaker':
-      return new CircuitBreaker({ threshold, resetTimeoutMs });
-    case 'latency breaker':
-      return new LatencyCircuitBreaker({ threshold, resetTimeoutMs, slowMs });
   }
 }

@@ -18,5 +18,3 @@ export const profiles = {
   /** Histories three times as long, with three times as many faults. For as long as one likes. */
   soak: { seeds: 1_000_000, scenarioSeeds: 500, size: { operations: 660, faults: 24 } },
 } as const satisfies Record<string, Profile>;
-
-export type ProfileName = keyof typeof profiles;

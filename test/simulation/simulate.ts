@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { check, type Failure } from './batch.js';
+import { check, checkScenario, type Failure } from './batch.js';
 import { generate, type Size } from './generate.js';
 import { type History } from './history.js';
 import { type Violation } from './ledger.js';
@@ -127,8 +127,7 @@ async function runScenarios(seeds: number): Promise<boolean> {
   for (const scenario of scenarios) {
     let failed = 0;
     for (let seed = 1; seed <= seeds; seed++) {
-      const outcome = await run(scenario.history(seed));
-      const violations = [...outcome.violations, ...scenario.judge(outcome)];
+      const violations = await checkScenario(scenario, seed);
       if (violations.length > 0 && failed++ === 0)
         console.log(`${scenario.name}, seed ${seed}: ${verdict(violations)}`);
     }

@@ -13,8 +13,8 @@ export interface ReadContext {
 /** Chooses the side of a read. One instance belongs to one pair. */
 export abstract class ReadStrategy {
   /**
-   * The side to ask first. If the other one is better off (connected, available, not draining, up to date), that one is asked
-   * first all the same. What it throws is the error of the read.
+   * The side to ask first. If the other one is better off (connected, available, not draining, up to date), that
+   * one is asked first all the same. What it throws is the error of the read.
    */
   abstract select(context: ReadContext): ClusterId;
   /** The side answered. */

@@ -29,6 +29,8 @@ const CANCELLED = 16;
 
 /** What a process tells the world about the requests it makes. */
 export interface RequestObserver {
+  /** A write turns to a side, to prepare or to send. */
+  onWriteAttempted(cluster: ClusterId): void;
   /** A write itself, not replay, goes to a side. */
   onWriteSent(write: WriteRecord, cluster: ClusterId): void;
   onReadSent(read: ReadRecord, cluster: ClusterId): void;
@@ -69,6 +71,7 @@ export class ModelWrite implements WriteOperation {
     const truth = this.record[cluster];
     const { scheduler } = session.server;
     truth.attemptedMs = scheduler.nowMs;
+    this.observer.onWriteAttempted(cluster);
     const answer = this.#attempt(session, prepareMs);
     answer.then(
       () => (truth.acknowledgedMs = scheduler.nowMs),

@@ -13,19 +13,22 @@ function judged(course: WriteCourse, step: Partial<WriteStep> = {}, setup?: Part
 }
 
 describe('asked', () => {
-  it('must be every side before a write fails, unless it drains or may be full', () => {
+  it('must be every side before a write fails, unless it drains or is full', () => {
     const course: WriteCourse = { A: UNREACHED, B: LEFT_OUT, told: failed };
     expect(judged(course)).toEqual(['asked']);
     expect(judged({ ...course, B: UNREACHED })).toEqual([]);
     expect(judged({ ...course, drained: ['B'] })).toEqual([]);
     expect(judged({ ...course, drained: ['A'] })).toEqual(['asked']);
-    expect(judged(course, {}, { maxInFlight: 16 })).toEqual([]);
+    expect(judged({ ...course, full: ['B'] })).toEqual([]);
+    expect(judged({ ...course, full: ['A'] })).toEqual(['asked']);
   });
 
   it('is nobody if both are full, which the error must say', () => {
     const setup = { maxInFlight: 16 };
-    const course: WriteCourse = { A: LEFT_OUT, B: LEFT_OUT, told: failed };
+    const course: WriteCourse = { A: LEFT_OUT, B: LEFT_OUT, full: ['A', 'B'], told: failed };
     expect(judged(course, {}, setup)).toEqual(['asked']);
+    expect(judged(course, {}, { ...setup, writeStrategy: 'A first' })).toEqual([]);
+    expect(judged({ ...course, full: ['B'] }, {}, { ...setup, writeStrategy: 'A first' })).toEqual(['asked']);
     expect(judged({ ...course, told: new OverloadedError('Too much') }, {}, setup)).toEqual([]);
     expect(judged({ ...course, drained: ['A'] }, {}, setup)).toEqual([]);
   });

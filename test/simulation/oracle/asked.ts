@@ -4,7 +4,6 @@ import { type Violation, type WriteRecord } from '../ledger.js';
 import { receiptOf } from './answers.js';
 import { describeTruths, describeWrite, ms } from './describe.js';
 import { type Evidence, SIDES } from './evidence.js';
-import { NEVER_FULL } from './failed-writes.js';
 import { fateOf } from './fates.js';
 
 /** A write is sent to a side when it may be, and does not fail before it has been sent to all that it may be. */
@@ -44,7 +43,7 @@ function wrongWithAsking(
  * only one that drains is left out at all.
  */
 function wrongWithLeavingOut(evidence: Evidence, write: WriteRecord, cluster: ClusterId): string | undefined {
-  const { answer, drained, process } = write;
+  const { answer, drained, full, process } = write;
   if (answer.kind === 'waiting' || evidence.isClosing(process, answer.atMs)) return undefined;
   if (!isLeftOut(write, cluster) || drained.includes(cluster)) return undefined;
   const receipt = receiptOf(write);
@@ -54,7 +53,7 @@ function wrongWithLeavingOut(evidence: Evidence, write: WriteRecord, cluster: Cl
     ? receipt.A !== 'applied' && receipt.B !== 'applied'
     : answer.kind === 'error' && answer.error instanceof DualClusterError;
   if (!isOnNeither) return undefined;
-  if (evidence.setup.maxInFlight >= NEVER_FULL) return `did not turn to ${cluster}`;
+  if (!full.includes(cluster)) return `did not turn to ${cluster}, which was never full`;
   // Where one is asked after the other, the one that was avoided may be full as well by then.
   const isOnNobody =
     isAtOnce(evidence.setup) && isLeftOut(write, otherCluster(cluster)) && drained.length === 0;

@@ -69,6 +69,8 @@ export interface WriteCourse {
   /** Default: none; and those that were at some time: these. */
   readonly draining?: readonly ClusterId[];
   readonly drained?: readonly ClusterId[];
+  /** Default: none. */
+  readonly full?: readonly ClusterId[];
 }
 
 export interface ReadCourse {
@@ -132,6 +134,7 @@ export class HandMadeRun {
       usable: course.usable ?? [],
       draining: course.draining ?? [],
       drained: course.drained ?? course.draining ?? [],
+      full: course.full ?? [],
       A: { ...newSideTruth(), ...applied, ...course.A },
       B: { ...newSideTruth(), ...applied, ...course.B },
     };

@@ -138,7 +138,7 @@ const UNTOUCHED: Partial<SideTruth> = { ...MISSING, sent: 0 };
 
 describe('receipt: notApplied', () => {
   it.each<[Error, Partial<WriteStep>?, WriteCourse?]>([
-    [new DualClusterError('Failed', errors, 'notApplied'), {}, { A: UNREACHED, B: UNREACHED }],
+    [new DualClusterError('Failed', errors, 'notApplied'), {}, { A: UNREACHED, B: UNREACHED, full: ['B'] }],
     [new ClusterError('Refused', 'A', 'write', 'notApplied', {}), { refusedBy: ['A'] }, { A: REFUSED }],
     [new OperationAbortedError('Aborted', 'notApplied', {}), { abortAfterMs: 5 }],
     [new OverloadedError('Too much')],
