@@ -1,6 +1,6 @@
 import { type History } from './history.js';
 import { type Violation } from './ledger.js';
-import { type Outcome, run } from './run.js';
+import { type Outcome, run, type RunOptions } from './run.js';
 import { type Scenario } from './scenario.js';
 
 /** A history that something was wrong with. */
@@ -51,7 +51,7 @@ export async function runBatch(
 }
 
 /** Runs a history; an error of the simulation itself, and one that nobody handles, are violations too. */
-export async function check(history: History): Promise<Checked> {
+export async function check(history: History, options: RunOptions = {}): Promise<Checked> {
   const found: Violation[] = [];
   const note = (reason: unknown): void => {
     found.push({ rule: 'unhandled rejection', message: textOf(reason) });
@@ -59,7 +59,7 @@ export async function check(history: History): Promise<Checked> {
   process.on('unhandledRejection', note);
   let outcome: Outcome | undefined;
   try {
-    outcome = await run(history);
+    outcome = await run(history, options);
     // Node tells of a rejection after the turn it happened in.
     await new Promise((resolve) => setImmediate(resolve));
   } catch (thrown) {

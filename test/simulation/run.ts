@@ -15,8 +15,13 @@ export interface Outcome {
   readonly virtualMs: number;
 }
 
+export interface RunOptions {
+  /** Whether to keep a line for everything that happens. Default false. */
+  readonly timeline?: boolean;
+}
+
 /** Runs a history from beginning to end and has it judged. */
-export async function run(history: History, options: { readonly timeline?: boolean } = {}): Promise<Outcome> {
+export async function run(history: History, options: RunOptions = {}): Promise<Outcome> {
   const world = new World(history, options.timeline ?? false);
   const end = await world.run();
   const violations = judge(history, world.ledger, end);

@@ -6,7 +6,6 @@ import { type History } from './history.js';
 import { type Violation } from './ledger.js';
 import { runSeeds } from './pool.js';
 import { profiles } from './profiles.js';
-import { run } from './run.js';
 import { describe } from './describe.js';
 import { shrink } from './shrink.js';
 import { type Scenario } from './scenario.js';
@@ -39,8 +38,8 @@ const { values } = parseArgs({
   },
 });
 
-/** Seeds that are handed out at a time: with a limit in minutes, it is looked at the clock in between. */
-const ROUND = 2_000;
+/** Seeds that are handed out at a time; in between it is looked at the clock. */
+const ROUND = 5_000;
 
 Error.stackTraceLimit = 30;
 if (values.help) console.log(USAGE);
@@ -72,9 +71,10 @@ async function main(): Promise<boolean> {
 /** Runs one history and prints what happened in it. */
 async function show(history: History, scenario?: Scenario): Promise<boolean> {
   console.log(describe(history));
-  const outcome = await run(history, { timeline: !values.quiet });
-  if (!values.quiet) console.log(`\n${outcome.timeline.join('\n')}`);
-  const violations = [...outcome.violations, ...(scenario?.judge(outcome) ?? [])];
+  const checked = await check(history, { timeline: !values.quiet });
+  const { outcome } = checked;
+  if (outcome && !values.quiet) console.log(`\n${outcome.timeline.join('\n')}`);
+  const violations = [...checked.violations, ...((outcome && scenario?.judge(outcome)) ?? [])];
   console.log(`\n${verdict(violations)}`);
   if (violations.length > 0 && !scenario) await showShort(history, violations);
   return violations.length === 0;
@@ -95,17 +95,16 @@ async function showShort(history: History, violations: readonly Violation[]): Pr
 }
 
 async function runMany(seeds: number, size: Size | undefined): Promise<boolean> {
-  const untilMs =
-    performance.now() + 60_000 * (values.minutes === undefined ? Infinity : Number(values.minutes));
+  const minutes = values.minutes === undefined ? Infinity : whole('minutes', values.minutes);
+  const untilMs = performance.now() + 60_000 * minutes;
   const startMs = performance.now();
   const first = whole('from', values.from ?? '1');
   let runs = 0;
   let operations = 0;
   let virtualMs = 0;
   const failures: Failure[] = [];
-  const round = values.minutes === undefined ? seeds : ROUND;
-  for (let from = first; from < first + seeds && performance.now() < untilMs; from += round) {
-    const report = await runSeeds(from, Math.min(round, first + seeds - from), { size });
+  for (let from = first; from < first + seeds && performance.now() < untilMs; from += ROUND) {
+    const report = await runSeeds(from, Math.min(ROUND, first + seeds - from), { size });
     runs += report.runs;
     operations += report.operations;
     virtualMs += report.virtualMs;
