@@ -39,10 +39,10 @@ export interface SideTruth {
   reserved: number;
   /** How often the queue has refused it because it was full. */
   refused: number;
-  /** In the dead letters at some time. */
+  /** Why it was in the dead letters, since an operator put it back into the queue last. */
   buried: DeadLetterReason[];
-  /** How often it became one, whatever an operator did about it. */
-  burials: number;
+  /** Why it ever was, whatever an operator did about it. */
+  burials: DeadLetterReason[];
   /** An operator removed its dead letter. */
   purged: boolean;
 }
@@ -206,7 +206,7 @@ export function newSideTruth(): SideTruth {
     reserved: 0,
     refused: 0,
     buried: [],
-    burials: 0,
+    burials: [],
     purged: false,
   };
 }

@@ -35,7 +35,7 @@ export function observeQueue(ledger: Ledger, timeline: Timeline): Required<Queue
     onBuried: (envelope, reason) => {
       const truth = truthOf(envelope);
       truth?.buried.push(reason);
-      if (truth) truth.burials++;
+      truth?.burials.push(reason);
       note(`buries as ${reason}`, envelope);
     },
     onPurged: (operationId, cluster) => {
@@ -150,7 +150,7 @@ export class ObservedMemoryReplayer extends MemoryReplayer {
   /** Each time that an operator takes it out of the dead letters it is of the next one. */
   #checkGeneration(envelope: Envelope): void {
     const { operationId, cluster, generation } = envelope;
-    const burials = this.ledger.writeOf(envelope)?.[cluster].burials;
+    const burials = this.ledger.writeOf(envelope)?.[cluster].burials.length;
     if (burials === undefined || burials === generation) return;
     this.ledger.violate(
       'generation',

@@ -135,8 +135,8 @@ export class HandMadeRun {
       draining: course.draining ?? [],
       drained: course.drained ?? course.draining ?? [],
       full: course.full ?? [],
-      A: { ...newSideTruth(), ...applied, ...course.A },
-      B: { ...newSideTruth(), ...applied, ...course.B },
+      A: { ...newSideTruth(), ...applied, burials: course.A?.buried ?? [], ...course.A },
+      B: { ...newSideTruth(), ...applied, burials: course.B?.buried ?? [], ...course.B },
     };
     const { told = ['applied', 'applied'], tookMs = 2 } = course;
     const said = told instanceof Error || told === 'waiting' ? told : receipt(write, ...told);

@@ -172,6 +172,7 @@ function isAppliedBy({ appliedMs }: SideTruth, atMs: number): boolean {
   return appliedMs !== undefined && appliedMs <= atMs;
 }
 
-function isBuried({ buried, dropped }: SideTruth, reason: 'inDoubt' | 'rejected'): boolean {
-  return buried.includes(reason) || dropped > 0;
+/** At some time: an operator may have put it back into the queue, where it came to another end. */
+function isBuried({ burials, dropped }: SideTruth, reason: 'inDoubt' | 'rejected'): boolean {
+  return burials.includes(reason) || dropped > 0;
 }

@@ -25,7 +25,7 @@ function isOpen(evidence: Evidence, write: WriteRecord, cluster: ClusterId, atMs
   const { appliedMs, queued, dropped, burials } = write[cluster];
   if (appliedMs !== undefined && appliedMs <= atMs) return false;
   // What a volatile queue has taken and could not keep until its end had been waited for until then.
-  if (evidence.isQueueVolatile && queued > 0 && dropped > 0 && burials === 0) return true;
+  if (evidence.isQueueVolatile && queued > 0 && dropped > 0 && burials.length === 0) return true;
   // A refused one was buried, and somebody may have put it back into the queue since.
   const isDecided = isReported(write, cluster) || write.step.refusedBy?.includes(cluster) === true;
   if (isDecided) return false;
