@@ -8,8 +8,8 @@ import {
   loadDriver,
   Statements,
 } from './cql/index.js';
-import { type HelixInstance, type InstanceLogger } from './helix.instance.js';
-import { type ResolvedOptions } from './helix.options.js';
+import type { HelixInstance, InstanceLogger } from './helix.instance.js';
+import type { ResolvedOptions } from './helix.options.js';
 
 // What makes an instance one of CQL clusters: the parts of it, and the queries on top of it, that know CQL.
 

@@ -24,7 +24,7 @@ import {
   WritePath,
   type WriteStrategy,
 } from './core/index.js';
-import { type InstanceOptions } from './helix.options.js';
+import type { InstanceOptions } from './helix.options.js';
 import { GuardedTarget, ReplayWorker } from './replay/index.js';
 
 /** Where an instance says what happens to it; Nest's `Logger` is one. */

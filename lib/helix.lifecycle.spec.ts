@@ -15,7 +15,7 @@ import {
 } from './core/index.js';
 import { HelixInstance } from './helix.instance.js';
 import { HelixLifecycle } from './helix.lifecycle.js';
-import { type InstanceOptions } from './helix.options.js';
+import type { InstanceOptions } from './helix.options.js';
 import { HelixService } from './helix.service.js';
 import { MemoryReplayer } from './replay/index.js';
 import { ConcurrentDualWriteStrategy, StickyReadStrategy } from './strategies/index.js';

@@ -1,4 +1,4 @@
-import { type OnApplicationBootstrap, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import type { OnApplicationBootstrap, OnApplicationShutdown, OnModuleInit } from '@nestjs/common';
 import {
   type ClusterSession,
   delay,
@@ -9,7 +9,7 @@ import {
   SessionClosedError,
   toError,
 } from './core/index.js';
-import { type HelixInstance } from './helix.instance.js';
+import type { HelixInstance } from './helix.instance.js';
 
 /** How long `connect: 'any'` waits for a second cluster that neither answers nor fails. */
 const SECOND_CLUSTER_MS = 2_000;

@@ -1,11 +1,5 @@
-import {
-  type FactoryProvider,
-  type InjectionToken,
-  type ModuleMetadata,
-  type Provider,
-  type Type,
-} from '@nestjs/common';
-import { type HelixModuleOptions } from './helix.options.js';
+import type { FactoryProvider, InjectionToken, ModuleMetadata, Provider, Type } from '@nestjs/common';
+import type { HelixModuleOptions } from './helix.options.js';
 
 /** Makes the options of an instance; for `useClass` and `useExisting`. */
 export interface HelixOptionsFactory {

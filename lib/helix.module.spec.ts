@@ -33,7 +33,7 @@ import {
   StickyReadStrategy,
   WriteStrategy,
 } from './index.js';
-import { type HelixInstance } from './helix.instance.js';
+import type { HelixInstance } from './helix.instance.js';
 import { internalToken } from './helix.tokens.js';
 
 const INSERT = 'INSERT INTO users (id, name) VALUES (?, ?)';

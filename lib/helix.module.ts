@@ -1,6 +1,6 @@
 import { type DynamicModule, Module } from '@nestjs/common';
-import { type HelixModuleAsyncOptions, type HelixRegistration } from './helix.module-options.js';
-import { type HelixModuleOptions } from './helix.options.js';
+import type { HelixModuleAsyncOptions, HelixRegistration } from './helix.module-options.js';
+import type { HelixModuleOptions } from './helix.options.js';
 import { createProviders, exportedTokens, optionsFactoryProviders } from './helix.providers.js';
 import { DEFAULT_INSTANCE } from './helix.tokens.js';
 

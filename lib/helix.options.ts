@@ -1,4 +1,4 @@
-import { type CqlClient, type CqlClusterOptions } from './cql/index.js';
+import type { CqlClient, CqlClusterOptions } from './cql/index.js';
 import {
   type Envelope,
   type FailoverPolicy,
@@ -9,7 +9,7 @@ import {
   type TimestampProvider,
   type WriteStrategy,
 } from './core/index.js';
-import { type ReplayHooks } from './replay/index.js';
+import type { ReplayHooks } from './replay/index.js';
 
 /** What the start of the application waits for; see {@link HelixModuleOptions.connect}. */
 export type ConnectMode = 'any' | 'both' | 'lazy';

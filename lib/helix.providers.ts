@@ -20,7 +20,7 @@ import {
 } from './helix.cql.js';
 import { HelixInstance, type InstanceLogger } from './helix.instance.js';
 import { HelixLifecycle } from './helix.lifecycle.js';
-import { type HelixModuleAsyncOptions, type HelixOptionsFactory } from './helix.module-options.js';
+import type { HelixModuleAsyncOptions, HelixOptionsFactory } from './helix.module-options.js';
 import { type HelixModuleOptions, type ResolvedOptions, resolveOptions } from './helix.options.js';
 import { refuseSharing } from './helix.registrations.js';
 import { HelixService } from './helix.service.js';

@@ -1,4 +1,4 @@
-import { type ModulesContainer } from '@nestjs/core';
+import type { ModulesContainer } from '@nestjs/core';
 import { HelixConfigError } from './core/index.js';
 import { HelixInstance } from './helix.instance.js';
 

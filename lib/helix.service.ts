@@ -1,4 +1,4 @@
-import { type Observable } from 'rxjs';
+import type { Observable } from 'rxjs';
 import {
   type BreakerState,
   type ClusterId,
@@ -10,9 +10,9 @@ import {
   toError,
   withTimeout,
 } from './core/index.js';
-import { type CallRunner, type DualWriteCallOptions, type StickyReadCallOptions } from './cql/index.js';
-import { type HelixEvent, type HelixInstance } from './helix.instance.js';
-import { type HelixLifecycle } from './helix.lifecycle.js';
+import type { CallRunner, DualWriteCallOptions, StickyReadCallOptions } from './cql/index.js';
+import type { HelixEvent, HelixInstance } from './helix.instance.js';
+import type { HelixLifecycle } from './helix.lifecycle.js';
 
 /** One cluster as it looks now. */
 export interface SideState {

@@ -1,5 +1,5 @@
 import { Inject, type InjectionToken } from '@nestjs/common';
-import { type ClusterId } from './core/index.js';
+import type { ClusterId } from './core/index.js';
 
 export const DEFAULT_INSTANCE = 'default';
 

@@ -1,11 +1,11 @@
 import { type ClusterId, otherCluster } from './cluster.js';
 import { Draining } from './draining.js';
 import { OverloadedError, ReplayQueueFullError } from './errors.js';
-import { type Failover } from './failover.js';
-import { type WriteOperation } from './operation.js';
-import { type Replayer, type Reservation } from './ports/replayer.js';
+import type { Failover } from './failover.js';
+import type { WriteOperation } from './operation.js';
+import type { Replayer, Reservation } from './ports/replayer.js';
 import { type SkippedOutcome, SKIPPED_BY_BREAKER, SKIPPED_BY_DRAINING, SKIPPED_BY_LIMIT } from './outcome.js';
-import { type Sides } from './sides.js';
+import type { Sides } from './sides.js';
 
 export interface AdmissionOptions {
   readonly sides: Sides;

@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { type ClusterId, otherCluster, type Priority } from './cluster.js';
-import { type WriteReceipt } from './receipt.js';
+import type { WriteReceipt } from './receipt.js';
 
 /**
  * On objects that keep the context they were made in by themselves, so that a decorated method may return them

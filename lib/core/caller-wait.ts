@@ -1,4 +1,4 @@
-import { type Clock } from './clock.js';
+import type { Clock } from './clock.js';
 import { type FailureOutcome, OperationAbortedError } from './errors.js';
 import { timeoutError } from './time-limit.js';
 

@@ -1,11 +1,11 @@
 import { type Admission, release } from './admission.js';
-import { type ClusterId } from './cluster.js';
+import type { ClusterId } from './cluster.js';
 import { Deadline } from './deadlines.js';
-import { type Epoch } from './epochs.js';
-import { type WriteOperation } from './operation.js';
+import type { Epoch } from './epochs.js';
+import type { WriteOperation } from './operation.js';
 import { APPLIED, isLastHope, type SettledOutcome } from './outcome.js';
-import { type WriteReceipt } from './receipt.js';
-import { type WritePath } from './write-path.js';
+import type { WriteReceipt } from './receipt.js';
+import type { WritePath } from './write-path.js';
 
 /** Both sides at once, joined without wrapper objects; also the single-cluster write. */
 export class ConcurrentWrite extends Deadline {

@@ -1,4 +1,4 @@
-import { type Clock, type Timer } from './clock.js';
+import type { Clock, Timer } from './clock.js';
 
 /** Something that must end within a span of time. */
 export abstract class Deadline {

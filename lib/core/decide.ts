@@ -1,8 +1,8 @@
-import { type ClusterId } from './cluster.js';
-import { type FailureOutcome } from './errors.js';
-import { type Outcome } from './outcome.js';
-import { type OperationClass } from './ports/envelope.js';
-import { type SideStatus } from './receipt.js';
+import type { ClusterId } from './cluster.js';
+import type { FailureOutcome } from './errors.js';
+import type { Outcome } from './outcome.js';
+import type { OperationClass } from './ports/envelope.js';
+import type { SideStatus } from './receipt.js';
 
 /** What the replayer is to do for a side: keep it for later, or put it into the dead letters. */
 export type ReplayAction = 'enqueue' | 'rejected' | 'inDoubt';

@@ -1,4 +1,4 @@
-import { type ClusterId } from './cluster.js';
+import type { ClusterId } from './cluster.js';
 
 /**
  * Which clusters are being drained, for the paths, which ask it for every call. Whoever hears of a change sets it.

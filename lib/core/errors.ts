@@ -1,5 +1,5 @@
-import { type ClusterId } from './cluster.js';
-import { type WriteReceipt } from './receipt.js';
+import type { ClusterId } from './cluster.js';
+import type { WriteReceipt } from './receipt.js';
 
 const HELIX_ERROR = Symbol.for('nestjs-helix:error');
 

@@ -1,8 +1,8 @@
-import { type Clock } from './clock.js';
-import { type ClusterId } from './cluster.js';
+import type { Clock } from './clock.js';
+import type { ClusterId } from './cluster.js';
 import { toError } from './errors.js';
-import { type FailedOutcome, type SettledOutcome } from './outcome.js';
-import { type BreakerState, type FailoverPolicy } from './ports/failover-policy.js';
+import type { FailedOutcome, SettledOutcome } from './outcome.js';
+import type { BreakerState, FailoverPolicy } from './ports/failover-policy.js';
 
 /** The policy as both paths use it: it hears only what says something of a cluster, and its mistakes stay its own. */
 export class Failover {

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { type ClusterId, type Priority } from './cluster.js';
-import { type FailedOutcome } from './outcome.js';
-import { type Envelope, type OperationClass } from './ports/envelope.js';
+import type { ClusterId, Priority } from './cluster.js';
+import type { FailedOutcome } from './outcome.js';
+import type { Envelope, OperationClass } from './ports/envelope.js';
 
 /** One logical write, with everything both sides and the replay must agree on already fixed. */
 export interface WriteOperation {

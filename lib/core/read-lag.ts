@@ -1,6 +1,6 @@
-import { type Clock } from './clock.js';
-import { type ClusterId } from './cluster.js';
-import { type Replayer } from './ports/replayer.js';
+import type { Clock } from './clock.js';
+import type { ClusterId } from './cluster.js';
+import type { Replayer } from './ports/replayer.js';
 
 /** How old the answer may be: asking the queue walks through what it holds. */
 const REFRESH_MS = 100;

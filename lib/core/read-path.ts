@@ -1,16 +1,16 @@
-import { type CallContext } from './call-context.js';
+import type { CallContext } from './call-context.js';
 import { abortedBefore, type CallerLimits, untilGone } from './caller-wait.js';
-import { type Clock } from './clock.js';
+import type { Clock } from './clock.js';
 import { type ClusterId, otherCluster } from './cluster.js';
 import { Deadline, DeadlineList } from './deadlines.js';
 import { Draining } from './draining.js';
 import { type Epoch, Epochs } from './epochs.js';
 import { closedError, ClusterError, DualClusterError, NoAvailableClusterError, toError } from './errors.js';
-import { type Failover } from './failover.js';
-import { type ReadOperation } from './operation.js';
-import { type FailedOutcome } from './outcome.js';
-import { type ReadContext, type ReadStrategy } from './ports/read-strategy.js';
-import { type ReadLag } from './read-lag.js';
+import type { Failover } from './failover.js';
+import type { ReadOperation } from './operation.js';
+import type { FailedOutcome } from './outcome.js';
+import type { ReadContext, ReadStrategy } from './ports/read-strategy.js';
+import type { ReadLag } from './read-lag.js';
 import { errorLabel, sideLabel, type Sides } from './sides.js';
 import { timeoutError } from './time-limit.js';
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { FakeDriverError, type SideScript, type Watched } from '../../test/support/fake-operations.js';
 import { FakePolicy } from '../../test/support/fake-policy.js';
-import { type RecordingReplayer } from '../../test/support/recording-replayer.js';
+import type { RecordingReplayer } from '../../test/support/recording-replayer.js';
 import {
   bothWays,
   ENQUEUE_TIMEOUT_MS,

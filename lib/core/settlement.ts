@@ -1,8 +1,8 @@
 import { release, takeOver } from './admission.js';
-import { type Clock } from './clock.js';
-import { type ClusterId } from './cluster.js';
+import type { Clock } from './clock.js';
+import type { ClusterId } from './cluster.js';
 import { decide, type Decision, type ReplayPlan } from './decide.js';
-import { type Epoch, type Epochs } from './epochs.js';
+import type { Epoch, Epochs } from './epochs.js';
 import {
   BothClustersDrainingError,
   ClusterError,
@@ -13,11 +13,11 @@ import {
   ReplayQueueFullError,
   toError,
 } from './errors.js';
-import { type WriteOperation } from './operation.js';
-import { type Outcome, type SettledOutcome } from './outcome.js';
-import { type Envelope } from './ports/envelope.js';
-import { type Replayer, type Reservation } from './ports/replayer.js';
-import { type SideStatus, type WriteReceipt } from './receipt.js';
+import type { WriteOperation } from './operation.js';
+import type { Outcome, SettledOutcome } from './outcome.js';
+import type { Envelope } from './ports/envelope.js';
+import type { Replayer, Reservation } from './ports/replayer.js';
+import type { SideStatus, WriteReceipt } from './receipt.js';
 import { errorLabel, sideLabel, type Sides } from './sides.js';
 import { withTimeout } from './time-limit.js';
 

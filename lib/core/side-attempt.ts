@@ -1,7 +1,7 @@
-import { type ClusterId } from './cluster.js';
+import type { ClusterId } from './cluster.js';
 import { Deadline } from './deadlines.js';
 import { closedError } from './errors.js';
-import { type WriteOperation } from './operation.js';
+import type { WriteOperation } from './operation.js';
 import {
   APPLIED,
   isLastHope,
@@ -10,8 +10,8 @@ import {
   type SkippedOutcome,
   SKIPPED_BY_BREAKER,
 } from './outcome.js';
-import { type SideWrite } from './ports/write-strategy.js';
-import { type WritePath } from './write-path.js';
+import type { SideWrite } from './ports/write-strategy.js';
+import type { WritePath } from './write-path.js';
 
 /** One side of a write as a strategy sees it. */
 export class SideAttempt extends Deadline implements SideWrite {

@@ -1,4 +1,4 @@
-import { type ClusterId, type PerCluster } from './cluster.js';
+import type { ClusterId, PerCluster } from './cluster.js';
 
 /** What the paths need to know of a configured cluster. */
 export interface Side {

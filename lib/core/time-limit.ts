@@ -1,4 +1,4 @@
-import { type Clock } from './clock.js';
+import type { Clock } from './clock.js';
 
 /** An error named `TimeoutError`, as the platform's own are. */
 export function timeoutError(message: string): Error {

@@ -8,7 +8,7 @@ import {
   Watched,
 } from '../../test/support/fake-operations.js';
 import { FakePolicy } from '../../test/support/fake-policy.js';
-import { type RecordingReplayer } from '../../test/support/recording-replayer.js';
+import type { RecordingReplayer } from '../../test/support/recording-replayer.js';
 import {
   bothWays,
   ENQUEUE_TIMEOUT_MS,

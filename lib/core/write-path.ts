@@ -1,17 +1,17 @@
 import { type Admission, type AdmissionOptions, Admissions, release } from './admission.js';
-import { type CallContext } from './call-context.js';
+import type { CallContext } from './call-context.js';
 import { abortedBefore, type CallerLimits, untilGone } from './caller-wait.js';
-import { type Clock } from './clock.js';
+import type { Clock } from './clock.js';
 import { ConcurrentWrite } from './concurrent-write.js';
 import { DeadlineList } from './deadlines.js';
 import { decide } from './decide.js';
 import { type Epoch, Epochs } from './epochs.js';
 import { closedError, type FailureOutcome, HelixUsageError, PartialWriteError, toError } from './errors.js';
-import { type Failover } from './failover.js';
-import { type WriteOperation } from './operation.js';
-import { type Outcome, type SkippedOutcome } from './outcome.js';
-import { type WriteContext, type WriteStrategy } from './ports/write-strategy.js';
-import { type WriteReceipt } from './receipt.js';
+import type { Failover } from './failover.js';
+import type { WriteOperation } from './operation.js';
+import type { Outcome, SkippedOutcome } from './outcome.js';
+import type { WriteContext, WriteStrategy } from './ports/write-strategy.js';
+import type { WriteReceipt } from './receipt.js';
 import { type Holdings, nextToSettle, Settlement, type SettlementOptions } from './settlement.js';
 import { SideAttempt } from './side-attempt.js';
 

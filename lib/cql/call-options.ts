@@ -1,5 +1,5 @@
-import { type ClusterId, type Priority } from '../core/index.js';
-import { type Consistency } from './consistency.js';
+import type { ClusterId, Priority } from '../core/index.js';
+import type { Consistency } from './consistency.js';
 
 /** What `dualWrite` sets for the calls made inside it; a query's own settings win. */
 export interface DualWriteCallOptions {

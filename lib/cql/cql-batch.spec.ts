@@ -20,7 +20,7 @@ import {
   SchemaMismatchError,
   SessionClosedError,
 } from '../core/index.js';
-import { type BatchKind, type CqlBatch } from './index.js';
+import type { BatchKind, CqlBatch } from './index.js';
 
 const INSERT = 'INSERT INTO users (id, name) VALUES (?, ?)';
 const DELETE = 'DELETE FROM users WHERE id = ?';

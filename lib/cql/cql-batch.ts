@@ -1,6 +1,6 @@
 import { type CallContext, HelixUsageError, type WriteReceipt } from '../core/index.js';
 import { CqlBuilder } from './cql-query.js';
-import { type CqlContext } from './cql-context.js';
+import type { CqlContext } from './cql-context.js';
 import { CqlIter } from './cql-iter.js';
 import { CqlBatchWrite, maskedBatch } from './cql-write.js';
 import { type CqlParams, type PrepareErrors, snapshot, type Statement } from './statement.js';

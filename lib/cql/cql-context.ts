@@ -1,13 +1,13 @@
-import {
-  type CallContexts,
-  type Clock,
-  type OperationIds,
-  type Priority,
-  type ReadPath,
-  type TimestampProvider,
-  type WritePath,
+import type {
+  CallContexts,
+  Clock,
+  OperationIds,
+  Priority,
+  ReadPath,
+  TimestampProvider,
+  WritePath,
 } from '../core/index.js';
-import { type CqlSessions, type Statements } from './statement.js';
+import type { CqlSessions, Statements } from './statement.js';
 
 /** What every query of an instance shares. */
 export interface CqlContext {

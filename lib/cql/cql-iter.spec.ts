@@ -12,7 +12,7 @@ import {
   OperationAbortedError,
   SessionClosedError,
 } from '../core/index.js';
-import { type CqlIter } from './index.js';
+import type { CqlIter } from './index.js';
 
 const SELECT = 'SELECT id, home FROM users WHERE id > ? ALLOW FILTERING';
 

@@ -1,6 +1,6 @@
 import { CARRIES_CONTEXT, HelixUsageError } from '../core/index.js';
-import { type CqlClientRow, type CqlColumn, type CqlRow } from './cql-client.js';
-import { type AnsweredPage } from './cql-read.js';
+import type { CqlClientRow, CqlColumn, CqlRow } from './cql-client.js';
+import type { AnsweredPage } from './cql-read.js';
 
 /** Where an iteration gets its pages from. */
 export interface PageSource {

@@ -1,7 +1,7 @@
-import { type ClusterId } from '../core/index.js';
-import { type CqlColumn, type CqlRow } from './cql-client.js';
-import { type PageSource } from './cql-iter.js';
-import { type AnsweredPage } from './cql-read.js';
+import type { ClusterId } from '../core/index.js';
+import type { CqlColumn, CqlRow } from './cql-client.js';
+import type { PageSource } from './cql-iter.js';
+import type { AnsweredPage } from './cql-read.js';
 
 /** One page of a query. */
 export interface CqlPage<Row = CqlRow> {

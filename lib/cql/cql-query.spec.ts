@@ -21,8 +21,8 @@ import {
   SchemaMismatchError,
   SessionClosedError,
 } from '../core/index.js';
-import { type Column } from './driver/driver-internals.js';
-import { type CqlQuery } from './index.js';
+import type { Column } from './driver/driver-internals.js';
+import type { CqlQuery } from './index.js';
 
 const INSERT = 'INSERT INTO users (id, name) VALUES (?, ?)';
 const SELECT = 'SELECT id, name FROM users WHERE id = ?';

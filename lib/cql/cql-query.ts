@@ -9,9 +9,9 @@ import {
   type WriteCall,
   type WriteReceipt,
 } from '../core/index.js';
-import { type CqlClientResult, type CqlRow } from './cql-client.js';
+import type { CqlClientResult, CqlRow } from './cql-client.js';
 import { type Consistency, consistencyCode } from './consistency.js';
-import { type CqlContext } from './cql-context.js';
+import type { CqlContext } from './cql-context.js';
 import { CqlIter } from './cql-iter.js';
 import { type CqlPage, toPage } from './cql-page.js';
 import { CqlAllRead, CqlPageRead, type ReadSettings } from './cql-read.js';

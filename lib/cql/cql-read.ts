@@ -1,8 +1,8 @@
 import { type ClusterId, type FailedOutcome, type ReadOperation, toError } from '../core/index.js';
-import { type CqlClientResult, type CqlClientRow } from './cql-client.js';
-import { type CqlContext } from './cql-context.js';
+import type { CqlClientResult, CqlClientRow } from './cql-client.js';
+import type { CqlContext } from './cql-context.js';
 import { classifyReadError, isBlockedConnect, NotConnectedError } from './driver/index.js';
-import { type CqlParams, type Statement } from './statement.js';
+import type { CqlParams, Statement } from './statement.js';
 
 export interface ReadSettings {
   readonly consistency: number | undefined;

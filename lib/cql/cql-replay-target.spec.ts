@@ -4,7 +4,7 @@ import { setUpCql } from '../../test/support/cql.js';
 import { envelope } from '../../test/support/envelope.js';
 import { columns, invalid, listOf, timedOut, type, unreachable } from '../../test/support/fake-cql-client.js';
 import { Watched } from '../../test/support/fake-operations.js';
-import { type Envelope } from '../core/index.js';
+import type { Envelope } from '../core/index.js';
 import { CqlReplayTarget } from './index.js';
 import { parametersSignature } from './driver/types.js';
 

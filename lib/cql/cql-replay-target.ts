@@ -15,7 +15,7 @@ import {
   NotConnectedError,
   type Stage,
 } from './driver/index.js';
-import { type Statements } from './statement.js';
+import type { Statements } from './statement.js';
 
 /** Applies envelopes to one cluster: the same bytes, with the same write time, as the first attempt. */
 export class CqlReplayTarget implements ReplayTarget {

@@ -1,7 +1,7 @@
 import { CARRIES_CONTEXT, type ClusterId, type WriteReceipt } from '../core/index.js';
-import { type CqlClientInfo, type CqlColumn, type CqlRow } from './cql-client.js';
+import type { CqlClientInfo, CqlColumn, CqlRow } from './cql-client.js';
 import { type PageSource, rowsOf } from './cql-iter.js';
-import { type AnsweredPage } from './cql-read.js';
+import type { AnsweredPage } from './cql-read.js';
 
 /** What is known about an execution. */
 export interface CqlResultInfo extends CqlClientInfo {

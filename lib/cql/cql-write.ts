@@ -13,8 +13,8 @@ import {
   toError,
   type WriteOperation,
 } from '../core/index.js';
-import { type CqlClientResult } from './cql-client.js';
-import { type CqlContext } from './cql-context.js';
+import type { CqlClientResult } from './cql-client.js';
+import type { CqlContext } from './cql-context.js';
 import {
   classifyWriteError,
   type CqlSession,
@@ -23,9 +23,9 @@ import {
   type StatementOptions,
   type Token,
 } from './driver/index.js';
-import { type OwnSettings } from './settings.js';
-import { type BoundValue, type PrepareErrors, type Statement } from './statement.js';
-import { type WriteAnswers } from './write-answers.js';
+import type { OwnSettings } from './settings.js';
+import type { BoundValue, PrepareErrors, Statement } from './statement.js';
+import type { WriteAnswers } from './write-answers.js';
 
 /** What has become of a write so far, as bits: sides that were handed to the driver, and that must not be any more. */
 const SENT = { A: 1, B: 2 } as const;

@@ -1,8 +1,8 @@
 import { HazardousStatementError, HelixUsageError, type Priority } from '../core/index.js';
 import { type Consistency, consistencyCode } from './consistency.js';
-import { type CqlQuery } from './cql-query.js';
+import type { CqlQuery } from './cql-query.js';
 import { hazardAdvice } from './hazards.js';
-import { type StatementFacts } from './scanner.js';
+import type { StatementFacts } from './scanner.js';
 import {
   checkedAck,
   checkedPageSize,

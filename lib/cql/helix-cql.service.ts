@@ -1,13 +1,13 @@
 import { type ClusterId, HelixConfigError, type SideResult, toError } from '../core/index.js';
-import { type CallRunner, type DualWriteCallOptions, type StickyReadCallOptions } from './call-options.js';
+import type { CallRunner, DualWriteCallOptions, StickyReadCallOptions } from './call-options.js';
 import { CqlBatch, type BatchKind } from './cql-batch.js';
-import { type CqlClient, type CqlRow } from './cql-client.js';
-import { type CqlContext } from './cql-context.js';
+import type { CqlClient, CqlRow } from './cql-client.js';
+import type { CqlContext } from './cql-context.js';
 import { CqlQuery } from './cql-query.js';
-import { type CqlResultSet } from './cql-result-set.js';
-import { type CqlSession } from './driver/index.js';
+import type { CqlResultSet } from './cql-result-set.js';
+import type { CqlSession } from './driver/index.js';
 import { applyOptions, checkExecutable, type CqlExecuteOptions } from './execute.js';
-import { type CqlParams } from './statement.js';
+import type { CqlParams } from './statement.js';
 
 /** Options of {@link HelixCqlService.onBoth}. */
 export interface OnBothOptions {

@@ -1,6 +1,6 @@
 import { ClusterError, OperationAbortedError, type ReadCall } from '../core/index.js';
-import { type CqlContext } from './cql-context.js';
-import { type PageSource } from './cql-iter.js';
+import type { CqlContext } from './cql-context.js';
+import type { PageSource } from './cql-iter.js';
 import {
   type AnsweredPage,
   CqlAnsweredPageRead,

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { setUpCql } from '../../test/support/cql.js';
 import { columns, listOf, type, unreachable } from '../../test/support/fake-cql-client.js';
 import { HazardousStatementError, HelixUsageError, SchemaMismatchError } from '../core/index.js';
-import { type ColumnType } from './driver/driver-internals.js';
+import type { ColumnType } from './driver/driver-internals.js';
 import { Statements } from './statement.js';
 
 const ID = type('int');

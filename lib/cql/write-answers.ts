@@ -1,7 +1,7 @@
-import { type ClusterId } from '../core/index.js';
-import { type CqlClientResult } from './cql-client.js';
-import { type PageSource } from './cql-iter.js';
-import { type AnsweredPage } from './cql-read.js';
+import type { ClusterId } from '../core/index.js';
+import type { CqlClientResult } from './cql-client.js';
+import type { PageSource } from './cql-iter.js';
+import type { AnsweredPage } from './cql-read.js';
 
 const NONE: CqlClientResult = { rows: undefined, pageState: null };
 

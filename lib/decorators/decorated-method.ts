@@ -1,6 +1,6 @@
 import { HelixUsageError, toError } from '../core/index.js';
 import { DEFAULT_INSTANCE } from '../helix.tokens.js';
-import { type HelixCallHost } from './helix-call-host.js';
+import type { HelixCallHost } from './helix-call-host.js';
 import { declareHost, hostKey } from './host-property.js';
 
 type Method = (...args: unknown[]) => unknown;

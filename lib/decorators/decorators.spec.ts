@@ -34,7 +34,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { columns, FakeCqlClient, type } from '../../test/support/fake-cql-client.js';
 import { HelixConfigError, HelixUsageError } from '../core/index.js';
 import { HelixCqlService } from '../cql/index.js';
-import { type HelixInstance } from '../helix.instance.js';
+import type { HelixInstance } from '../helix.instance.js';
 import { HelixModule } from '../helix.module.js';
 import { HelixService } from '../helix.service.js';
 import { getHelixToken, internalToken } from '../helix.tokens.js';

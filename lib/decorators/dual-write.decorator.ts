@@ -1,5 +1,5 @@
 import { CallContext } from '../core/index.js';
-import { type DualWriteCallOptions } from '../cql/index.js';
+import type { DualWriteCallOptions } from '../cql/index.js';
 import { dualWriteSettings } from './call-settings.js';
 import { decorateMethod } from './decorated-method.js';
 

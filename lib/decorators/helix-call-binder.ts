@@ -1,4 +1,4 @@
-import { type DiscoveryService, type ModulesContainer } from '@nestjs/core';
+import type { DiscoveryService, ModulesContainer } from '@nestjs/core';
 import { HelixConfigError } from '../core/index.js';
 import { HelixCallHost } from './helix-call-host.js';
 import { hostKey } from './host-property.js';

@@ -1,6 +1,6 @@
-import { type OnApplicationShutdown } from '@nestjs/common';
+import type { OnApplicationShutdown } from '@nestjs/common';
 import { CallContext, type CallContexts } from '../core/index.js';
-import { type CallRunner, type DualWriteCallOptions, type StickyReadCallOptions } from '../cql/index.js';
+import type { CallRunner, DualWriteCallOptions, StickyReadCallOptions } from '../cql/index.js';
 import { dualWriteSettings, stickyReadSettings } from './call-settings.js';
 import { carry, type RunPart } from './carry.js';
 

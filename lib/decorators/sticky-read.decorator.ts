@@ -1,5 +1,5 @@
 import { CallContext, HelixUsageError } from '../core/index.js';
-import { type StickyReadCallOptions } from '../cql/index.js';
+import type { StickyReadCallOptions } from '../cql/index.js';
 import { checkedKey, stickyReadSettings } from './call-settings.js';
 import { decorateMethod } from './decorated-method.js';
 

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { type HealthIndicatorResult, HealthIndicatorService } from '@nestjs/terminus';
-import { type ClusterId, type LaneStats } from '../core/index.js';
+import type { ClusterId, LaneStats } from '../core/index.js';
 import { HelixService } from '../helix.service.js';
 
 /** Options of {@link HelixHealthIndicator.cluster}. */

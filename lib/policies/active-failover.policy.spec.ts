@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type FailoverPolicy } from '../core/index.js';
+import type { FailoverPolicy } from '../core/index.js';
 import { ActiveFailover } from './index.js';
 
 describe('ActiveFailover', () => {

@@ -1,4 +1,4 @@
-import { type BreakerState } from '../core/index.js';
+import type { BreakerState } from '../core/index.js';
 
 /** Whether a cluster is used. */
 export type Breaker =

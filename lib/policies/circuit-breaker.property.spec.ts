@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { FakePolicyContext } from '../../test/support/fake-policy-context.js';
-import { type BreakerState, type ClusterId } from '../core/index.js';
+import type { BreakerState, ClusterId } from '../core/index.js';
 import { CircuitBreaker } from './index.js';
 
 const THRESHOLD = 3;

@@ -1,4 +1,4 @@
-import { type BreakerState, type ClusterId, type PolicyContext, type Timer } from '../core/index.js';
+import type { BreakerState, ClusterId, PolicyContext, Timer } from '../core/index.js';
 import { type Breaker, type BreakerEvent, CLOSED, nextBreaker, OPEN, stateOf } from './breaker.js';
 
 /** The breaker of one cluster, with its timer and its ping. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type EncodedValue, type Envelope } from '../core/index.js';
+import type { EncodedValue, Envelope } from '../core/index.js';
 import { decodeEnvelope, encodeEnvelope, UndecodableEnvelopeError } from './codec.js';
 
 const text = fc.oneof(

@@ -1,7 +1,7 @@
 import { decode, encode } from '@msgpack/msgpack';
 import { describe, expect, it } from 'vitest';
 import { envelope } from '../../test/support/envelope.js';
-import { type EncodedValue, type Envelope } from '../core/index.js';
+import type { EncodedValue, Envelope } from '../core/index.js';
 import { decodeEnvelope, encodeEnvelope, UndecodableEnvelopeError } from './codec.js';
 
 const pinned: Envelope = {

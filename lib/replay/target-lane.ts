@@ -17,7 +17,7 @@ import {
 import { backoffMs, PROBE_BACKOFF, RETRY_BACKOFF } from './backoff.js';
 import { ConcurrencyLimit } from './concurrency-limit.js';
 import { type Gate, type GateEvent, nextGate, PAUSED } from './gate.js';
-import { type ReplayLog, type SafeHooks } from './hooks.js';
+import type { ReplayLog, SafeHooks } from './hooks.js';
 
 const PING_TIMEOUT_MS = 5_000;
 /** A target keeps its own time limit; one that does not must not hold the lane for ever. */

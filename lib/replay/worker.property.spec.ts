@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { envelope } from '../../test/support/envelope.js';
 import { FakeClock } from '../../test/support/fake-clock.js';
 import { FakeTarget, ObservedReplayer } from '../../test/support/replay.js';
-import { type ClusterId, type OperationClass } from '../core/index.js';
+import type { ClusterId, OperationClass } from '../core/index.js';
 import { ReplayWorker } from './worker.js';
 
 type Why = 'operator' | 'draining';

@@ -4,7 +4,7 @@ import { FakeClock } from '../../test/support/fake-clock.js';
 import { Watched } from '../../test/support/fake-operations.js';
 import { connectionError, FakeTarget, ObservedReplayer } from '../../test/support/replay.js';
 import { type Envelope, HelixConfigError, HelixUsageError, type SettledOutcome } from '../core/index.js';
-import { type ReplayHooks } from './hooks.js';
+import type { ReplayHooks } from './hooks.js';
 import { ReplayWorker } from './worker.js';
 
 const MINUTE = 60_000;

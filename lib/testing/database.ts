@@ -1,5 +1,5 @@
-import { type Clock } from '../core/index.js';
-import { type FullDriver } from './driver.js';
+import type { Clock } from '../core/index.js';
+import type { FullDriver } from './driver.js';
 import {
   apply,
   type BoundValue,

@@ -1,5 +1,5 @@
-import { type Driver } from '../cql/index.js';
-import { type Codec, type WireType } from './language/index.js';
+import type { Driver } from '../cql/index.js';
+import type { Codec, WireType } from './language/index.js';
 
 type RowClass = new (
   columns: readonly { name: string }[],

@@ -1,4 +1,4 @@
-import { type Clock, type Timer } from '../core/index.js';
+import type { Clock, Timer } from '../core/index.js';
 
 interface Due {
   readonly callback: () => void;

@@ -1,5 +1,5 @@
-import { type Clock, type Timer } from '../core/index.js';
-import { type FullDriver } from './driver.js';
+import type { Clock, Timer } from '../core/index.js';
+import type { FullDriver } from './driver.js';
 
 /**
  * How a statement fails.

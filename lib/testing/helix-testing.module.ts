@@ -1,10 +1,10 @@
 import { type DynamicModule, type FactoryProvider, Module } from '@nestjs/common';
 import { type Clock, type PerCluster, systemClock } from '../core/index.js';
-import { type CqlSession, type Driver } from '../cql/index.js';
-import { type HelixInstance } from '../helix.instance.js';
-import { type HelixLifecycle } from '../helix.lifecycle.js';
-import { type HelixRegistration } from '../helix.module-options.js';
-import { type HelixModuleOptions } from '../helix.options.js';
+import type { CqlSession, Driver } from '../cql/index.js';
+import type { HelixInstance } from '../helix.instance.js';
+import type { HelixLifecycle } from '../helix.lifecycle.js';
+import type { HelixRegistration } from '../helix.module-options.js';
+import type { HelixModuleOptions } from '../helix.options.js';
 import { createProviders, exportedTokens } from '../helix.providers.js';
 import { DEFAULT_INSTANCE, getHelixToken, internalToken } from '../helix.tokens.js';
 import { StickyReadStrategy } from '../strategies/index.js';

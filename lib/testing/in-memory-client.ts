@@ -1,8 +1,8 @@
-import { type CqlClient, type CqlClientResult } from '../cql/index.js';
-import { type Params, type Statement } from './database.js';
+import type { CqlClient, CqlClientResult } from '../cql/index.js';
+import type { Params, Statement } from './database.js';
 import { ANY, type FullDriver, type PreparingClient } from './driver.js';
-import { type Faults } from './faults.js';
-import { type ReadResult, type WireColumn } from './language/index.js';
+import type { Faults } from './faults.js';
+import type { ReadResult, WireColumn } from './language/index.js';
 
 /** A request as a cluster gets it. */
 export interface ClientRequest {

@@ -1,4 +1,4 @@
-import { type Clock, type ClusterId } from '../core/index.js';
+import type { Clock, ClusterId } from '../core/index.js';
 import { type CqlClient, scanStatement } from '../cql/index.js';
 import { Database, type Params, type Statement } from './database.js';
 import { ANY, type FullDriver } from './driver.js';

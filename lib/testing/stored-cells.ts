@@ -1,4 +1,4 @@
-import { type Database } from './database.js';
+import type { Database } from './database.js';
 import { isMultiCell, type Table, type TableColumn } from './language/index.js';
 import { type Cell, type Element, type Key, keyId, type LiveRow } from './store/index.js';
 

@@ -1,8 +1,8 @@
-import { type Clock } from '../core/index.js';
-import { type StatementPattern } from './faults.js';
-import { type GivenRows } from './in-memory-client.js';
+import type { Clock } from '../core/index.js';
+import type { StatementPattern } from './faults.js';
+import type { GivenRows } from './in-memory-client.js';
 import { type InMemoryCluster, type Respond, seedTimeUs } from './in-memory-cluster.js';
-import { type StoredCell } from './stored-cells.js';
+import type { StoredCell } from './stored-cells.js';
 
 /** A cell that is on one cluster alone, or not the same on both. */
 export interface CellDifference {

@@ -1,12 +1,12 @@
-import { type BeforeApplicationShutdown, type OnApplicationShutdown } from '@nestjs/common';
+import type { BeforeApplicationShutdown, OnApplicationShutdown } from '@nestjs/common';
 import { type Clock, type PerCluster, toError } from '../core/index.js';
-import { type CqlSession } from '../cql/index.js';
-import { type HelixInstance } from '../helix.instance.js';
-import { type HelixLifecycle } from '../helix.lifecycle.js';
+import type { CqlSession } from '../cql/index.js';
+import type { HelixInstance } from '../helix.instance.js';
+import type { HelixLifecycle } from '../helix.lifecycle.js';
 import { CircuitBreaker } from '../policies/index.js';
 import { FakeClock } from './fake-clock.js';
-import { type InMemoryCluster } from './in-memory-cluster.js';
-import { type HelixTestingClusters } from './testing-clusters.js';
+import type { InMemoryCluster } from './in-memory-cluster.js';
+import type { HelixTestingClusters } from './testing-clusters.js';
 
 /** A test framework's fake timers may replace the global one. */
 const nextTurn = setImmediate;

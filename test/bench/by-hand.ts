@@ -1,5 +1,5 @@
 import cassandra from 'cassandra-driver';
-import { type CqlClient } from 'nestjs-helix';
+import type { CqlClient } from 'nestjs-helix';
 
 const { localQuorum } = cassandra.types.consistencies;
 const TIMEOUT_MS = 5_000;

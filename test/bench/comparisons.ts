@@ -1,5 +1,5 @@
 import { onFakes } from './on-fakes.js';
 import { onStubs } from './on-stubs.js';
-import { type Comparison } from './harness.js';
+import type { Comparison } from './harness.js';
 
 export const COMPARISONS: readonly Comparison[] = [...onFakes, ...onStubs];

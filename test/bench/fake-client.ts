@@ -1,5 +1,5 @@
 import cassandra from 'cassandra-driver';
-import { type CqlClient, type CqlClientResult } from 'nestjs-helix';
+import type { CqlClient, CqlClientResult } from 'nestjs-helix';
 import { type Column, describeStatement, KEYSPACE } from './tables.js';
 
 interface Encoder {

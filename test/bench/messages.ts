@@ -1,5 +1,5 @@
-import { type Result } from './harness.js';
-import { type ReceivedWrite } from './requests.js';
+import type { Result } from './harness.js';
+import type { ReceivedWrite } from './requests.js';
 
 /** What a stub server may be asked. */
 export type StubCommand = 'record' | 'received';

@@ -1,6 +1,6 @@
 import { readOne, write, writeToBoth } from './by-hand.js';
 import { EncodingFakeClient, FakeClient } from './fake-client.js';
-import { type Comparison, type Pair } from './harness.js';
+import type { Comparison, Pair } from './harness.js';
 import { bootHelix } from './helix-app.js';
 import { cycle } from './parameters.js';
 import { insertText, selectText, USERS } from './tables.js';

@@ -1,7 +1,7 @@
 import cassandra from 'cassandra-driver';
-import { type CqlClient } from 'nestjs-helix';
+import type { CqlClient } from 'nestjs-helix';
 import { readOne, write, writeToBoth } from './by-hand.js';
-import { type Comparison, type Operation } from './harness.js';
+import type { Comparison, Operation } from './harness.js';
 import { bootHelix } from './helix-app.js';
 import { cycle } from './parameters.js';
 import { startStub, type Stub } from './stub.js';

@@ -1,6 +1,6 @@
 import { availableParallelism, cpus, loadavg } from 'node:os';
-import { type Group, type Result, type Settings } from './harness.js';
-import { type Spread } from './statistics.js';
+import type { Group, Result, Settings } from './harness.js';
+import type { Spread } from './statistics.js';
 
 export interface Report {
   readonly date: string;

@@ -4,7 +4,7 @@
  */
 import { COMPARISONS } from './comparisons.js';
 import { compare, type Settings } from './harness.js';
-import { type RunMessage } from './messages.js';
+import type { RunMessage } from './messages.js';
 
 // The parent has gone: nobody waits for the result, and stub servers end with this process.
 process.on('disconnect', () => process.exit());

@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util';
 import { forkFile, told } from './child.js';
 import { COMPARISONS } from './comparisons.js';
 import { type Comparison, type Group, pool, type Result, type Settings } from './harness.js';
-import { type RunMessage } from './messages.js';
+import type { RunMessage } from './messages.js';
 import { currentLoad, groupTable, header, machine, type Report } from './report.js';
 
 const FULL: Settings = { pairs: 6, roundMs: 250, warmUpMs: 1_200 };

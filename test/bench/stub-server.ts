@@ -3,7 +3,7 @@
  * client's. Writes are acknowledged, reads get one row, every packet of requests is answered in one write.
  */
 import { createServer, type AddressInfo, type Socket } from 'node:net';
-import { type StubCommand, type StubMessage } from './messages.js';
+import type { StubCommand, StubMessage } from './messages.js';
 import { type ReceivedWrite, RequestReader } from './requests.js';
 import { answerQuery, PreparedStatements } from './stub-answers.js';
 import {

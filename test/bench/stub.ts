@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { forkFile, told } from './child.js';
-import { type ReceivedWrite } from './requests.js';
+import type { ReceivedWrite } from './requests.js';
 import { DATA_CENTER } from './stub-answers.js';
-import { type StubCommand, type StubMessage } from './messages.js';
+import type { StubCommand, StubMessage } from './messages.js';
 
 /** A stub server in a process of its own. */
 export interface Stub {

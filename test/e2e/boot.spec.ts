@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { type INestApplication } from '@nestjs/common';
+import type { INestApplication } from '@nestjs/common';
 import request from 'supertest';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { NoAvailableClusterError } from '../../lib/index.js';

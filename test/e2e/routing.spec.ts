@@ -1,6 +1,6 @@
 import cassandra from 'cassandra-driver';
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import { type HelixCqlService } from '../../lib/index.js';
+import type { HelixCqlService } from '../../lib/index.js';
 import '../matchers/index.js';
 import { keyOfHash } from '../support/murmur3-inverse.js';
 import { startApplication, stopApplications, type TestApplication } from './support/application.js';

@@ -16,7 +16,7 @@ import { classifyWriteError, CqlSession, loadDriver } from '../../lib/cql/driver
 import { Random } from '../simulation/engine/random.js';
 import { Scheduler } from '../simulation/engine/scheduler.js';
 import { Timeline } from '../simulation/engine/timeline.js';
-import { type Change, type ClusterFault } from '../simulation/history.js';
+import type { Change, ClusterFault } from '../simulation/history.js';
 import { newSideTruth } from '../simulation/ledger.js';
 import { type CarriedRecord, ModelCluster, type Mutation } from '../simulation/model/cluster.js';
 import { ModelSession } from '../simulation/model/session.js';

@@ -1,8 +1,8 @@
 import { expect } from 'vitest';
-import { type LaneStats, type ReplayStats } from '../../lib/index.js';
+import type { LaneStats, ReplayStats } from '../../lib/index.js';
 import { cellsOfBoth } from '../e2e/support/cells.js';
-import { type TestPair } from '../e2e/support/clusters.js';
-import { type WriteResult } from '../e2e/support/load.js';
+import type { TestPair } from '../e2e/support/clusters.js';
+import type { WriteResult } from '../e2e/support/load.js';
 
 interface HelixMatchers {
   /** Every write was answered with a receipt. */

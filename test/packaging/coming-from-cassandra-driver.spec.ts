@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import ts from 'typescript';
 import { describe, expect, it } from 'vitest';
-import { type CqlQuery } from '../../lib/cql/index.js';
+import type { CqlQuery } from '../../lib/cql/index.js';
 import { applyOptions } from '../../lib/cql/execute.js';
 
 const page = 'docs/coming-from-cassandra-driver.md';

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type MatrixResult } from './fixtures/esm-application/src/matrix.js';
+import type { MatrixResult } from './fixtures/esm-application/src/matrix.js';
 import { decoratorRows, moduleRows } from './fixtures/esm-application/src/rows.js';
 import { run } from '../servers/process-tree.js';
 import { nestVersions } from './nest-versions.js';

@@ -1,7 +1,7 @@
-import { type History } from './history.js';
-import { type Violation } from './ledger.js';
+import type { History } from './history.js';
+import type { Violation } from './ledger.js';
 import { type Outcome, run, type RunOptions } from './run.js';
-import { type Scenario } from './scenario.js';
+import type { Scenario } from './scenario.js';
 
 /** A history that something was wrong with. */
 export interface Failure {

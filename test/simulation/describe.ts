@@ -1,4 +1,4 @@
-import { type ClusterFault, type History, type Setup, type Step, type WriteStep } from './history.js';
+import type { ClusterFault, History, Setup, Step, WriteStep } from './history.js';
 import { PLAIN_SETUP } from './generate/setup.js';
 
 /** A history to read: what differs from a plain setup, then its steps, one a line. For reports of a bug. */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { generate } from './generate.js';
 import { roundTripMs } from './generate/setup.js';
-import { type FaultStep, type History, type Setup, type Step } from './history.js';
+import type { FaultStep, History, Setup, Step } from './history.js';
 
 type StepOf<Kind extends Step['do']> = Extract<Step, { do: Kind }>;
 

@@ -4,7 +4,7 @@ import { incidents } from './generate/incidents.js';
 import { Moments } from './generate/moments.js';
 import { randomSetup } from './generate/setup.js';
 import { traffic } from './generate/traffic.js';
-import { type History, type Step } from './history.js';
+import type { History, Step } from './history.js';
 
 /** How much happens in a history. */
 export interface Size {

@@ -1,4 +1,4 @@
-import { type ClusterId, type OperationClass, type Priority } from '../../lib/core/index.js';
+import type { ClusterId, OperationClass, Priority } from '../../lib/core/index.js';
 
 /** What a history runs on; everything about it that a seed chooses. */
 export interface Setup {

@@ -1,14 +1,14 @@
-import {
-  type BreakerState,
-  type ClusterId,
-  type DeadLetter,
-  type DeadLetterReason,
-  type Envelope,
-  type ReplayStats,
-  type WriteReceipt,
+import type {
+  BreakerState,
+  ClusterId,
+  DeadLetter,
+  DeadLetterReason,
+  Envelope,
+  ReplayStats,
+  WriteReceipt,
 } from '../../lib/core/index.js';
-import { type ReadStep, type StoredCell, type WriteStep } from './history.js';
-import { type RequestKind } from './model/session.js';
+import type { ReadStep, StoredCell, WriteStep } from './history.js';
+import type { RequestKind } from './model/session.js';
 
 /** What really happened to a write on one side, as only the model knows. */
 export interface SideTruth {

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { envelope } from '../support/envelope.js';
 import { FakeClock } from '../support/fake-clock.js';
 import { Timeline } from './engine/timeline.js';
-import { type Ledger, type Violation, type WriteRecord } from './ledger.js';
+import type { Ledger, Violation, WriteRecord } from './ledger.js';
 import { ObservedMemoryReplayer, observeQueue } from './observed-queues.js';
 import { HandMadeRun } from './oracle/hand-made.js';
 

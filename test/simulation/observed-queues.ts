@@ -10,9 +10,9 @@ import {
   type Reservation,
 } from '../../lib/core/index.js';
 import { decodeEnvelope, encodeEnvelope, MemoryReplayer } from '../../lib/replay/index.js';
-import { type Timeline } from './engine/timeline.js';
-import { type Ledger, type SideTruth } from './ledger.js';
-import { type ModelDurableQueue, type QueueObserver } from './model/durable-queue.js';
+import type { Timeline } from './engine/timeline.js';
+import type { Ledger, SideTruth } from './ledger.js';
+import type { ModelDurableQueue, QueueObserver } from './model/durable-queue.js';
 import { ModelDurableReplayer } from './model/durable-replayer.js';
 
 // The queues under test, and what is noted of them: what they are given, take, bury and let go.

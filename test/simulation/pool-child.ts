@@ -1,6 +1,6 @@
 import { runBatch } from './batch.js';
 import { generate } from './generate.js';
-import { type Assignment } from './pool.js';
+import type { Assignment } from './pool.js';
 
 /** One process of the pool: gets its seeds, answers with their report, ends. */
 process.once('message', (message) => {

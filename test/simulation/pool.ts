@@ -3,9 +3,9 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type BatchReport, type Failure } from './batch.js';
+import type { BatchReport, Failure } from './batch.js';
 import { bundle } from './bundle.js';
-import { type Size } from './generate.js';
+import type { Size } from './generate.js';
 
 /** Seeds to run: every `stride`-th from `from` on. */
 export interface Assignment {

@@ -1,5 +1,5 @@
-import { type Clock, type Timer } from '../../lib/core/index.js';
-import { type World } from './world.js';
+import type { Clock, Timer } from '../../lib/core/index.js';
+import type { World } from './world.js';
 
 /** 2025-01-01, UTC. */
 const START_MS = Date.UTC(2025, 0, 1);

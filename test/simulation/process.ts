@@ -11,7 +11,7 @@ import { HelixCallHost } from '../../lib/decorators/index.js';
 import { HelixInstance } from '../../lib/helix.instance.js';
 import { HelixLifecycle } from '../../lib/helix.lifecycle.js';
 import { HelixService } from '../../lib/helix.service.js';
-import { type ReadStep, type WriteStep } from './history.js';
+import type { ReadStep, WriteStep } from './history.js';
 import {
   type Answer,
   newSideTruth,
@@ -38,7 +38,7 @@ import {
 } from './observed-queues.js';
 import { ProcessClock } from './process-clock.js';
 import { policyOf, readStrategyOf, writeStrategyOf } from './setup-parts.js';
-import { type World } from './world.js';
+import type { World } from './world.js';
 
 /** An application process with one Helix instance in it. */
 export class SimulatedProcess {

@@ -1,4 +1,4 @@
-import { type Size } from './generate.js';
+import type { Size } from './generate.js';
 
 /** How much is run. */
 export interface Profile {

@@ -1,5 +1,5 @@
-import { type History } from './history.js';
-import { type FinalState, type Ledger, type Violation } from './ledger.js';
+import type { History } from './history.js';
+import type { FinalState, Ledger, Violation } from './ledger.js';
 import { judge } from './oracle/index.js';
 import { World } from './world.js';
 

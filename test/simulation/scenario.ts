@@ -1,6 +1,6 @@
-import { type History } from './history.js';
-import { type Violation } from './ledger.js';
-import { type Outcome } from './run.js';
+import type { History } from './history.js';
+import type { Violation } from './ledger.js';
+import type { Outcome } from './run.js';
 
 /** A course of events that is played for what it must show, beside everything the oracle knows. */
 export interface Scenario {

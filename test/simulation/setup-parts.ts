@@ -1,9 +1,4 @@
-import {
-  type Clock,
-  type FailoverPolicy,
-  type ReadStrategy,
-  type WriteStrategy,
-} from '../../lib/core/index.js';
+import type { Clock, FailoverPolicy, ReadStrategy, WriteStrategy } from '../../lib/core/index.js';
 import { ActiveFailover, CircuitBreaker, LatencyCircuitBreaker } from '../../lib/policies/index.js';
 import {
   ConcurrentDualWriteStrategy,
@@ -12,8 +7,8 @@ import {
   StickyReadStrategy,
   SyncDualWriteStrategy,
 } from '../../lib/strategies/index.js';
-import { type Random } from './engine/random.js';
-import { type Setup } from './history.js';
+import type { Random } from './engine/random.js';
+import type { Setup } from './history.js';
 import { HastyWriteStrategy } from './model/hasty-strategy.js';
 
 // What a setup names, made anew for each process.

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { generate } from './generate.js';
 import { PLAIN_SETUP } from './generate/setup.js';
-import { type FaultStep, type History, type Setup, type Step, type WriteStep } from './history.js';
+import type { FaultStep, History, Setup, Step, WriteStep } from './history.js';
 import { shrink } from './shrink.js';
 
 const history = generate(7);

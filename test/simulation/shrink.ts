@@ -1,5 +1,5 @@
 import { PLAIN_SETUP } from './generate/setup.js';
-import { type ClusterFault, type History, type Setup, type Step } from './history.js';
+import type { ClusterFault, History, Setup, Step } from './history.js';
 
 /** Whether a history still shows what is looked for. */
 export type Fails = (candidate: History) => Promise<boolean>;

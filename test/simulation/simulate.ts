@@ -2,13 +2,13 @@ import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { check, checkScenario, type Failure } from './batch.js';
 import { generate, type Size } from './generate.js';
-import { type History } from './history.js';
-import { type Violation } from './ledger.js';
+import type { History } from './history.js';
+import type { Violation } from './ledger.js';
 import { runSeeds } from './pool.js';
 import { profiles } from './profiles.js';
 import { describe } from './describe.js';
 import { shrink } from './shrink.js';
-import { type Scenario } from './scenario.js';
+import type { Scenario } from './scenario.js';
 import { scenarios } from './scenarios/index.js';
 
 const USAGE = `npm run simulate -- [options]

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { check } from './batch.js';
 import { generate } from './generate.js';
-import { type History } from './history.js';
+import type { History } from './history.js';
 import { runSeeds } from './pool.js';
 import { profiles } from './profiles.js';
 import { run } from './run.js';

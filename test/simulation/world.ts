@@ -1,8 +1,8 @@
-import { type ClusterId } from '../../lib/core/index.js';
+import type { ClusterId } from '../../lib/core/index.js';
 import { Random } from './engine/random.js';
 import { Scheduler } from './engine/scheduler.js';
 import { Timeline } from './engine/timeline.js';
-import { type History, type ReadStep, type Setup, type Step, type WriteStep } from './history.js';
+import type { History, ReadStep, Setup, Step, WriteStep } from './history.js';
 import { type Answer, type FinalState, Ledger, type ProcessEnd, type WriteRecord } from './ledger.js';
 import { ModelCluster } from './model/cluster.js';
 import { ModelControlPlane } from './model/control-plane.js';

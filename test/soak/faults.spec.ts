@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
-import { type ClusterId, type HelixService } from '../../lib/index.js';
+import type { ClusterId, HelixService } from '../../lib/index.js';
 import { startApplication, stopApplications } from '../e2e/support/application.js';
 import { clusterPair, createKeyspace, type TestCluster, type TestPair } from '../e2e/support/clusters.js';
 import { Load } from '../e2e/support/load.js';

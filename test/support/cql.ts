@@ -7,8 +7,8 @@ import {
   WritePath,
 } from '../../lib/core/index.js';
 import { type CqlContext, CqlSession, HelixCqlService, loadDriver, Statements } from '../../lib/cql/index.js';
-import { type Column } from '../../lib/cql/driver/driver-internals.js';
-import { type CqlClusterOptions } from '../../lib/cql/index.js';
+import type { Column } from '../../lib/cql/driver/driver-internals.js';
+import type { CqlClusterOptions } from '../../lib/cql/index.js';
 import { ConcurrentDualWriteStrategy, StickyReadStrategy } from '../../lib/strategies/index.js';
 import { FakeClock } from './fake-clock.js';
 import { FakeCqlClient } from './fake-cql-client.js';

@@ -1,4 +1,4 @@
-import { type Envelope } from '../../lib/core/index.js';
+import type { Envelope } from '../../lib/core/index.js';
 
 /** An ordinary envelope for side B; `id` is its operation id. */
 export function envelope(id: string, fields: Partial<Envelope> = {}): Envelope {

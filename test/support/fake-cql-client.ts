@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events';
 import cassandra from 'cassandra-driver';
-import { type CqlClient, type CqlClientResult, type CqlClientRow } from '../../lib/cql/index.js';
-import { type Column, type ColumnType } from '../../lib/cql/driver/driver-internals.js';
+import type { CqlClient, CqlClientResult, CqlClientRow } from '../../lib/cql/index.js';
+import type { Column, ColumnType } from '../../lib/cql/driver/driver-internals.js';
 
 const { dataTypes, responseErrorCodes } = cassandra.types;
 

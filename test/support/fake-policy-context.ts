@@ -1,4 +1,4 @@
-import { type BreakerState, type ClusterId, type PolicyContext } from '../../lib/core/index.js';
+import type { BreakerState, ClusterId, PolicyContext } from '../../lib/core/index.js';
 import { FakeClock } from './fake-clock.js';
 
 interface Ping {

@@ -1,4 +1,4 @@
-import { type ClusterId } from '../../lib/core/index.js';
+import type { ClusterId } from '../../lib/core/index.js';
 import { type Answer, columns, type Executed, type FakeCqlClient, row, type } from './fake-cql-client.js';
 
 /** A failure instead of a page, by the number of the page. */

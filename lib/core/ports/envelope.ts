@@ -1,4 +1,4 @@
-import { type ClusterId, type Priority } from '../cluster.js';
+import type { ClusterId, Priority } from '../cluster.js';
 
 /**
  * How often an operation may be applied: `idempotent` any number of times in any order with the same end,

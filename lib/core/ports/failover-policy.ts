@@ -1,5 +1,5 @@
-import { type Clock } from '../clock.js';
-import { type ClusterId } from '../cluster.js';
+import type { Clock } from '../clock.js';
+import type { ClusterId } from '../cluster.js';
 
 /** Closed: in use. Open: avoided. Half-open: avoided, while a ping is asked whether it is well again. */
 export type BreakerState = 'closed' | 'open' | 'half-open';

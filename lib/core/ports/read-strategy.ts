@@ -1,4 +1,4 @@
-import { type ClusterId } from '../cluster.js';
+import type { ClusterId } from '../cluster.js';
 
 /** What a strategy is told about the read it chooses a side for. */
 export interface ReadContext {

@@ -1,5 +1,5 @@
-import { type SettledOutcome } from '../outcome.js';
-import { type Envelope } from './envelope.js';
+import type { SettledOutcome } from '../outcome.js';
+import type { Envelope } from './envelope.js';
 
 /** A cluster as the replay worker sees it. */
 export interface ReplayTarget {

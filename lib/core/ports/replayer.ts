@@ -1,6 +1,6 @@
-import { type ClusterId } from '../cluster.js';
-import { type Clock } from '../clock.js';
-import { type Envelope } from './envelope.js';
+import type { ClusterId } from '../cluster.js';
+import type { Clock } from '../clock.js';
+import type { Envelope } from './envelope.js';
 
 /**
  * Why an envelope will not be retried by itself.

@@ -1,5 +1,5 @@
-import { type Observable } from 'rxjs';
-import { type ClusterId } from '../cluster.js';
+import type { Observable } from 'rxjs';
+import type { ClusterId } from '../cluster.js';
 
 /** A cluster has begun to drain, or does not drain any more. */
 export interface TopologyUpdate {

@@ -1,5 +1,5 @@
-import { type ClusterId, type Priority } from '../cluster.js';
-import { type Outcome } from '../outcome.js';
+import type { ClusterId, Priority } from '../cluster.js';
+import type { Outcome } from '../outcome.js';
 
 /** A write to one side, not sent yet. */
 export interface SideWrite {

@@ -1,5 +1,5 @@
-import { type Clock } from '../../core/index.js';
-import { type ControlConnection } from './driver-internals.js';
+import type { Clock } from '../../core/index.js';
+import type { ControlConnection } from './driver-internals.js';
 
 const RETRY_MS = 1_000;
 

@@ -5,7 +5,7 @@ import { FakeClock } from '../../../test/support/fake-clock.js';
 import { FakeCqlClient, timedOut, unreachable } from '../../../test/support/fake-cql-client.js';
 import { Watched } from '../../../test/support/fake-operations.js';
 import { HelixConfigError } from '../../core/index.js';
-import { type CqlClient } from '../cql-client.js';
+import type { CqlClient } from '../cql-client.js';
 import { type CqlClusterOptions, CqlSession, type Driver, isBlockedConnect, loadDriver } from './index.js';
 
 const { consistencies } = cassandra.types;

@@ -7,11 +7,11 @@ import {
   toError,
   withTimeout,
 } from '../../core/index.js';
-import { type CqlClient, type CqlClientOptions, type CqlClientResult } from '../cql-client.js';
+import type { CqlClient, CqlClientOptions, CqlClientResult } from '../cql-client.js';
 import { type Consistency, consistencyCode, LOCAL_ONE, LOCAL_QUORUM } from '../consistency.js';
 import { classifyWriteError } from './classify.js';
 import { guardControlConnection } from './control-connection-guard.js';
-import { type Column, type Driver, type DriverClient, type Encoder, type Token } from './driver-internals.js';
+import type { Column, Driver, DriverClient, Encoder, Token } from './driver-internals.js';
 import { findTokenClasses, type TokenClasses } from './routing-token.js';
 import { isCounter, isList, parametersSignature } from './types.js';
 

@@ -2,7 +2,7 @@
  * What Helix needs of `cassandra-driver` that its typings do not give, with the places it was read from
  * (4.10). Everything private is reached through this file.
  */
-import { type CqlClient, type CqlColumn, type CqlColumnType } from '../cql-client.js';
+import type { CqlClient, CqlColumn, CqlColumnType } from '../cql-client.js';
 
 /** Parameters and columns are described alike. */
 export type Column = CqlColumn;

@@ -2,7 +2,7 @@ import cassandra from 'cassandra-driver';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { keyOfHash } from '../../../test/support/murmur3-inverse.js';
-import { type Token } from './driver-internals.js';
+import type { Token } from './driver-internals.js';
 import { murmur3 } from './murmur3.js';
 
 /** The driver's own hash, as its metadata makes it once a cluster has named this partitioner. */

@@ -1,9 +1,4 @@
-import {
-  type DriverClient,
-  type LoadBalancingPolicies,
-  type Token,
-  type TokenValue,
-} from './driver-internals.js';
+import type { DriverClient, LoadBalancingPolicies, Token, TokenValue } from './driver-internals.js';
 import { murmur3 } from './murmur3.js';
 
 /** What a client's driver makes its tokens of. */

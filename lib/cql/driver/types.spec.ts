@@ -1,6 +1,6 @@
 import cassandra from 'cassandra-driver';
 import { describe, expect, it } from 'vitest';
-import { type Column, type ColumnType } from './driver-internals.js';
+import type { Column, ColumnType } from './driver-internals.js';
 import { isCounter, isList, parametersSignature, typeSignature } from './types.js';
 
 const { dataTypes } = cassandra.types;

@@ -1,4 +1,4 @@
-import { type Column, type ColumnType } from './driver-internals.js';
+import type { Column, ColumnType } from './driver-internals.js';
 
 /** `types.dataTypes` of the driver, as in the native protocol. */
 const COUNTER = 0x05;

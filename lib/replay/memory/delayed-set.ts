@@ -1,4 +1,4 @@
-import { type Clock, type Timer } from '../../core/index.js';
+import type { Clock, Timer } from '../../core/index.js';
 
 /** Node runs a longer timer at once; the set looks again when this one has fired. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;

@@ -1,5 +1,5 @@
-import { type Envelope } from '../../core/index.js';
-import { type Presence } from './positions.js';
+import type { Envelope } from '../../core/index.js';
+import type { Presence } from './positions.js';
 
 /** An envelope while it is queued, delayed or in flight. */
 export class Held {

@@ -2,13 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { envelope } from '../../../test/support/envelope.js';
 import { FakeClock } from '../../../test/support/fake-clock.js';
-import {
-  type ClusterId,
-  type DeliveryVerdict,
-  type Envelope,
-  type LaneStats,
-  type ReplayLane,
-} from '../../core/index.js';
+import type { ClusterId, DeliveryVerdict, Envelope, LaneStats, ReplayLane } from '../../core/index.js';
 import { MemoryReplayer } from './memory-replayer.js';
 
 const CAPACITY = 12;

@@ -13,7 +13,7 @@ import {
   SessionClosedError,
 } from '../../core/index.js';
 import { MemoryReplayer } from './memory-replayer.js';
-import { type MemoryReplayerOptions } from './memory-replayer.options.js';
+import type { MemoryReplayerOptions } from './memory-replayer.options.js';
 
 interface Waiting extends Delivery {
   answer(verdict: DeliveryVerdict): Promise<void>;

@@ -6,7 +6,7 @@ import {
   type LaneStats,
   type ReplayLane,
 } from '../../core/index.js';
-import { type Held } from './held.js';
+import type { Held } from './held.js';
 import { type LaneSource, MemoryLane } from './memory-lane.js';
 import { WeightedQueue } from './weighted-queue.js';
 

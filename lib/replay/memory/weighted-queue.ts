@@ -1,4 +1,4 @@
-import { type Held } from './held.js';
+import type { Held } from './held.js';
 
 /** What waits for one side, in two priorities. */
 export class WeightedQueue {

@@ -1,5 +1,5 @@
-import { type BoundOperator } from '../store/index.js';
-import { type CqlType } from './types.js';
+import type { BoundOperator } from '../store/index.js';
+import type { CqlType } from './types.js';
 
 export interface TableRef {
   /** `undefined`: the session's. */

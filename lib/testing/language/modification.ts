@@ -7,14 +7,7 @@ import {
   type Slice,
   WHOLE_PARTITION,
 } from '../store/index.js';
-import {
-  type Assignment,
-  type Delete,
-  type Insert,
-  type Modification,
-  type Update,
-  type Using,
-} from './ast.js';
+import type { Assignment, Delete, Insert, Modification, Update, Using } from './ast.js';
 import { splitCollection, splitFields } from './bytes.js';
 import { CqlRefusal, outside, REFUSAL } from './refusal.js';
 import {
@@ -27,7 +20,7 @@ import {
   restrictions,
   slicesOf,
 } from './relations.js';
-import { type Table, type TableColumn } from './schema.js';
+import type { Table, TableColumn } from './schema.js';
 import { type CqlType, isCounter, isMultiCell, listOrSet } from './types.js';
 import { BIGINT, type BoundValue, INT, required, toNumber, UNSET, type Values } from './values.js';
 

@@ -1,7 +1,7 @@
 import { type Bound, type Key, keyId, type Slice } from '../store/index.js';
-import { type Relation } from './ast.js';
+import type { Relation } from './ast.js';
 import { CqlRefusal, outside } from './refusal.js';
-import { type Table, type TableColumn } from './schema.js';
+import type { Table, TableColumn } from './schema.js';
 import { type BoundValue, required, type Values } from './values.js';
 
 type Params = readonly BoundValue[];

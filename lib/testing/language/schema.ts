@@ -1,5 +1,5 @@
 import { type Compare, TableData } from '../store/index.js';
-import { type CreateTable, type TableRef } from './ast.js';
+import type { CreateTable, TableRef } from './ast.js';
 import { CqlRefusal, outside, REFUSAL } from './refusal.js';
 import { compareOf, type CqlType, frozen, isCounter, isMultiCell, udtOf } from './types.js';
 

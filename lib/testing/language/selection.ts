@@ -7,11 +7,11 @@ import {
   type LiveRow,
   satisfies,
 } from '../store/index.js';
-import { type Select, type Selector } from './ast.js';
+import type { Select, Selector } from './ast.js';
 import { joinCollection, joinFields } from './bytes.js';
 import { CqlRefusal, outside } from './refusal.js';
 import { columnOf, equalities, keysOf, type Restriction, restrictions } from './relations.js';
-import { type Table, type TableColumn } from './schema.js';
+import type { Table, TableColumn } from './schema.js';
 import { compareOf, type CqlType, isMultiCell, listOrSet } from './types.js';
 import { BIGINT, type BoundValue, INT, toNumber, UNSET, type Values, type WireColumn } from './values.js';
 

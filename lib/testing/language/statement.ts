@@ -1,8 +1,8 @@
-import { type Ast } from './ast.js';
+import type { Ast } from './ast.js';
 import { type Change, type Changes, compileModification } from './modification.js';
 import { parseStatement } from './parser.js';
 import { CqlRefusal } from './refusal.js';
-import { type Schema } from './schema.js';
+import type { Schema } from './schema.js';
 import { compileSelect, type Read } from './selection.js';
 import { BIGINT, type Codec, toNumber, Values, type WireColumn } from './values.js';
 

@@ -1,5 +1,5 @@
 import { keyId } from '../store/index.js';
-import { type Marker, type Term } from './ast.js';
+import type { Marker, Term } from './ast.js';
 import { joinCollection, joinFields, splitCollection } from './bytes.js';
 import { CqlRefusal, outside } from './refusal.js';
 import { compareOf, type CqlType, listOrSet, native, type WireType } from './types.js';

@@ -2,7 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type CassandraServer } from '../../../test/servers/index.js';
+import type { CassandraServer } from '../../../test/servers/index.js';
 import { until } from './wait.js';
 
 const DIRECTORY = fileURLToPath(new URL('..', import.meta.url));

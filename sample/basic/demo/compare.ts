@@ -1,5 +1,5 @@
-import { type Client } from 'cassandra-driver';
-import { type Acknowledged, type Order, type Receipt, type User } from './load.js';
+import type { Client } from 'cassandra-driver';
+import type { Acknowledged, Order, Receipt, User } from './load.js';
 
 interface Cell {
   readonly value: string;

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { type HttpClient } from './http.js';
+import type { HttpClient } from './http.js';
 
 export interface Receipt {
   readonly timestamp: number;

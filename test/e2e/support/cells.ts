@@ -1,4 +1,4 @@
-import { type TestCluster, type TestPair } from './clusters.js';
+import type { TestCluster, TestPair } from './clusters.js';
 
 /** Every row of a table as text: its key, and each regular column with value and write time. */
 export async function cells(cluster: TestCluster, keyspace: string, table: string): Promise<string[]> {

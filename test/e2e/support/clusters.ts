@@ -1,6 +1,6 @@
 import cassandra from 'cassandra-driver';
 import { guardControlConnection } from '../../../lib/cql/driver/control-connection-guard.js';
-import { type DriverClient } from '../../../lib/cql/driver/driver-internals.js';
+import type { DriverClient } from '../../../lib/cql/driver/driver-internals.js';
 import { systemClock } from '../../../lib/core/index.js';
 import { type CassandraServer, type FaultProxy, startFaultProxy, startServers } from '../../servers/index.js';
 

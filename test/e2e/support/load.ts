@@ -1,4 +1,4 @@
-import { type WriteReceipt } from '../../../lib/index.js';
+import type { WriteReceipt } from '../../../lib/index.js';
 
 export type WriteResult =
   { readonly id: number; readonly receipt: WriteReceipt } | { readonly id: number; readonly error: unknown };

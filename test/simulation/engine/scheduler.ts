@@ -1,4 +1,4 @@
-import { type Random } from './random.js';
+import type { Random } from './random.js';
 
 /**
  * What an event does to the code under test.

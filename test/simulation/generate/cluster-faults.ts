@@ -1,6 +1,6 @@
 import { type ClusterId, otherCluster } from '../../../lib/core/index.js';
-import { type Random } from '../engine/random.js';
-import { type ClusterFault, type FaultStep, type Setup } from '../history.js';
+import type { Random } from '../engine/random.js';
+import type { ClusterFault, FaultStep, Setup } from '../history.js';
 import { around, type Moments } from './moments.js';
 import { roundTripMs } from './setup.js';
 

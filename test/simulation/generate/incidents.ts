@@ -1,6 +1,6 @@
 import { type ClusterId, otherCluster } from '../../../lib/core/index.js';
-import { type Random } from '../engine/random.js';
-import { type QueueFault, type Setup, type Step } from '../history.js';
+import type { Random } from '../engine/random.js';
+import type { QueueFault, Setup, Step } from '../history.js';
 import { around, FIRST_MS, type Moments } from './moments.js';
 
 /** What happens to the process, its queue and its control plane, and what operators do. `rounds`: how much of it. */

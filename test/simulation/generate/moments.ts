@@ -1,5 +1,5 @@
-import { type Random } from '../engine/random.js';
-import { type Setup } from '../history.js';
+import type { Random } from '../engine/random.js';
+import type { Setup } from '../history.js';
 
 /** Before it the first process connects: what is done then is not done at all. */
 export const FIRST_MS = 50;

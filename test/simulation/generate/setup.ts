@@ -1,6 +1,6 @@
-import { type ClusterId } from '../../../lib/core/index.js';
-import { type Random } from '../engine/random.js';
-import { type Setup } from '../history.js';
+import type { ClusterId } from '../../../lib/core/index.js';
+import type { Random } from '../engine/random.js';
+import type { Setup } from '../history.js';
 
 /** A setup as the library's own defaults make it, on a network that is as fast as it can be. */
 export const PLAIN_SETUP: Setup = {

@@ -1,6 +1,6 @@
-import { type ClusterId } from '../../../lib/core/index.js';
-import { type Random } from '../engine/random.js';
-import { type Change, type Setup, type Step, type WriteStep } from '../history.js';
+import type { ClusterId } from '../../../lib/core/index.js';
+import type { Random } from '../engine/random.js';
+import type { Change, Setup, Step, WriteStep } from '../history.js';
 import { around, type Moments } from './moments.js';
 import { roundTripMs } from './setup.js';
 

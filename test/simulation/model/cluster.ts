@@ -1,12 +1,12 @@
-import { type ClusterId } from '../../../lib/core/index.js';
+import type { ClusterId } from '../../../lib/core/index.js';
 import { TableData, WHOLE_PARTITION } from '../../../lib/testing/store/index.js';
-import { type Random } from '../engine/random.js';
-import { type Scheduler } from '../engine/scheduler.js';
-import { type Timeline } from '../engine/timeline.js';
-import { type Change, type ClusterFault, type Setup, type StoredCell } from '../history.js';
-import { type SeenRow, type WriteRecord } from '../ledger.js';
+import type { Random } from '../engine/random.js';
+import type { Scheduler } from '../engine/scheduler.js';
+import type { Timeline } from '../engine/timeline.js';
+import type { Change, ClusterFault, Setup, StoredCell } from '../history.js';
+import type { SeenRow, WriteRecord } from '../ledger.js';
 import { RESPONSE_CODE, responseError } from './driver-errors.js';
-import { type ModelRequest, type ModelSession } from './session.js';
+import type { ModelRequest, ModelSession } from './session.js';
 
 /** A change to one row, with everything that decides what it leaves behind. */
 export interface Mutation {

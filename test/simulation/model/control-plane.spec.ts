@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type TopologyUpdate } from '../../../lib/core/index.js';
+import type { TopologyUpdate } from '../../../lib/core/index.js';
 import { Random } from '../engine/random.js';
 import { Scheduler } from '../engine/scheduler.js';
 import { ModelControlPlane, ModelTopologyWatcher } from './control-plane.js';

@@ -1,7 +1,7 @@
 import { type Observable, Subject } from 'rxjs';
 import { type ClusterId, TopologyWatcher, type TopologyUpdate } from '../../../lib/core/index.js';
-import { type Random } from '../engine/random.js';
-import { type Scheduler } from '../engine/scheduler.js';
+import type { Random } from '../engine/random.js';
+import type { Scheduler } from '../engine/scheduler.js';
 
 /** One way between a process and the control plane, in ms: `min + 0…spread`. */
 const NETWORK = { minMs: 0.2, spreadMs: 9.8 };

@@ -8,7 +8,7 @@ import {
   type ReplayContext,
 } from '../../../lib/core/index.js';
 import { decodeEnvelope } from '../../../lib/replay/index.js';
-import { type ModelDurableQueue, type StoredEnvelope } from './durable-queue.js';
+import type { ModelDurableQueue, StoredEnvelope } from './durable-queue.js';
 
 /** The process that looks at the dead letters. */
 export interface DeadLetterReader {

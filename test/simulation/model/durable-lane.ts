@@ -6,12 +6,7 @@ import {
   type ReplayLane,
 } from '../../../lib/core/index.js';
 import { decodeEnvelope } from '../../../lib/replay/index.js';
-import {
-  type ModelDurableQueue,
-  type QueueClient,
-  type QueueConsumer,
-  type StoredEnvelope,
-} from './durable-queue.js';
+import type { ModelDurableQueue, QueueClient, QueueConsumer, StoredEnvelope } from './durable-queue.js';
 
 /** A handler that breaks its promise not to reject has its envelope again after so long. */
 const BROKEN_HANDLER_DELAY_MS = 1_000;

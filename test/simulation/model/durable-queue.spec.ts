@@ -14,7 +14,7 @@ import {
 import { envelope, envelopes } from '../../support/envelope.js';
 import { Random } from '../engine/random.js';
 import { Scheduler } from '../engine/scheduler.js';
-import { type QueueFault } from '../history.js';
+import type { QueueFault } from '../history.js';
 import { ModelDurableQueue, OpenPosition } from './durable-queue.js';
 import { ModelDurableReplayer } from './durable-replayer.js';
 

@@ -1,13 +1,8 @@
-import {
-  type ClusterId,
-  type DeadLetterReason,
-  type DeliveryVerdict,
-  type Envelope,
-} from '../../../lib/core/index.js';
+import type { ClusterId, DeadLetterReason, DeliveryVerdict, Envelope } from '../../../lib/core/index.js';
 import { decodeEnvelope, encodeEnvelope } from '../../../lib/replay/index.js';
-import { type Random } from '../engine/random.js';
-import { type Scheduler } from '../engine/scheduler.js';
-import { type QueueFault } from '../history.js';
+import type { Random } from '../engine/random.js';
+import type { Scheduler } from '../engine/scheduler.js';
+import type { QueueFault } from '../history.js';
 
 /** One way between a process and the server, in ms: `min + 0…spread`. */
 const NETWORK = { minMs: 0.2, spreadMs: 2.8 };

@@ -1,5 +1,5 @@
 import { type Outcome, type SideWrite, WriteStrategy } from '../../../lib/core/index.js';
-import { type Random } from '../engine/random.js';
+import type { Random } from '../engine/random.js';
 
 /**
  * A strategy as somebody may write it who does not like to wait: it sends to both sides and answers at once, or with

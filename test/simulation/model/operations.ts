@@ -11,8 +11,8 @@ import {
   type WriteOperation,
 } from '../../../lib/core/index.js';
 import { classifyReadError, classifyWriteError, type Stage } from '../../../lib/cql/driver/classify.js';
-import { type Change, type ReadStep, type WriteStep } from '../history.js';
-import { type Ledger, type ReadRecord, type SeenRow, type WriteRecord } from '../ledger.js';
+import type { Change, ReadStep, WriteStep } from '../history.js';
+import type { Ledger, ReadRecord, SeenRow, WriteRecord } from '../ledger.js';
 import { bytesOf, type Mutation, textOf } from './cluster.js';
 import { RESPONSE_CODE, responseError } from './driver-errors.js';
 import { type ModelSession, NotConnected } from './session.js';

@@ -1,5 +1,5 @@
 import { type ClusterId, type ClusterSession, toError } from '../../../lib/core/index.js';
-import { type ModelCluster } from './cluster.js';
+import type { ModelCluster } from './cluster.js';
 import { connectionLost, noHostAvailable, timedOut } from './driver-errors.js';
 
 export type RequestKind = 'write' | 'read' | 'ping' | 'prepare' | 'connect';

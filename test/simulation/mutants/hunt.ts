@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { check as checkHistory, checkScenario } from '../batch.js';
 import { generate } from '../generate.js';
-import { type History } from '../history.js';
-import { type Violation } from '../ledger.js';
+import type { History } from '../history.js';
+import type { Violation } from '../ledger.js';
 import { scenarios } from '../scenarios/index.js';
 
 /** How much is played before a mutant counts as survived. */

@@ -5,7 +5,7 @@ import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { bundle } from '../bundle.js';
-import { type Budget, type Catch, type Findings } from './hunt.js';
+import type { Budget, Catch, Findings } from './hunt.js';
 
 /** What became of a mutant. */
 export interface Verdict {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { type LaneStats } from '../../../lib/core/index.js';
-import { type Setup } from '../history.js';
-import { type ProcessEnd } from '../ledger.js';
+import type { LaneStats } from '../../../lib/core/index.js';
+import type { Setup } from '../history.js';
+import type { ProcessEnd } from '../ledger.js';
 import { brokenRules, HandMadeRun, MISSING, REPLAYED } from './hand-made.js';
 
 /** A run with one replayed write, one buried and one refused by the queue. */

@@ -1,5 +1,5 @@
-import { type ClusterId, type LaneStats, type ReplayStats } from '../../../lib/core/index.js';
-import { type ProcessEnd, type Violation } from '../ledger.js';
+import type { ClusterId, LaneStats, ReplayStats } from '../../../lib/core/index.js';
+import type { ProcessEnd, Violation } from '../ledger.js';
 import { type Evidence, SIDES } from './evidence.js';
 
 const FIGURES = [

@@ -10,7 +10,7 @@ import {
   SessionClosedError,
   type WriteReceipt,
 } from '../../../lib/core/index.js';
-import { type Answer, type WriteRecord } from '../ledger.js';
+import type { Answer, WriteRecord } from '../ledger.js';
 
 /** What the caller was told of both sides; `undefined`: it was told less, or nothing. */
 export function receiptOf({ answer }: WriteRecord): WriteReceipt | undefined {

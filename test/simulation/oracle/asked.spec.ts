@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { DualClusterError, OperationAbortedError, OverloadedError } from '../../../lib/core/index.js';
-import { type Setup, type WriteStep } from '../history.js';
+import type { Setup, WriteStep } from '../history.js';
 import { brokenRules, HandMadeRun, type WriteCourse } from './hand-made.js';
 import { APPLIED, handed, LEFT_OUT, REFUSED, UNREACHED } from './hand-made-fates.js';
 

@@ -1,6 +1,6 @@
 import { type ClusterId, DualClusterError, otherCluster } from '../../../lib/core/index.js';
-import { type Setup } from '../history.js';
-import { type Violation, type WriteRecord } from '../ledger.js';
+import type { Setup } from '../history.js';
+import type { Violation, WriteRecord } from '../ledger.js';
 import { receiptOf } from './answers.js';
 import { describeTruths, describeWrite, ms } from './describe.js';
 import { type Evidence, SIDES } from './evidence.js';

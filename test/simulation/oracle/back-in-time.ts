@@ -1,6 +1,6 @@
-import { type ClusterId } from '../../../lib/core/index.js';
-import { type Change } from '../history.js';
-import { type ReadRecord, type SeenRow, type Violation, type WriteRecord } from '../ledger.js';
+import type { ClusterId } from '../../../lib/core/index.js';
+import type { Change } from '../history.js';
+import type { ReadRecord, SeenRow, Violation, WriteRecord } from '../ledger.js';
 import { describeRead, describeTruth, describeWrite } from './describe.js';
 import { type Evidence, type OwnWrite, SIDES } from './evidence.js';
 

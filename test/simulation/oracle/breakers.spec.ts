@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { type BreakerState } from '../../../lib/core/index.js';
-import { type Setup } from '../history.js';
+import type { BreakerState } from '../../../lib/core/index.js';
+import type { Setup } from '../history.js';
 import { brokenRules, HandMadeRun } from './hand-made.js';
 
 type Step = readonly [state: BreakerState, atMs: number];

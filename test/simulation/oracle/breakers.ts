@@ -1,7 +1,7 @@
-import { type BreakerState } from '../../../lib/core/index.js';
-import { type BreakerChange, type Violation } from '../ledger.js';
+import type { BreakerState } from '../../../lib/core/index.js';
+import type { BreakerChange, Violation } from '../ledger.js';
 import { ms } from './describe.js';
-import { type Evidence } from './evidence.js';
+import type { Evidence } from './evidence.js';
 
 /** What a breaker may become. */
 const NEXT: Readonly<Record<BreakerState, readonly BreakerState[]>> = {

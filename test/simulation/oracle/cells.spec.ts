@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type Change, type StoredCell } from '../history.js';
+import type { Change, StoredCell } from '../history.js';
 import { HandMadeRun } from './hand-made.js';
 
 interface Write {

@@ -1,6 +1,6 @@
-import { type ClusterId } from '../../../lib/core/index.js';
-import { type StoredCell } from '../history.js';
-import { type Violation, type WriteRecord } from '../ledger.js';
+import type { ClusterId } from '../../../lib/core/index.js';
+import type { StoredCell } from '../history.js';
+import type { Violation, WriteRecord } from '../ledger.js';
 import { type Evidence, SIDES } from './evidence.js';
 
 /** Without a value: deleted. */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { ClusterError, DualClusterError, OperationAbortedError } from '../../../lib/core/index.js';
-import { type Setup, type WriteStep } from '../history.js';
-import { type SideTruth } from '../ledger.js';
+import type { Setup, WriteStep } from '../history.js';
+import type { SideTruth } from '../ledger.js';
 import { brokenRules, HandMadeRun, MISSING, type WriteCourse } from './hand-made.js';
 
 const GONE = new OperationAbortedError('Aborted', 'unknown', {});

@@ -1,7 +1,7 @@
 import { otherCluster } from '../../../lib/core/index.js';
-import { type Violation } from '../ledger.js';
+import type { Violation } from '../ledger.js';
 import { describeTruths, describeWrite } from './describe.js';
-import { type Evidence } from './evidence.js';
+import type { Evidence } from './evidence.js';
 import { mayBeMissing } from './explanations.js';
 
 /** In the end a write is on both sides or on neither, unless there is a reason that somebody has been told. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type ClusterId, type DeadLetterReason, type OperationClass } from '../../../lib/core/index.js';
+import type { ClusterId, DeadLetterReason, OperationClass } from '../../../lib/core/index.js';
 import { brokenRules, HandMadeRun, MISSING } from './hand-made.js';
 
 describe('dead letter', () => {

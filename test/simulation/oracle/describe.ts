@@ -1,7 +1,7 @@
 import { type ClusterId, errorLabel, PartialWriteError } from '../../../lib/core/index.js';
-import { type Answer, type ReadRecord, type WriteRecord } from '../ledger.js';
+import type { Answer, ReadRecord, WriteRecord } from '../ledger.js';
 import { receiptOf } from './answers.js';
-import { type Change } from '../history.js';
+import type { Change } from '../history.js';
 import { SIDES } from './evidence.js';
 
 /** Which write it is, in a few words. */

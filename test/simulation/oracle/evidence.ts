@@ -1,12 +1,6 @@
-import { type ClusterId, type WriteReceipt } from '../../../lib/core/index.js';
-import { type History, type Setup } from '../history.js';
-import {
-  type FinalState,
-  type Ledger,
-  type ProcessEnd,
-  type Violation,
-  type WriteRecord,
-} from '../ledger.js';
+import type { ClusterId, WriteReceipt } from '../../../lib/core/index.js';
+import type { History, Setup } from '../history.js';
+import type { FinalState, Ledger, ProcessEnd, Violation, WriteRecord } from '../ledger.js';
 import { isCallerGone, receiptOf } from './answers.js';
 
 /** One thing that must hold of every run. Answers with what it found against it. */

@@ -1,7 +1,7 @@
 import { type ClusterId, otherCluster } from '../../../lib/core/index.js';
-import { type WriteRecord } from '../ledger.js';
+import type { WriteRecord } from '../ledger.js';
 import { outcomeSaid, receiptOf } from './answers.js';
-import { type Evidence } from './evidence.js';
+import type { Evidence } from './evidence.js';
 
 /**
  * Whether a side may lack a write because its process was killed: with it went a volatile queue, whatever it had

@@ -4,7 +4,7 @@ import {
   NoAvailableClusterError,
   OperationAbortedError,
 } from '../../../lib/core/index.js';
-import { type Answer, type ReadRecord, type Violation } from '../ledger.js';
+import type { Answer, ReadRecord, Violation } from '../ledger.js';
 import { receiptOf } from './answers.js';
 import { describeRead, ms } from './describe.js';
 import { type Evidence, SIDES } from './evidence.js';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { DualClusterError, type SideStatus } from '../../../lib/core/index.js';
-import { type Setup, type WriteStep } from '../history.js';
+import type { Setup, WriteStep } from '../history.js';
 import { brokenRules, HandMadeRun, MISSING, REPLAYED, type WriteCourse } from './hand-made.js';
 
 const failed = new DualClusterError('Failed', { A: new Error('a'), B: new Error('b') }, 'unknown');

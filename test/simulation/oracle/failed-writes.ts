@@ -1,5 +1,5 @@
 import { type ClusterId, ClusterError, DualClusterError } from '../../../lib/core/index.js';
-import { type Violation, type WriteRecord } from '../ledger.js';
+import type { Violation, WriteRecord } from '../ledger.js';
 import { receiptOf } from './answers.js';
 import { describeTruth, describeWrite } from './describe.js';
 import { type Evidence, SIDES } from './evidence.js';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type SideTruth } from '../ledger.js';
+import type { SideTruth } from '../ledger.js';
 import { Evidence } from './evidence.js';
 import { fateOf } from './fates.js';
 import { HandMadeRun, MISSING } from './hand-made.js';

@@ -1,6 +1,6 @@
-import { type ClusterId } from '../../../lib/core/index.js';
-import { type SideTruth, type WriteRecord } from '../ledger.js';
-import { type Evidence } from './evidence.js';
+import type { ClusterId } from '../../../lib/core/index.js';
+import type { SideTruth, WriteRecord } from '../ledger.js';
+import type { Evidence } from './evidence.js';
 
 /** Moments that were reckoned in different ways may differ by so much and be one, in ms. */
 export const ROUNDING_MS = 0.001;

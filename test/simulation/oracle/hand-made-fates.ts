@@ -1,4 +1,4 @@
-import { type SideTruth } from '../ledger.js';
+import type { SideTruth } from '../ledger.js';
 import { MISSING } from './hand-made.js';
 
 // What may become of one side of the first write of a hand-made run, which begins at 10 ms and ends at 12.

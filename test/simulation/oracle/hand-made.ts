@@ -1,12 +1,12 @@
-import {
-  type ClusterId,
-  type DeadLetter,
-  type LaneStats,
-  type ReplayStats,
-  type SideStatus,
-  type WriteReceipt,
+import type {
+  ClusterId,
+  DeadLetter,
+  LaneStats,
+  ReplayStats,
+  SideStatus,
+  WriteReceipt,
 } from '../../../lib/core/index.js';
-import { type ReadStep, type Setup, type Step, type StoredCell, type WriteStep } from '../history.js';
+import type { ReadStep, Setup, Step, StoredCell, WriteStep } from '../history.js';
 import {
   type Answer,
   type FinalState,

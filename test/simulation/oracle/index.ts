@@ -1,5 +1,5 @@
-import { type History } from '../history.js';
-import { type FinalState, type Ledger, type Violation } from '../ledger.js';
+import type { History } from '../history.js';
+import type { FinalState, Ledger, Violation } from '../ledger.js';
 import { accounting } from './accounting.js';
 import { asked } from './asked.js';
 import { backInTime } from './back-in-time.js';

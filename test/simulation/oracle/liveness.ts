@@ -1,6 +1,6 @@
-import { type Answer, type ProcessEnd, type Violation } from '../ledger.js';
+import type { Answer, ProcessEnd, Violation } from '../ledger.js';
 import { describeRead, describeWrite, ms } from './describe.js';
-import { type Evidence } from './evidence.js';
+import type { Evidence } from './evidence.js';
 
 /** Timers fire on time in virtual time; what one event sets off takes none of it. */
 const TOLERANCE_MS = 5;

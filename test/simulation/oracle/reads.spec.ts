@@ -5,8 +5,8 @@ import {
   NoAvailableClusterError,
   OperationAbortedError,
 } from '../../../lib/core/index.js';
-import { type Change, type ReadStep } from '../history.js';
-import { type SeenRow } from '../ledger.js';
+import type { Change, ReadStep } from '../history.js';
+import type { SeenRow } from '../ledger.js';
 import { brokenRules, HandMadeRun, MISSING, type ReadCourse, REPLAYED } from './hand-made.js';
 
 const BOTH_FAILED = new DualClusterError('Failed', { A: new Error('a'), B: new Error('b') }, 'notApplied');

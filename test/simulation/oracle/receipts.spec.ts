@@ -10,13 +10,19 @@ import {
   SessionClosedError,
   type SideStatus,
 } from '../../../lib/core/index.js';
-import { type Setup, type WriteStep } from '../history.js';
-import { type SideTruth } from '../ledger.js';
+import type { Setup, WriteStep } from '../history.js';
+import type { SideTruth } from '../ledger.js';
 import { brokenRules, HandMadeRun, MISSING, REPLAYED, type WriteCourse } from './hand-made.js';
 import { REFUSED, UNREACHED } from './hand-made-fates.js';
 
 const BURIED_IN_DOUBT: Partial<SideTruth> = { ...MISSING, handed: 1, buried: ['inDoubt'] };
 const BURIED_AS_REJECTED: Partial<SideTruth> = { ...MISSING, handed: 1, buried: ['rejected'] };
+const REJECTED_THEN_IN_DOUBT: Partial<SideTruth> = {
+  ...MISSING,
+  handed: 1,
+  buried: ['inDoubt'],
+  burials: ['rejected', 'inDoubt'],
+};
 const DROPPED: Partial<SideTruth> = { ...MISSING, handed: 1, dropped: 1 };
 
 type Case = [name: string, step: Partial<WriteStep>, course: WriteCourse, setup?: Partial<Setup>];
@@ -38,6 +44,11 @@ describe('receipt', () => {
     ['pending with no queue', {}, { B: MISSING, told: ['applied', 'pending'] }, { queue: 'none' }],
     ['in doubt', { class: 'once' }, { B: BURIED_IN_DOUBT, told: ['applied', 'inDoubt'] }],
     ['rejected', { refusedBy: ['B'] }, { B: BURIED_AS_REJECTED, told: ['applied', 'rejected'] }],
+    [
+      'rejected, put back by an operator, and in doubt then',
+      { refusedBy: ['B'], class: 'once' },
+      { B: REJECTED_THEN_IN_DOUBT, told: ['applied', 'rejected'] },
+    ],
     ['lost', {}, { B: DROPPED, told: ['applied', 'lost'] }],
     ['lost with no queue', {}, { B: MISSING, told: ['applied', 'lost'] }, { queue: 'none' }],
     [

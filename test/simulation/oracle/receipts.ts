@@ -6,7 +6,7 @@ import {
   PartialWriteError,
   type WriteReceipt,
 } from '../../../lib/core/index.js';
-import { type Answer, type SideTruth, type Violation, type WriteRecord } from '../ledger.js';
+import type { Answer, SideTruth, Violation, WriteRecord } from '../ledger.js';
 import { outcomeSaid } from './answers.js';
 import { describeTruth, describeTruths, describeWrite, ms } from './describe.js';
 import { type Evidence, SIDES } from './evidence.js';

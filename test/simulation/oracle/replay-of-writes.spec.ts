@@ -5,8 +5,8 @@ import {
   type FailureOutcome,
   OperationAbortedError,
 } from '../../../lib/core/index.js';
-import { type Setup, type WriteStep } from '../history.js';
-import { type SideTruth } from '../ledger.js';
+import type { Setup, WriteStep } from '../history.js';
+import type { SideTruth } from '../ledger.js';
 import { HandMadeRun, type WriteCourse } from './hand-made.js';
 import { APPLIED, BLOCKED, handed, IN_DOUBT, LEFT_OUT, REFUSED, UNREACHED } from './hand-made-fates.js';
 

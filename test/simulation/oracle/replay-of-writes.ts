@@ -4,7 +4,7 @@ import {
   DualClusterError,
   type OperationClass,
 } from '../../../lib/core/index.js';
-import { type Violation, type WriteRecord } from '../ledger.js';
+import type { Violation, WriteRecord } from '../ledger.js';
 import { outcomeSaid } from './answers.js';
 import { describeTruth, describeWrite } from './describe.js';
 import { type Evidence, SIDES } from './evidence.js';

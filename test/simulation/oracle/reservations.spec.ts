@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type SideTruth } from '../ledger.js';
+import type { SideTruth } from '../ledger.js';
 import { brokenRules, HandMadeRun, MISSING } from './hand-made.js';
 
 const LOST: Partial<SideTruth> = {

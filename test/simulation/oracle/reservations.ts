@@ -1,4 +1,4 @@
-import { type Violation } from '../ledger.js';
+import type { Violation } from '../ledger.js';
 import { describeWrite } from './describe.js';
 import { type Evidence, SIDES } from './evidence.js';
 

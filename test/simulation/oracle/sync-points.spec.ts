@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { DualClusterError, OperationAbortedError } from '../../../lib/core/index.js';
-import { type Setup, type WriteStep } from '../history.js';
+import type { Setup, WriteStep } from '../history.js';
 import { brokenRules, HandMadeRun, MISSING, REPLAYED, type WriteCourse } from './hand-made.js';
 
 /** It resolves at 21 ms. */

@@ -1,5 +1,5 @@
-import { type ClusterId } from '../../../lib/core/index.js';
-import { type SyncPointRecord, type Violation, type WriteRecord } from '../ledger.js';
+import type { ClusterId } from '../../../lib/core/index.js';
+import type { SyncPointRecord, Violation, WriteRecord } from '../ledger.js';
 import { receiptOf } from './answers.js';
 import { describeTruth, describeWrite, ms } from './describe.js';
 import { type Evidence, SIDES } from './evidence.js';

@@ -9,8 +9,8 @@ import {
   ReplayQueueFullError,
   type SideStatus,
 } from '../../../lib/core/index.js';
-import { type Setup, type WriteStep } from '../history.js';
-import { type SideTruth } from '../ledger.js';
+import type { Setup, WriteStep } from '../history.js';
+import type { SideTruth } from '../ledger.js';
 import { HandMadeRun, type WriteCourse } from './hand-made.js';
 import { APPLIED, IN_DOUBT, LEFT_OUT, REFUSED, UNANSWERED, UNREACHED } from './hand-made-fates.js';
 

@@ -10,7 +10,7 @@ import {
   type SideStatus,
   type WriteReceipt,
 } from '../../../lib/core/index.js';
-import { type Violation, type WriteRecord } from '../ledger.js';
+import type { Violation, WriteRecord } from '../ledger.js';
 import { outcomeSaid, receiptOf } from './answers.js';
 import { isAtOnce } from './asked.js';
 import { describeTruths, describeWrite, ms } from './describe.js';

@@ -10,9 +10,9 @@ import {
   ReplayQueueFullError,
   SessionClosedError,
 } from '../../../lib/core/index.js';
-import { type Answer, type Violation } from '../ledger.js';
+import type { Answer, Violation } from '../ledger.js';
 import { describeRead, describeWrite, ms } from './describe.js';
-import { type Evidence } from './evidence.js';
+import type { Evidence } from './evidence.js';
 
 type ErrorClass = abstract new (...args: never[]) => Error;
 

@@ -1,6 +1,6 @@
-import { type ReadRecord, type Violation } from '../ledger.js';
+import type { ReadRecord, Violation } from '../ledger.js';
 import { describeRead } from './describe.js';
-import { type Evidence } from './evidence.js';
+import type { Evidence } from './evidence.js';
 
 /**
  * An answer comes from a side that was asked. What it shows was written: by a write that sets this cell of this row,

@@ -1,6 +1,6 @@
 import { DualClusterError, PartialWriteError } from '../../../lib/core/index.js';
 import { receiptOf } from '../oracle/answers.js';
-import { type Scenario } from '../scenario.js';
+import type { Scenario } from '../scenario.js';
 import { isCertain, OUTAGES, Script } from './building-blocks.js';
 import { Course } from './course.js';
 

@@ -1,4 +1,4 @@
-import { type Scenario } from '../scenario.js';
+import type { Scenario } from '../scenario.js';
 import { Script } from './building-blocks.js';
 import { Course, lastAppliedMs } from './course.js';
 

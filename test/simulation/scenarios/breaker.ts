@@ -1,4 +1,4 @@
-import { type Scenario } from '../scenario.js';
+import type { Scenario } from '../scenario.js';
 import { BREAKER_PING_MS, MOMENT_MS, RECONNECT_MS, Script } from './building-blocks.js';
 import { Course, lastAppliedMs, roundTripMs, statusOf } from './course.js';
 

@@ -1,14 +1,7 @@
-import { type ClusterId } from '../../../lib/core/index.js';
+import type { ClusterId } from '../../../lib/core/index.js';
 import { Random } from '../engine/random.js';
 import { PLAIN_SETUP } from '../generate/setup.js';
-import {
-  type ClusterFault,
-  type History,
-  type ReadStep,
-  type Setup,
-  type Step,
-  type WriteStep,
-} from '../history.js';
+import type { ClusterFault, History, ReadStep, Setup, Step, WriteStep } from '../history.js';
 
 /** A driver that has lost its connection has it again so soon after the cluster is back, in ms. */
 export const RECONNECT_MS = 1_000;

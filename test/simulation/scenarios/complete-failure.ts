@@ -1,6 +1,6 @@
 import { DualClusterError, otherCluster } from '../../../lib/core/index.js';
-import { type ClusterFault } from '../history.js';
-import { type Scenario } from '../scenario.js';
+import type { ClusterFault } from '../history.js';
+import type { Scenario } from '../scenario.js';
 import { isCertain, OUTAGES, RECONNECT_MS, Script } from './building-blocks.js';
 import { Course, isNotApplied, roundTripMs, statusOf } from './course.js';
 

@@ -1,9 +1,9 @@
-import { type ClusterId } from '../../../lib/core/index.js';
-import { type ClusterFault, type FaultStep, type Setup, type Step, type StoredCell } from '../history.js';
-import { type ReadRecord, type Violation, type WriteRecord } from '../ledger.js';
+import type { ClusterId } from '../../../lib/core/index.js';
+import type { ClusterFault, FaultStep, Setup, Step, StoredCell } from '../history.js';
+import type { ReadRecord, Violation, WriteRecord } from '../ledger.js';
 import { outcomeSaid, receiptOf } from '../oracle/answers.js';
 import { describeRead, describeTruths, describeWrite } from '../oracle/describe.js';
-import { type Outcome } from '../run.js';
+import type { Outcome } from '../run.js';
 import { isDisconnecting, MOMENT_MS, POISONED, RECONNECT_MS } from './building-blocks.js';
 
 /** A fault as it happened, in virtual ms. */

@@ -1,5 +1,5 @@
-import { type ClusterFault } from '../history.js';
-import { type Scenario } from '../scenario.js';
+import type { ClusterFault } from '../history.js';
+import type { Scenario } from '../scenario.js';
 import { BREAKER_PING_MS, LANE_PING_MS, MOMENT_MS, OUTAGES, Script } from './building-blocks.js';
 import { Course, lastAppliedMs, roundTripMs, statusOf } from './course.js';
 

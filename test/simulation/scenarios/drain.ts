@@ -1,5 +1,5 @@
 import { BothClustersDrainingError } from '../../../lib/core/index.js';
-import { type Scenario } from '../scenario.js';
+import type { Scenario } from '../scenario.js';
 import { MOMENT_MS, OUTAGES, Script } from './building-blocks.js';
 import { Course, isNotApplied, lastAppliedMs, roundTripMs, statusOf } from './course.js';
 

@@ -1,4 +1,4 @@
-import { type Scenario } from '../scenario.js';
+import type { Scenario } from '../scenario.js';
 import { ackBoth } from './ack-both.js';
 import { blockedEnvelope } from './blocked-envelope.js';
 import { breaker } from './breaker.js';

@@ -1,6 +1,6 @@
 import { otherCluster } from '../../../lib/core/index.js';
-import { type Setup } from '../history.js';
-import { type Scenario } from '../scenario.js';
+import type { Setup } from '../history.js';
+import type { Scenario } from '../scenario.js';
 import { BREAKER_PING_MS, LANE_PING_MS, MOMENT_MS, OUTAGES, Script } from './building-blocks.js';
 import { Course, lastAppliedMs, roundTripMs, statusOf } from './course.js';
 

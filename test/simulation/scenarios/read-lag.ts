@@ -1,5 +1,5 @@
-import { type ReadRecord } from '../ledger.js';
-import { type Scenario } from '../scenario.js';
+import type { ReadRecord } from '../ledger.js';
+import type { Scenario } from '../scenario.js';
 import { MOMENT_MS, Script } from './building-blocks.js';
 import { Course, lastAppliedMs, roundTripMs } from './course.js';
 

@@ -1,6 +1,6 @@
 import { PartialWriteError, ReplayQueueFullError } from '../../../lib/core/index.js';
-import { type WriteRecord } from '../ledger.js';
-import { type Scenario } from '../scenario.js';
+import type { WriteRecord } from '../ledger.js';
+import type { Scenario } from '../scenario.js';
 import { Script } from './building-blocks.js';
 import { Course, statusOf } from './course.js';
 

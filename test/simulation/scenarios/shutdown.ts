@@ -1,4 +1,4 @@
-import { type Scenario } from '../scenario.js';
+import type { Scenario } from '../scenario.js';
 import { isCertain, MOMENT_MS, OUTAGES, Script } from './building-blocks.js';
 import { Course, statusOf } from './course.js';
 

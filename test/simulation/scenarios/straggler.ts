@@ -1,6 +1,6 @@
 import { otherCluster, PartialWriteError } from '../../../lib/core/index.js';
 import { receiptOf } from '../oracle/answers.js';
-import { type Scenario } from '../scenario.js';
+import type { Scenario } from '../scenario.js';
 import { MOMENT_MS, Script } from './building-blocks.js';
 import { Course, roundTripMs, statusOf, tookMs } from './course.js';
 

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { type ClusterId, type CqlClusterOptions } from 'nestjs-helix';
+import type { ClusterId, CqlClusterOptions } from 'nestjs-helix';
 
 /** What the application reads from its environment. */
 @Injectable()

@@ -8,10 +8,10 @@ import {
   Post,
   Body as RequestBody,
 } from '@nestjs/common';
-import { type WriteReceipt } from 'nestjs-helix';
+import type { WriteReceipt } from 'nestjs-helix';
 import { Body } from '../body.js';
 import { UsersRepository } from '../users/users.repository.js';
-import { type Order } from './order.js';
+import type { Order } from './order.js';
 import { OrdersRepository } from './orders.repository.js';
 
 @Controller()

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { HelixCqlService, type WriteReceipt } from 'nestjs-helix';
-import { type Order } from './order.js';
+import type { Order } from './order.js';
 
 interface OrderRow {
   /** The driver's `Uuid`. */

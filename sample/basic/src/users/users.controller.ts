@@ -8,9 +8,9 @@ import {
   Post,
   Body as RequestBody,
 } from '@nestjs/common';
-import { type WriteReceipt } from 'nestjs-helix';
+import type { WriteReceipt } from 'nestjs-helix';
 import { Body } from '../body.js';
-import { type User } from './user.js';
+import type { User } from './user.js';
 import { UsersRepository } from './users.repository.js';
 
 @Controller('users')

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { HelixCqlService, type WriteReceipt } from 'nestjs-helix';
-import { type User } from './user.js';
+import type { User } from './user.js';
 
 interface UserRow {
   readonly email: string;
