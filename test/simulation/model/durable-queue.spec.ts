@@ -529,6 +529,24 @@ describe('Redelivery by a model durable queue', () => {
     expect(second.delivered.slice(2)).not.toEqual(envelopes('e', 6).map((each) => each.operationId));
   });
 
+  it('gives what a process held when it closed to one that began before', async () => {
+    const test = new Test();
+    const first = test.start();
+    first.enqueue(envelope('e'));
+    await test.pass();
+    first.handlerMs = LONG_MS;
+    first.consume('B', 1);
+    await test.scheduler.run(Infinity, () => first.running === 1);
+    const second = test.start();
+    second.consume('B', 1);
+    await test.pass();
+    expect(second.delivered).toEqual([]);
+    void first.replayer.close();
+    await test.pass();
+    expect(second.delivered).toEqual(['e']);
+    expect(second.stats).toMatchObject({ applied: 1, inFlight: 0 });
+  });
+
   it('brings back some that were settled, each until it is settled again', async () => {
     const test = new Test();
     const process = test.start();

@@ -226,8 +226,10 @@ export class ModelDurableQueue {
     if (this.isReachable) this.#recover();
   }
 
+  /** A process has closed its connection: what it held is delivered again, also if the next one began before. */
   disconnect(client: QueueClient): void {
     this.#clients.delete(client);
+    if (this.isReachable) this.#recover();
   }
 
   consume(cluster: ClusterId, consumer: QueueConsumer): void {

@@ -35,7 +35,7 @@ export const inDoubt: Scenario = {
 
     // Certainly not applied; and then replayed to a side of which one cannot be sure.
     script.fault('B', { kind: 'refuse', error: 'shutting down', share: 1 }, 5_000, 5_500);
-    for (let count = 0; count < 20; count++) add(random.int(5_001, 5_490), 'missed');
+    for (let count = 0; count < 20; count++) add(random.int(5_001, 5_450), 'missed');
     script.fault('B', random.pick(DOUBTS), 5_500, 9_000);
 
     // An operator takes back what can be repeated: nothing.
