@@ -1,40 +1,46 @@
 import { describe, expect, it } from 'vitest';
 import { type Gate, type GateEvent, nextGate, PAUSED } from './gate.js';
 
-const open: Gate = { kind: 'open', probes: 0, onProbation: false };
-const onProbation: Gate = { kind: 'open', probes: 3, onProbation: true };
-const checking: Gate = { kind: 'checking' };
-const closed: Gate = { kind: 'closed', probes: 0, onProbation: false };
-const refused: Gate = { kind: 'closed', probes: 3, onProbation: true };
-const probing: Gate = { kind: 'probing', probes: 0, onProbation: false };
-const probingAgain: Gate = { kind: 'probing', probes: 3, onProbation: true };
+const open: Gate = { kind: 'open', refusals: 0 };
+const onProbation: Gate = { kind: 'open', refusals: 3 };
+const checking: Gate = { kind: 'checking', refusals: 0 };
+const checkingRefusal: Gate = { kind: 'checking', refusals: 1 };
+const closed: Gate = { kind: 'closed', refusals: 0, failedPings: 2 };
+const refused: Gate = { kind: 'closed', refusals: 3, failedPings: 0 };
+const probing: Gate = { kind: 'probing', refusals: 0, failedPings: 0 };
+const probingRefused: Gate = { kind: 'probing', refusals: 3, failedPings: 0 };
 const stopped: Gate = { kind: 'stopped' };
 
 /** What changes the gate; every other event leaves it as it is. */
 const changes: readonly (readonly [Gate, GateEvent, Gate])[] = [
   [PAUSED, 'resumed', probing],
 
-  [open, 'unreached', { kind: 'closed', probes: 0, onProbation: true }],
+  [open, 'unreached', checkingRefusal],
   [open, 'doubted', checking],
 
   [onProbation, 'answered', open],
-  [onProbation, 'unreached', refused],
-  [onProbation, 'doubted', checking],
+  [onProbation, 'unreached', { kind: 'closed', refusals: 4, failedPings: 0 }],
+  [onProbation, 'doubted', { kind: 'checking', refusals: 3 }],
 
   [checking, 'pingSucceeded', open],
-  [checking, 'pingFailed', closed],
-  [checking, 'unreached', { kind: 'closed', probes: 0, onProbation: true }],
+  [checking, 'pingFailed', { kind: 'closed', refusals: 0, failedPings: 1 }],
+  [checking, 'unreached', checkingRefusal],
+  [checkingRefusal, 'pingSucceeded', { kind: 'open', refusals: 1 }],
+  [checkingRefusal, 'pingFailed', { kind: 'closed', refusals: 1, failedPings: 1 }],
 
-  [closed, 'probeDue', probing],
-  [refused, 'probeDue', probingAgain],
+  [closed, 'probeDue', { kind: 'probing', refusals: 0, failedPings: 2 }],
+  [refused, 'probeDue', probingRefused],
 
   [probing, 'pingSucceeded', open],
-  [probing, 'pingFailed', { kind: 'closed', probes: 1, onProbation: false }],
-  [probingAgain, 'pingSucceeded', { kind: 'open', probes: 4, onProbation: true }],
-  [probingAgain, 'pingFailed', { kind: 'closed', probes: 4, onProbation: true }],
+  [probing, 'pingFailed', { kind: 'closed', refusals: 0, failedPings: 1 }],
+  [probingRefused, 'pingSucceeded', onProbation],
+  [probingRefused, 'pingFailed', { kind: 'closed', refusals: 3, failedPings: 1 }],
 ];
 
-const gates = [PAUSED, open, onProbation, checking, closed, refused, probing, probingAgain];
+const gates = [
+  ...[PAUSED, open, onProbation, checking, checkingRefusal],
+  ...[closed, refused, probing, probingRefused],
+];
 const events: readonly GateEvent[] = [
   'answered',
   'unreached',

@@ -1,18 +1,20 @@
 /**
- * Whether a lane delivers. `probes` counts the pings and first deliveries that failed in a row, and is what
- * the delay before the next ping grows with.
+ * Whether a lane delivers.
+ *
+ * `refusals` counts deliveries in a row that certainly did not get through, although the target answers pings. After
+ * the first one the lane is on probation, until the target takes something: it delivers one at a time, and waits
+ * longer after each that is refused too. `failedPings` counts the pings in a row that were not answered.
  */
 export type Gate =
   /** Not started, halted by an operator, or its target is draining: nothing is delivered and nothing is probed. */
   | { readonly kind: 'paused' }
-  /** `onProbation`: the target answers pings again, but has not taken a delivery since it refused one. */
-  | { readonly kind: 'open'; readonly probes: number; readonly onProbation: boolean }
-  /** A delivery ended in doubt: new ones wait for the answer to a ping. */
-  | { readonly kind: 'checking' }
-  /** The target is down; a ping follows after a delay. */
-  | { readonly kind: 'closed'; readonly probes: number; readonly onProbation: boolean }
+  | { readonly kind: 'open'; readonly refusals: number }
+  /** A delivery did not get through, or nobody knows whether it did: new ones wait for the answer to a ping. */
+  | { readonly kind: 'checking'; readonly refusals: number }
+  /** A ping follows after a delay. The target is down unless `failedPings` is 0: then it refuses what it is given. */
+  | { readonly kind: 'closed'; readonly refusals: number; readonly failedPings: number }
   /** The ping that decides whether to open. */
-  | { readonly kind: 'probing'; readonly probes: number; readonly onProbation: boolean }
+  | { readonly kind: 'probing'; readonly refusals: number; readonly failedPings: number }
   | { readonly kind: 'stopped' };
 
 export type GateEvent =
@@ -30,10 +32,8 @@ export type GateEvent =
   | 'stopped';
 
 export const PAUSED: Gate = { kind: 'paused' };
-const OPEN: Gate = { kind: 'open', probes: 0, onProbation: false };
-const CHECKING: Gate = { kind: 'checking' };
-const CLOSED: Gate = { kind: 'closed', probes: 0, onProbation: false };
-const PROBE_AT_ONCE: Gate = { kind: 'probing', probes: 0, onProbation: false };
+const OPEN: Gate = { kind: 'open', refusals: 0 };
+const PROBE_AT_ONCE: Gate = { kind: 'probing', refusals: 0, failedPings: 0 };
 const STOPPED: Gate = { kind: 'stopped' };
 
 /** The gate after an event; the same object when the event changes nothing. */
@@ -45,19 +45,25 @@ export function nextGate(gate: Gate, event: GateEvent): Gate {
     case 'paused':
       return event === 'resumed' ? PROBE_AT_ONCE : gate;
     case 'open':
-      if (event === 'answered') return gate.onProbation ? OPEN : gate;
-      if (event === 'doubted') return CHECKING;
-      return event === 'unreached' ? { kind: 'closed', probes: gate.probes, onProbation: true } : gate;
+      if (event === 'answered') return isOnProbation(gate) ? OPEN : gate;
+      if (event === 'doubted') return { kind: 'checking', refusals: gate.refusals };
+      if (event !== 'unreached') return gate;
+      return isOnProbation(gate)
+        ? { kind: 'closed', refusals: gate.refusals + 1, failedPings: 0 }
+        : { kind: 'checking', refusals: 1 };
     case 'checking':
-      if (event === 'pingSucceeded') return OPEN;
-      if (event === 'pingFailed') return CLOSED;
-      return event === 'unreached' ? { kind: 'closed', probes: 0, onProbation: true } : gate;
+      if (event === 'pingSucceeded') return { kind: 'open', refusals: gate.refusals };
+      if (event === 'pingFailed') return { kind: 'closed', refusals: gate.refusals, failedPings: 1 };
+      // The ping that is under way was sent before: it says nothing of what happened since.
+      return event === 'unreached' && !isOnProbation(gate) ? { kind: 'checking', refusals: 1 } : gate;
     case 'closed':
       return event === 'probeDue' ? { ...gate, kind: 'probing' } : gate;
     case 'probing':
-      if (event === 'pingFailed') return { ...gate, kind: 'closed', probes: gate.probes + 1 };
-      if (event !== 'pingSucceeded') return gate;
-      // A target may answer pings and nothing else: its probes are forgotten when it has taken a delivery.
-      return gate.onProbation ? { ...gate, kind: 'open', probes: gate.probes + 1 } : OPEN;
+      if (event === 'pingFailed') return { ...gate, kind: 'closed', failedPings: gate.failedPings + 1 };
+      return event === 'pingSucceeded' ? { kind: 'open', refusals: gate.refusals } : gate;
   }
+}
+
+export function isOnProbation(gate: Gate): boolean {
+  return 'refusals' in gate && gate.refusals > 0;
 }

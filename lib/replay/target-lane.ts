@@ -14,14 +14,16 @@ import {
   toError,
   withTimeout,
 } from '../core/index.js';
-import { backoffMs, PROBE_BACKOFF, RETRY_BACKOFF } from './backoff.js';
+import { backoffMs, PROBE_BACKOFF, REFUSAL_BACKOFF, RETRY_BACKOFF } from './backoff.js';
 import { ConcurrencyLimit } from './concurrency-limit.js';
-import { type Gate, type GateEvent, nextGate, PAUSED } from './gate.js';
+import { type Gate, type GateEvent, isOnProbation, nextGate, PAUSED } from './gate.js';
 import type { ReplayLog, SafeHooks } from './hooks.js';
 
 const PING_TIMEOUT_MS = 5_000;
 /** A target keeps its own time limit; one that does not must not hold the lane for ever. */
 const GRACE_MS = 1_000;
+/** A target that has taken none of so many deliveries in a row is reported, although it answers pings. */
+const REPORTED_REFUSALS = 10;
 
 /** Who has paused a lane; each ends only its own pause. */
 export type PausedBy = 'operator' | 'draining';
@@ -38,6 +40,12 @@ export interface TargetLaneDependencies {
   readonly log: ReplayLog;
 }
 
+/** When a delivery was sent: what the lane knew of its target by then. */
+interface Sent {
+  readonly era: number;
+  readonly answers: number;
+}
+
 /** Replays to one target, and stops delivering while that target is not well. */
 export class TargetLane {
   readonly #on: TargetLaneDependencies;
@@ -48,6 +56,8 @@ export class TargetLane {
   #running = 0;
   /** Rises whenever the gate opens after an outage: what was sent before says nothing about the target now. */
   #era = 0;
+  /** Deliveries that the target has answered. */
+  #answers = 0;
   /** The ping under way, shared by all who wait for its answer. */
   #ping: Promise<boolean> | undefined;
   /** Ends what belongs to the present gate: a timer, or the interest in a ping. */
@@ -66,7 +76,8 @@ export class TargetLane {
   /** False while the target is known to be down, or the lane is paused: waiting would be in vain. */
   get canProgress(): boolean {
     const { kind } = this.#gate;
-    return kind === 'open' || kind === 'checking' || (kind === 'probing' && !this.#isReportedDown);
+    if (kind === 'closed' || kind === 'probing') return !this.#isReportedDown;
+    return kind === 'open' || kind === 'checking';
   }
 
   start(): void {
@@ -101,7 +112,7 @@ export class TargetLane {
 
   async #deliver({ envelope, attempts }: Delivery): Promise<DeliveryVerdict> {
     if (envelope.namespace !== this.#on.namespace) return this.#refuseForeign(envelope);
-    const era = this.#era;
+    const sent = { era: this.#era, answers: this.#answers };
     const { clock } = this.#on;
     const startedMs = clock.monotonicMs();
     this.#running++;
@@ -119,14 +130,14 @@ export class TargetLane {
         this.#answered();
         return this.#dead(envelope, 'rejected', outcome.error);
       case 'skipped':
-        return this.#unreached(era, attempts, undefined);
+        return this.#skipped(sent);
       case 'unreached':
       case 'blocked':
         this.#on.hooks.onError(envelope, outcome.error);
-        return this.#unreached(era, attempts, outcome.error);
+        return this.#unreached(sent, attempts, outcome.error);
       case 'ambiguous':
         this.#on.hooks.onError(envelope, outcome.error);
-        return this.#ambiguous(era, envelope, attempts, outcome.error);
+        return this.#ambiguous(sent, envelope, attempts, outcome.error);
     }
   }
 
@@ -145,23 +156,38 @@ export class TargetLane {
   }
 
   #answered(): void {
+    this.#answers++;
     this.#advance('answered');
     this.#applyLimit();
   }
 
-  /** Without an error the target was left alone, which says nothing of the envelope. */
-  #unreached(era: number, attempts: number, error: Error | undefined): DeliveryVerdict {
+  /** The target was left alone, which says nothing of the envelope. */
+  #skipped({ era }: Sent): DeliveryVerdict {
+    if (era === this.#era) {
+      this.#lastError = undefined;
+      this.#advance('unreached');
+    }
+    return { kind: 'release' };
+  }
+
+  /**
+   * Whether the target is well decides what becomes of the envelope. If it is, the trouble is the envelope's own: it
+   * steps aside, or it would hold up all others. Otherwise it keeps its place, and the trouble costs it no attempt.
+   */
+  async #unreached({ era, answers }: Sent, attempts: number, error: Error): Promise<DeliveryVerdict> {
     if (era !== this.#era) return { kind: 'release' };
-    // A ping has just been answered, so this envelope may be the only one that cannot be applied: it steps
-    // aside, or it would hold up all others for as long as its own trouble lasts.
-    const isAlone = error !== undefined && this.#gate.kind === 'open' && this.#gate.onProbation;
+    const wasOpen = this.isOpen;
+    if (wasOpen && answers !== this.#answers) return this.#retry(attempts);
+    // A ping was answered before it was sent.
+    const wasOnProbation = wasOpen && isOnProbation(this.#gate);
     this.#lastError = error;
     this.#advance('unreached');
-    return isAlone ? this.#retry(attempts) : { kind: 'release' };
+    const isWell = wasOnProbation || (await this.#isFoundWell());
+    return isWell ? this.#retry(attempts) : { kind: 'release' };
   }
 
   async #ambiguous(
-    era: number,
+    { era }: Sent,
     envelope: Envelope,
     attempts: number,
     error: Error,
@@ -171,8 +197,12 @@ export class TargetLane {
       this.#advance('doubted');
     }
     if (envelope.class === 'once') return this.#dead(envelope, 'inDoubt', error);
-    const isWell = era === this.#era && this.#gate.kind === 'checking' && (await this.#ping);
+    const isWell = era === this.#era && (await this.#isFoundWell());
     return isWell ? this.#retry(attempts) : { kind: 'release' };
+  }
+
+  async #isFoundWell(): Promise<boolean> {
+    return this.#gate.kind === 'checking' && (await this.#ping) === true;
   }
 
   #refuseForeign(envelope: Envelope): DeliveryVerdict {
@@ -210,7 +240,7 @@ export class TargetLane {
         return;
       case 'closed':
         this.#close();
-        this.#scheduleProbe(after.probes);
+        this.#scheduleProbe(after.refusals, after.failedPings);
         return;
       case 'paused':
       case 'stopped':
@@ -219,8 +249,8 @@ export class TargetLane {
   }
 
   #open(before: Gate): void {
-    if (before.kind === 'checking') this.#limit.onFailure();
-    else if (before.kind === 'probing') {
+    if (before.kind === 'checking' && !isOnProbation(before)) this.#limit.onFailure();
+    else if (before.kind === 'probing' && (before.failedPings > 0 || !isOnProbation(before))) {
       this.#limit.reset();
       this.#era++;
     }
@@ -232,13 +262,17 @@ export class TargetLane {
   }
 
   #applyLimit(): void {
-    if (this.#lane && this.isOpen && this.#lane.concurrency !== this.#limit.current) {
-      this.#lane.concurrency = this.#limit.current;
-    }
+    if (!this.#lane || !this.isOpen) return;
+    const limit = isOnProbation(this.#gate) ? 1 : this.#limit.current;
+    if (this.#lane.concurrency !== limit) this.#lane.concurrency = limit;
   }
 
-  #scheduleProbe(probes: number): void {
-    const delayMs = backoffMs(PROBE_BACKOFF, probes, this.#on.random());
+  #scheduleProbe(refusals: number, failedPings: number): void {
+    const random = this.#on.random();
+    const delayMs =
+      failedPings > 0
+        ? backoffMs(PROBE_BACKOFF, failedPings - 1, random)
+        : backoffMs(REFUSAL_BACKOFF, refusals - 2, random);
     const timer = this.#on.clock.setTimer(() => this.#advance('probeDue'), delayMs);
     this.#leaveGate = () => timer.cancel();
   }
@@ -269,10 +303,13 @@ export class TargetLane {
     const gate = this.#gate;
     const { cluster, log } = this.#on;
     if (gate.kind === 'closed' && !this.#isReportedDown) {
+      const isDown = gate.failedPings > 0;
+      if (!isDown && gate.refusals < REPORTED_REFUSALS) return;
       this.#isReportedDown = true;
       const label = this.#lastError ? errorLabel(this.#lastError) : 'not available';
-      log('warn', `Replay to cluster ${cluster} waits for it to come back (${label}).`);
-    } else if (gate.kind === 'open' && !gate.onProbation && this.#isReportedDown) {
+      const what = isDown ? 'waits for it to come back' : 'waits: it answers pings, but takes nothing';
+      log('warn', `Replay to cluster ${cluster} ${what} (${label}).`);
+    } else if (gate.kind === 'open' && !isOnProbation(gate) && this.#isReportedDown) {
       this.#isReportedDown = false;
       log('log', `Replay to cluster ${cluster} goes on.`);
     }

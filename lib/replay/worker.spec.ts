@@ -174,7 +174,7 @@ describe('ReplayWorker while a target is down', () => {
     b.pingedAtMs.length = 0;
     await clock.advance(25_000);
     const gaps = b.pingedAtMs.slice(1).map((at, index) => at - b.pingedAtMs[index]! - b.latencyMs);
-    expect(gaps).toEqual([200, 400, 800, 1_600, 3_200, 5_000, 5_000, 5_000]);
+    expect(gaps).toEqual([100, 200, 400, 800, 1_600, 3_200, 5_000, 5_000, 5_000]);
   });
 
   it('starts again with one delivery at a time', async () => {
@@ -227,7 +227,7 @@ describe('ReplayWorker while a target is down', () => {
     vi.spyOn(b, 'apply').mockImplementationOnce(() => new Promise((resolve) => (answerLate = resolve)));
     await replayer.enqueue([envelope('late'), envelope('e')]);
     b.isUp = false;
-    await clock.advance(10);
+    await clock.advance(30);
     expect(worker.isOpen('B')).toBe(false);
     b.isUp = true;
     vi.mocked(b.apply).mockImplementation(apply);
@@ -251,20 +251,46 @@ describe('ReplayWorker while a target is down', () => {
 });
 
 describe('ReplayWorker and single outcomes', () => {
-  it.each(['unreached', 'blocked'] as const)('%s: puts it back, closes and pings', async (kind) => {
-    const { clock, replayer, b, worker } = await started();
-    b.outcomes.set('e', failing(kind));
-    await replayer.enqueue([envelope('e')]);
-    await clock.advance(1);
-    expect(worker.isOpen('B')).toBe(false);
-    expect((await replayer.stats()).B).toMatchObject({ queued: 1, inFlight: 0, open: false });
-    b.outcomes.clear();
-    await clock.advance(200);
-    expect(b.applied).toEqual(['e']);
-    expect(replayer.deliveries).toMatchObject([{ attempts: 0 }, { attempts: 0 }]);
-  });
+  it.each(['unreached', 'blocked'] as const)(
+    '%s: puts it back, closes and pings, and keeps its place when that is not answered',
+    async (kind) => {
+      const { clock, replayer, b, worker } = await started();
+      b.outcomes.set('e1', failing(kind));
+      await replayer.enqueue(envelopes('e', 2));
+      vi.spyOn(b, 'ping').mockRejectedValueOnce(connectionError());
+      await clock.advance(1);
+      expect(worker.isOpen('B')).toBe(false);
+      expect((await replayer.stats()).B).toMatchObject({ queued: 2, inFlight: 0, open: false });
+      b.outcomes.clear();
+      await clock.advance(200);
+      expect(b.applied).toEqual(['e1', 'e2']);
+      expect(replayer.deliveries).toMatchObject([{ attempts: 0 }, { attempts: 0 }, { attempts: 0 }]);
+    },
+  );
 
-  it('skipped: the same', async () => {
+  it.each(['unreached', 'blocked'] as const)(
+    '%s while the target is well: delays this one alone, doubling',
+    async (kind) => {
+      const { clock, replayer, b } = await started();
+      b.outcomes.set('e', failing(kind));
+      const times: number[] = [];
+      const apply = b.apply.bind(b);
+      vi.spyOn(b, 'apply').mockImplementation((each) => {
+        if (each.operationId === 'e') times.push(clock.monotonicMs());
+        return apply(each);
+      });
+      await replayer.enqueue([envelope('e')]);
+      for (let second = 0; second < 60; second++) {
+        await replayer.enqueue([envelope(`other${second}`)]);
+        await clock.advance(1_000);
+      }
+      // Each is executed for 1 ms, and a ping may take another.
+      const gaps = times.slice(1).map((at, index) => Math.floor((at - times[index]!) / 10) * 10);
+      expect(gaps).toEqual([100, 200, 400, 800, 1_600, 3_200, 6_400, 12_800, 25_600]);
+    },
+  );
+
+  it('skipped: puts it back and closes', async () => {
     const { clock, replayer, b, worker } = await started();
     b.outcomes.set('e', { kind: 'skipped', reason: 'breaker' });
     await replayer.enqueue([envelope('e')]);
@@ -277,7 +303,7 @@ describe('ReplayWorker and single outcomes', () => {
     const { clock, replayer, b } = await started();
     b.isUp = false;
     await replayer.enqueue([envelope('e')]);
-    await clock.advance(1);
+    await clock.advance(50);
     b.isUp = true;
     b.outcomes.set('e', { kind: 'skipped', reason: 'breaker' });
     await clock.advance(5_000);
@@ -302,13 +328,46 @@ describe('ReplayWorker and single outcomes', () => {
     },
   );
 
-  it('asks less and less often while a target answers pings and takes nothing', async () => {
+  it.each(['unreached', 'blocked'] as const)(
+    'does not let a hundred in a row that stay %s hold up the others for long',
+    async (kind) => {
+      const { clock, replayer, b } = await started();
+      const bad = envelopes('bad', 100);
+      for (const { operationId } of bad) b.outcomes.set(operationId, failing(kind));
+      await replayer.enqueue(bad);
+      await replayer.enqueue(envelopes('good', 50));
+      await clock.advance(11_000);
+      expect(b.applied).toHaveLength(50);
+    },
+  );
+
+  it.each(['unreached', 'blocked'] as const)(
+    'is hardly slowed down by one in four that stays %s',
+    async (kind) => {
+      const { clock, replayer, b } = await started();
+      b.latencyMs = 10;
+      const all = envelopes('e', 10_000);
+      for (const [index, { operationId }] of all.entries()) {
+        if (index % 4 === 3) b.outcomes.set(operationId, failing(kind));
+      }
+      await replayer.enqueue(all);
+      await clock.advance(1_000);
+      expect(replayer.lanes.B?.concurrency).toBeGreaterThan(20);
+      b.pingedAtMs.length = 0;
+      await clock.advance(2_000);
+      expect(b.applied).toHaveLength(7_500);
+      expect(b.pingedAtMs.length).toBeLessThan(10);
+    },
+  );
+
+  it('asks ten times a second at most in the end while a target answers pings and takes nothing', async () => {
     const { clock, replayer, b } = await started();
-    const ids = envelopes('e', 200);
+    const ids = envelopes('e', 2_000);
     for (const { operationId } of ids) b.outcomes.set(operationId, failing('blocked'));
     await replayer.enqueue(ids);
     await clock.advance(MINUTE);
-    expect(b.executions).toBeLessThan(20);
+    expect(b.executions).toBeLessThan(620);
+    expect(b.pingedAtMs.length).toBeLessThan(620);
   });
 
   it('ambiguous while the target is well: delays this one alone, doubling', async () => {
@@ -734,13 +793,38 @@ describe('ReplayWorker hooks and log', () => {
 
   it('does not call a target back before it has taken a delivery', async () => {
     const { clock, replayer, b, lines } = await started();
+    b.isUp = false;
     b.outcomes.set('e', failing('blocked'));
     await replayer.enqueue([envelope('e')]);
+    await clock.advance(MINUTE);
+    b.isUp = true;
     await clock.advance(10 * MINUTE);
     expect(lines).toHaveLength(1);
     b.outcomes.clear();
     await clock.advance(MINUTE);
     expect(lines).toHaveLength(2);
+  });
+
+  it('says that a target answers pings and takes nothing, but not that a few are refused', async () => {
+    const { clock, replayer, b, lines } = await started();
+    const refuse = async (ids: Envelope[]): Promise<void> => {
+      for (const { operationId } of ids) b.outcomes.set(operationId, failing('blocked'));
+      await replayer.enqueue(ids);
+    };
+    await refuse(envelopes('few', 3));
+    await replayer.enqueue(envelopes('good', 3));
+    await clock.advance(1_000);
+    b.outcomes.clear();
+    await clock.advance(MINUTE);
+    expect(lines).toEqual([]);
+    await refuse(envelopes('many', 30));
+    await clock.advance(MINUTE);
+    expect(lines).toEqual([
+      'warn: Replay to cluster B waits: it answers pings, but takes nothing (Error ECONNREFUSED).',
+    ]);
+    b.outcomes.clear();
+    await clock.advance(MINUTE);
+    expect(lines.slice(1)).toEqual(['log: Replay to cluster B goes on.']);
   });
 
   it('says nothing while all is well', async () => {

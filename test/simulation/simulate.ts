@@ -14,7 +14,7 @@ import { scenarios } from './scenarios/index.js';
 const USAGE = `npm run simulate -- [options]
 
   --seed N               the random history of a seed, with its timeline
-  --scenario NAME        a scenario, with its timeline; --seed N varies it (default 1)
+  --scenario NAME        a scenario, with its timeline; --seed N varies it (default 1), --seeds N runs seeds 1 to N
   --history FILE         a history kept as JSON, with its timeline
   --profile NAME         many seeds, and every scenario: ${Object.keys(profiles).join(', ')}
   --seeds N              many random histories, on all cores; --from N is the first (default 1)
@@ -50,22 +50,27 @@ async function main(): Promise<boolean> {
     const profile = Object.entries(profiles).find(([name]) => name === values.profile)?.[1];
     if (!profile)
       throw new Error(`--profile ${values.profile}: there are ${Object.keys(profiles).join(', ')}`);
-    const areScenariosWell = await runScenarios(profile.scenarioSeeds);
+    const areScenariosWell = await runScenarios(scenarios, profile.scenarioSeeds);
     return (await runMany(profile.seeds, 'size' in profile ? profile.size : undefined)) && areScenariosWell;
   }
-  if (values.seeds !== undefined) return runMany(whole('seeds', values.seeds), undefined);
   if (values.history !== undefined) {
     return show(JSON.parse(readFileSync(values.history, 'utf8')) as History);
   }
+  const scenario = values.scenario === undefined ? undefined : scenarioOf(values.scenario);
+  if (values.seeds !== undefined) {
+    const seeds = whole('seeds', values.seeds);
+    return scenario ? runScenarios([scenario], seeds) : runMany(seeds, undefined);
+  }
   const seed = whole('seed', values.seed ?? '1');
-  if (values.scenario === undefined) return show(generate(seed));
-  const scenario = scenarios.find(({ name }) => name === values.scenario);
-  if (!scenario)
-    throw new Error(
-      `--scenario ${values.scenario}: there are ${scenarios.map(({ name }) => name).join(', ')}`,
-    );
+  if (!scenario) return show(generate(seed));
   console.log(`${scenario.name}: ${scenario.about}\n`);
   return show(scenario.history(seed), scenario);
+}
+
+function scenarioOf(name: string): Scenario {
+  const scenario = scenarios.find((each) => each.name === name);
+  if (scenario) return scenario;
+  throw new Error(`--scenario ${name}: there are ${scenarios.map((each) => each.name).join(', ')}`);
 }
 
 /** Runs one history and prints what happened in it. */
@@ -121,9 +126,9 @@ async function runMany(seeds: number, size: Size | undefined): Promise<boolean> 
   return failures.length === 0;
 }
 
-async function runScenarios(seeds: number): Promise<boolean> {
+async function runScenarios(which: readonly Scenario[], seeds: number): Promise<boolean> {
   let areWell = true;
-  for (const scenario of scenarios) {
+  for (const scenario of which) {
     let failed = 0;
     for (let seed = 1; seed <= seeds; seed++) {
       const violations = await checkScenario(scenario, seed);

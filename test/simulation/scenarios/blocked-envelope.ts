@@ -4,8 +4,8 @@ import { Course, lastAppliedMs } from './course.js';
 
 /** Somebody gives the missing permission. */
 const GRANTED_MS = 40_000;
-/** The pings in vain that some envelopes cost, one after the other, before each waits by itself. */
-const SORTED_OUT_MS = 10_000;
+/** What some envelopes in a row cost, before each waits by itself: a ping and a short pause each. */
+const SORTED_OUT_MS = 2_000;
 
 /** A side that is well does not take some of what it has missed, whatever else it takes. */
 export const blockedEnvelope: Scenario = {
@@ -16,7 +16,7 @@ export const blockedEnvelope: Scenario = {
   history(seed) {
     const script = new Script(seed);
     const { random } = script;
-    for (let count = random.int(1, 3); count > 0; count--) {
+    for (let count = random.int(1, 20); count > 0; count--) {
       const atMs = random.int(10, 300);
       script.write(atMs, 'blocked', { forbidden: { by: 'B', forMs: GRANTED_MS - atMs } });
     }

@@ -14,6 +14,7 @@ import { shutdown } from './shutdown.js';
 import { spool } from './spool.js';
 import { stickyCooldown } from './sticky-cooldown.js';
 import { straggler } from './straggler.js';
+import { takesNothing } from './takes-nothing.js';
 
 export const scenarios: readonly Scenario[] = [
   degradedSide,
@@ -30,5 +31,6 @@ export const scenarios: readonly Scenario[] = [
   inDoubt,
   readLag,
   blockedEnvelope,
+  takesNothing,
   spool,
 ];

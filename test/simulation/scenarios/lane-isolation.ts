@@ -70,6 +70,14 @@ export const laneIsolation: Scenario = {
       toIt.length - sent.length <= 1,
       () => `${toIt.length - sent.length} envelopes were sent to it`,
     );
+    const [tried] = toIt.filter(({ atMs }) => atMs < backMs);
+    const priorityOf = (id: string): string | undefined => outcome.ledger.writes.get(id)?.step.priority;
+    const firstLike = tried && sent.find(({ id }) => priorityOf(id) === priorityOf(tried.id));
+    course.must(
+      'what has been tried keeps its place',
+      firstLike?.id === tried?.id,
+      () => `${firstLike?.id} came before ${tried?.id}`,
+    );
     const beginMs = sent[0]?.atMs ?? Infinity;
     mustBeLevel('begins when it is back', beginMs, usableMs + noticeMs(setup) + roundTripMs(setup, dead));
     const kept = course.writes('dead');
