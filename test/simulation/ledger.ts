@@ -37,8 +37,8 @@ export interface SideTruth {
   dropped: number;
   /** Room that the replay queue has kept for it. */
   reserved: number;
-  /** How often the queue has refused it because it was full. */
-  refused: number;
+  /** When the queue refused it last because it was full, as its process heard it. */
+  refusedMs: number | undefined;
   /** Why it was in the dead letters, since an operator put it back into the queue last. */
   buried: DeadLetterReason[];
   /** Why it ever was, whatever an operator did about it. */
@@ -204,7 +204,7 @@ export function newSideTruth(): SideTruth {
     queued: 0,
     dropped: 0,
     reserved: 0,
-    refused: 0,
+    refusedMs: undefined,
     buried: [],
     burials: [],
     purged: false,

@@ -11,13 +11,15 @@ class Test {
   readonly ledger: Ledger;
   readonly write: WriteRecord;
   readonly replayer: ObservedMemoryReplayer;
+  nowMs = 0;
 
   constructor() {
     const run = new HandMadeRun();
     this.write = run.write({ id: 'w1' });
     this.ledger = run.ledger;
     const observer = observeQueue(this.ledger, new Timeline(false, () => 0));
-    this.replayer = new ObservedMemoryReplayer({ capacity: 2, keepsBytes: false }, this.ledger, observer);
+    const options = { capacity: 2, keepsBytes: false };
+    this.replayer = new ObservedMemoryReplayer(options, this.ledger, observer, () => this.nowMs);
     void this.replayer.open({
       namespace: 'shop',
       clock: new FakeClock(),
@@ -48,14 +50,19 @@ describe('An observed queue', () => {
   });
 
   it('notes what it refuses because it is full, and nothing else', async () => {
-    const { replayer, write } = new Test();
+    const test = new Test();
+    const { replayer, write } = test;
     replayer.reserve('B', 2);
+    test.nowMs = 1;
     await expect(replayer.enqueue([envelope('w1')])).rejects.toThrow('full');
+    expect(write.B.refusedMs).toBe(1);
+    test.nowMs = 2;
     await expect(replayer.bury(envelope('w1'), 'inDoubt')).rejects.toThrow('full');
-    expect(write.B.refused).toBe(2);
+    expect(write.B.refusedMs).toBe(2);
+    test.nowMs = 3;
     await replayer.close();
     await expect(replayer.enqueue([envelope('w1')])).rejects.toThrow('closed');
-    expect(write.B).toMatchObject({ refused: 2, handed: 3 });
+    expect(write.B).toMatchObject({ refusedMs: 2, handed: 3 });
   });
 
   it('takes an envelope of the generation that it is of', async () => {

@@ -65,6 +65,15 @@ function noteHanded(
   }
 }
 
+/** Notes of each that it was refused, if that is what the error says. */
+function noteRefused(ledger: Ledger, envelopes: readonly Envelope[], error: unknown, atMs: number): void {
+  if (!(error instanceof ReplayQueueFullError)) return;
+  for (const envelope of envelopes) {
+    const truth = ledger.writeOf(envelope)?.[envelope.cluster];
+    if (truth) truth.refusedMs = atMs;
+  }
+}
+
 /** Room in a queue, from when it is kept until it is given back. */
 class Reservations {
   held = 0;
@@ -96,6 +105,7 @@ export class ObservedMemoryReplayer extends MemoryReplayer {
     options: { readonly capacity: number; readonly keepsBytes: boolean },
     private readonly ledger: Ledger,
     private readonly observer: Required<QueueObserver>,
+    private readonly virtualMs: () => number,
   ) {
     super({ capacity: options.capacity });
     this.reservations = new Reservations(ledger);
@@ -114,7 +124,9 @@ export class ObservedMemoryReplayer extends MemoryReplayer {
       for (const envelope of envelopes) this.observer.onTaken(envelope);
       this.#checkCapacity();
     };
-    return noted(super.enqueue(kept), onTaken, (error) => this.#noteRefused(envelopes, error));
+    return noted(super.enqueue(kept), onTaken, (error) =>
+      noteRefused(this.ledger, envelopes, error, this.virtualMs()),
+    );
   }
 
   override reserve(cluster: ClusterId, count: number): Reservation | undefined {
@@ -135,16 +147,8 @@ export class ObservedMemoryReplayer extends MemoryReplayer {
       this.#checkCapacity();
     };
     return noted(super.bury(envelope, reason, error), onBuried, (refusal) =>
-      this.#noteRefused([envelope], refusal),
+      noteRefused(this.ledger, [envelope], refusal, this.virtualMs()),
     );
-  }
-
-  #noteRefused(envelopes: readonly Envelope[], error: unknown): void {
-    if (!(error instanceof ReplayQueueFullError)) return;
-    for (const envelope of envelopes) {
-      const truth = this.ledger.writeOf(envelope)?.[envelope.cluster];
-      if (truth) truth.refused++;
-    }
   }
 
   /** Each time that an operator takes it out of the dead letters it is of the next one. */
@@ -176,6 +180,7 @@ export class ObservedDurableReplayer extends ModelDurableReplayer {
     queue: ModelDurableQueue,
     isAlive: () => boolean,
     private readonly ledger: Ledger,
+    private readonly virtualMs: () => number,
   ) {
     super(queue, isAlive);
     this.reservations = new Reservations(ledger);
@@ -187,7 +192,8 @@ export class ObservedDurableReplayer extends ModelDurableReplayer {
 
   override enqueue(envelopes: readonly Envelope[]): Promise<'queued' | 'spooled'> {
     noteHanded(this.ledger, envelopes);
-    return super.enqueue(envelopes);
+    const onFailure = (error: unknown): void => noteRefused(this.ledger, envelopes, error, this.virtualMs());
+    return noted(super.enqueue(envelopes), () => undefined, onFailure);
   }
 
   override bury(envelope: Envelope, reason: DeadLetterReason, error?: Error): Promise<void> {

@@ -470,17 +470,19 @@ export class SimulatedProcess {
   }
 
   #makeReplayer(): ObservedReplayer | undefined {
-    const { setup, durableQueue, ledger, timeline } = this.world;
+    const { setup, durableQueue, ledger, timeline, scheduler } = this.world;
     const { queue, capacity } = setup;
+    const nowMs = (): number => scheduler.nowMs;
     switch (queue) {
       case 'none':
         return undefined;
       case 'durable':
-        return new ObservedDurableReplayer(durableQueue, () => this.#isAlive, ledger);
+        return new ObservedDurableReplayer(durableQueue, () => this.#isAlive, ledger, nowMs);
       case 'memory':
       case 'encoding': {
         const observer = observeQueue(ledger, timeline);
-        return new ObservedMemoryReplayer({ capacity, keepsBytes: queue === 'encoding' }, ledger, observer);
+        const options = { capacity, keepsBytes: queue === 'encoding' };
+        return new ObservedMemoryReplayer(options, ledger, observer, nowMs);
       }
     }
   }

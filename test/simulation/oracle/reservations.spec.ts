@@ -7,7 +7,7 @@ const LOST: Partial<SideTruth> = {
   sent: 0,
   handed: 1,
   handedAs: ['envelope'],
-  refused: 1,
+  refusedMs: 2,
   dropped: 1,
 };
 

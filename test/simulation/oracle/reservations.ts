@@ -13,7 +13,7 @@ export function reservations(evidence: Evidence): Violation[] {
     const handed = SIDES.filter((cluster) => write[cluster].handed > 0);
     // All that was kept for a write is given back with the first of its envelopes.
     if (!handed.every((cluster) => write[cluster].reserved > 0)) continue;
-    const refused = handed.filter((cluster) => write[cluster].refused > 0);
+    const refused = handed.filter((cluster) => write[cluster].refusedMs !== undefined);
     if (refused.length === 0) continue;
     found.push({
       rule: 'reservation',

@@ -101,6 +101,9 @@ describe('An error', () => {
   it('of both sides may be in doubt of the queue', () => {
     const course: WriteCourse = { A: UNREACHED, B: UNREACHED, told: dual('unknown') };
     expect(isWrong(course, {}, QUEUED_FOR_BOTH)).toBe(false);
+    const refused = (refusedMs: number): Partial<SideTruth> => ({ ...UNREACHED, refusedMs });
+    expect(isWrong({ ...course, A: refused(0), B: refused(0) }, {}, QUEUED_FOR_BOTH)).toBe(true);
+    expect(isWrong({ ...course, A: refused(0), B: refused(Infinity) }, {}, QUEUED_FOR_BOTH)).toBe(false);
   });
 
   it('comes when both sides have ended', () => {

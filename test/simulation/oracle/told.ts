@@ -143,8 +143,16 @@ function wrongWithDual(
   }
   if (kinds.includes('in doubt')) return outcome === 'unknown' ? undefined : 'it was in doubt';
   // Otherwise a queue that did not answer may have it.
-  const isCertain = !kinds.includes(undefined) && evidence.setup.whenBothFail === 'throw';
+  const isNotQueued =
+    evidence.setup.whenBothFail === 'throw' || SIDES.every((cluster) => isRefusedBy(write, cluster, atMs));
+  const isCertain = isNotQueued && !kinds.includes(undefined);
   return isCertain && outcome !== 'notApplied' ? 'neither side can have had it' : undefined;
+}
+
+/** Whether the queue had said by then that it does not take it. */
+function isRefusedBy(write: WriteRecord, cluster: ClusterId, atMs: number): boolean {
+  const { refusedMs } = write[cluster];
+  return refusedMs !== undefined && refusedMs <= atMs;
 }
 
 function wrongWithRefusal(
