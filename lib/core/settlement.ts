@@ -290,7 +290,7 @@ export class Settlement {
   ): DualClusterError {
     const errors = { A: errorOf(a), B: errorOf(b) };
     return new DualClusterError(
-      `Write failed on both clusters (A: ${errorLabel(errors.A)}, B: ${errorLabel(errors.B)}). ${advice}: ${operation.masked}`,
+      `Write failed on both clusters (A: ${failureLabel(a)}, B: ${failureLabel(b)}). ${advice}: ${operation.masked}`,
       errors,
       outcome,
     );
@@ -320,6 +320,10 @@ function settledOutcome(settled: Promise<Outcome>): Promise<Outcome> {
 
 function failureOf(outcome: Outcome): Error | undefined {
   return 'error' in outcome ? outcome.error : undefined;
+}
+
+function failureLabel(outcome: Outcome): string {
+  return outcome.kind === 'skipped' ? `not tried: ${outcome.reason}` : errorLabel(errorOf(outcome));
 }
 
 function errorOf(outcome: Outcome): Error {

@@ -476,6 +476,7 @@ describe.each(bothWays)('WritePath with %s', (_name, strategy) => {
       expect((await run(operation)).error).toMatchObject({
         code: 'HELIX_BOTH_FAILED',
         outcome: 'notApplied',
+        message: expect.stringContaining('(A: not tried: draining, B: not tried: limit)') as string,
         errors: { A: { message: 'Not tried: draining' }, B: { message: 'Not tried: limit' } },
       });
       expect([operation.sent, replayer.enqueued]).toEqual([[], []]);
