@@ -286,6 +286,11 @@ export class SimulatedProcess {
     return decided;
   }
 
+  /** No write is under way any more, and no operator is at work. */
+  async settled(): Promise<void> {
+    await Promise.all([this.instance.writePath.settled(), this.#operating]);
+  }
+
   /** SIGKILL: nothing of it runs any more. */
   kill(): ProcessEnd {
     const end = this.#end('killed', this.world.scheduler.nowMs);
@@ -361,9 +366,10 @@ export class SimulatedProcess {
     if (this.world.timeline.isOn) this.world.note('replay', `${kind} to ${cluster}`);
   }
 
-  /** Nothing is queued, and nothing on its way to a cluster. */
+  /** Nothing is queued, nothing on its way to a cluster, and nothing will be sent to the queue once more. */
   get isIdle(): boolean {
-    const { stats } = this;
+    const { stats, replayer } = this;
+    if (replayer instanceof ObservedDurableReplayer && replayer.isSpooling) return false;
     const { A, B } = this.instance.writePath.admissions.inFlight;
     if (A + B > 0) return false;
     return !stats || (['A', 'B'] as const).every((each) => stats[each].queued + stats[each].inFlight === 0);

@@ -215,7 +215,7 @@ export class World {
     const process = this.#process;
     if (!process?.isReady) return 'the process did not start';
     const seen = { isSettled: false, isQuiet: false };
-    void process.instance.writePath.settled().then(() => (seen.isSettled = true));
+    void process.settled().then(() => (seen.isSettled = true));
     const look = (): void => {
       seen.isQuiet = process.waiting === 0 && seen.isSettled && process.isIdle;
       if (!seen.isQuiet) this.scheduler.after(LOOK_MS, 'world', look);
@@ -223,7 +223,7 @@ export class World {
     look();
     await this.scheduler.run(untilMs, () => seen.isQuiet);
     if (seen.isQuiet) return undefined;
-    return `${process.waiting} calls unanswered, writes ${seen.isSettled ? '' : 'not '}settled, queue ${JSON.stringify(process.stats)}`;
+    return `${process.waiting} calls unanswered, writes and operators ${seen.isSettled ? '' : 'not '}settled, queue ${JSON.stringify(process.stats)}`;
   }
 
   async #end(): Promise<void> {

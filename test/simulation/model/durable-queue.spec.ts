@@ -439,9 +439,11 @@ describe('A model durable queue that does not say what it has taken', () => {
     const unconfirmed = handed.filter(({ isOver }) => !isOver).length;
     expect(unconfirmed).toBeGreaterThan(5);
     expect(process.stats).toMatchObject({ enqueued: 30, queued: 30 });
+    expect(process.replayer.isSpooling).toBe(true);
     const ended = new Watched(process.replayer.flush());
     await test.pass();
     expect(ended.isOver).toBe(true);
+    expect(process.replayer.isSpooling).toBe(false);
     expect(handed.filter(({ value }) => value === 'spooled').length).toBeGreaterThan(0);
     process.consume('B', 3);
     await test.pass();

@@ -114,6 +114,11 @@ export class ModelDurableReplayer extends Replayer implements LaneProcess {
     return this.#isClosed;
   }
 
+  /** The queue has not confirmed all that was handed over. It may have it all the same. */
+  get isSpooling(): boolean {
+    return this.#spool.size > 0;
+  }
+
   /** Also while the queue is down: it is used as soon as it can be. */
   open(context: ReplayContext): Promise<void> {
     if (this.#context) return Promise.reject(new HelixUsageError('This replayer is in use already.'));

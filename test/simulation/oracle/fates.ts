@@ -33,7 +33,7 @@ export function fateOf(evidence: Evidence, write: WriteRecord, cluster: ClusterI
 }
 
 /** Whether the process may have done something at this moment later than it would have. */
-function isStalledAt({ ledger }: Evidence, atMs: number): boolean {
+export function isStalledAt({ ledger }: Evidence, atMs: number): boolean {
   return ledger.stalls.some(({ fromMs, toMs }) => fromMs <= atMs && atMs <= toMs);
 }
 

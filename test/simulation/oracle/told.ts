@@ -16,7 +16,7 @@ import { isAtOnce } from './asked.js';
 import { describeTruths, describeWrite, ms } from './describe.js';
 import { type Evidence, SIDES } from './evidence.js';
 import { NEVER_FULL } from './failed-writes.js';
-import { type Fate, fateOf, ROUNDING_MS } from './fates.js';
+import { type Fate, fateOf, isStalledAt, ROUNDING_MS } from './fates.js';
 import { besideApplied, type ForReplay } from './replay-of-writes.js';
 
 /** A caller is told what the two fates of its write call for, and not before it can be known. */
@@ -144,15 +144,16 @@ function wrongWithDual(
   if (kinds.includes('in doubt')) return outcome === 'unknown' ? undefined : 'it was in doubt';
   // Otherwise a queue that did not answer may have it.
   const isNotQueued =
-    evidence.setup.whenBothFail === 'throw' || SIDES.every((cluster) => isRefusedBy(write, cluster, atMs));
+    evidence.setup.whenBothFail === 'throw' ||
+    SIDES.every((cluster) => isRefusedBy(evidence, write, cluster, atMs));
   const isCertain = isNotQueued && !kinds.includes(undefined);
   return isCertain && outcome !== 'notApplied' ? 'neither side can have had it' : undefined;
 }
 
-/** Whether the queue had said by then that it does not take it. */
-function isRefusedBy(write: WriteRecord, cluster: ClusterId, atMs: number): boolean {
+/** Whether the queue had said by then that it does not take it, and not only while nobody could listen. */
+function isRefusedBy(evidence: Evidence, write: WriteRecord, cluster: ClusterId, atMs: number): boolean {
   const { refusedMs } = write[cluster];
-  return refusedMs !== undefined && refusedMs <= atMs;
+  return refusedMs !== undefined && refusedMs <= atMs && !isStalledAt(evidence, refusedMs);
 }
 
 function wrongWithRefusal(
