@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { envelope } from '../../test/support/envelope.js';
 import { FakeClock } from '../../test/support/fake-clock.js';
-import { FakeTarget, ObservedReplayer } from '../../test/support/replay.js';
+import { connectionError, FakeTarget, ObservedReplayer } from '../../test/support/replay.js';
 import type { ClusterId, OperationClass } from '../core/index.js';
 import { ReplayWorker } from './worker.js';
 
@@ -10,6 +10,13 @@ type Why = 'operator' | 'draining';
 type Step =
   | { readonly do: 'enqueue'; readonly count: number; readonly class: OperationClass; readonly low: boolean }
   | { readonly do: 'fail'; readonly cluster: ClusterId; readonly as: 'unreached' | 'ambiguous' }
+  /** The target is well and does not take every n-th of what there is by now. */
+  | {
+      readonly do: 'refuse';
+      readonly cluster: ClusterId;
+      readonly as: 'unreached' | 'blocked' | 'ambiguous';
+      readonly every: number;
+    }
   | { readonly do: 'recover'; readonly cluster: ClusterId }
   | { readonly do: 'pause' | 'resume'; readonly cluster: ClusterId; readonly why: Why }
   | { readonly do: 'advance'; readonly ms: number };
@@ -26,6 +33,12 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     do: fc.constant('fail' as const),
     cluster,
     as: fc.constantFrom('unreached' as const, 'ambiguous' as const),
+  }),
+  fc.record({
+    do: fc.constant('refuse' as const),
+    cluster,
+    as: fc.constantFrom('unreached' as const, 'blocked' as const, 'ambiguous' as const),
+    every: fc.integer({ min: 1, max: 4 }),
   }),
   fc.record({ do: fc.constant('recover' as const), cluster }),
   fc.record({
@@ -69,8 +82,15 @@ async function setUp(latencyMs: number) {
       case 'fail':
         Object.assign(targets[taken.cluster], { isUp: false, whileDown: taken.as });
         return;
+      case 'refuse':
+        for (let index = 0; index < classes.length; index += taken.every) {
+          const outcome = { kind: taken.as, error: connectionError() };
+          targets[taken.cluster].outcomes.set(String(index), outcome);
+        }
+        return;
       case 'recover':
         targets[taken.cluster].isUp = true;
+        targets[taken.cluster].outcomes.clear();
         return;
       case 'pause':
       case 'resume':
@@ -85,7 +105,7 @@ async function setUp(latencyMs: number) {
 }
 
 describe('ReplayWorker', () => {
-  it('brings everything to both sides through any history of outages, and once-only writes at most once', async () => {
+  it('brings everything to both sides through any history of outages and refusals, and once-only writes at most once', async () => {
     await fc.assert(
       fc.asyncProperty(history, fc.nat(20), async (steps, latencyMs) => {
         const { clock, replayer, targets, worker, classes, take } = await setUp(latencyMs);
