@@ -71,7 +71,10 @@ export interface ReadStep {
   readonly do: 'read';
   readonly id: string;
   readonly key: string;
+  /** The decorated call it is made in. */
   readonly call?: string;
+  /** In a part of that call whose reads stay on one side. */
+  readonly isSticky?: boolean;
   readonly hedgeAfterMs?: number;
   readonly timeoutMs?: number;
   readonly abortAfterMs?: number;

@@ -85,6 +85,8 @@ export interface ReadRecord {
   readonly step: ReadStep;
   readonly startedMs: number;
   readonly process: number;
+  /** Sides that were draining when it began. */
+  readonly draining: readonly ClusterId[];
   /** Sides it was sent to, in order. */
   readonly asked: { readonly cluster: ClusterId; readonly atMs: number; failed: boolean }[];
   /** Set with the answer: the side that gave it. */

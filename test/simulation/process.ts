@@ -40,6 +40,8 @@ import { ProcessClock } from './process-clock.js';
 import { policyOf, readStrategyOf, writeStrategyOf } from './setup-parts.js';
 import type { World } from './world.js';
 
+const SIDES: readonly ClusterId[] = ['A', 'B'];
+
 /** An application process with one Helix instance in it. */
 export class SimulatedProcess {
   readonly clock: ProcessClock;
@@ -63,6 +65,7 @@ export class SimulatedProcess {
   #isAlive = true;
   #dropped = 0;
   readonly #calls = new Map<string, CallContext>();
+  readonly #stickyCalls = new Map<string, CallContext>();
   /** Until the operators before have done what they do. */
   #operating: Promise<void> = Promise.resolve();
 
@@ -221,17 +224,18 @@ export class SimulatedProcess {
       step,
       startedMs: world.scheduler.nowMs,
       process: this.number,
+      draining: SIDES.filter((cluster) => this.#drainingSinceMs[cluster] !== Infinity),
       asked: [],
       answeredBy: undefined,
       answer: WAITING,
       usable: [],
     };
     world.ledger.reads.push(record);
-    const { call, timeoutMs, abortAfterMs, hedgeAfterMs } = step;
+    const { call, isSticky, timeoutMs, abortAfterMs, hedgeAfterMs } = step;
     const { readTimeoutMs, driverPatience } = world.setup;
     const operation = new ModelRead(step, record, this.sessions, driverPatience * readTimeoutMs, this);
     const answered = instance.readPath.run(operation, {
-      ...(call !== undefined && { context: this.#call(call) }),
+      ...(call !== undefined && { context: isSticky ? this.#stickyCall(call) : this.#call(call) }),
       ...(timeoutMs !== undefined && { timeoutMs }),
       ...(hedgeAfterMs !== undefined && { hedgeAfterMs }),
       ...(abortAfterMs !== undefined && { signal: this.#abortAfter(abortAfterMs) }),
@@ -372,7 +376,7 @@ export class SimulatedProcess {
     if (replayer instanceof ObservedDurableReplayer && replayer.isSpooling) return false;
     const { A, B } = this.instance.writePath.admissions.inFlight;
     if (A + B > 0) return false;
-    return !stats || (['A', 'B'] as const).every((each) => stats[each].queued + stats[each].inFlight === 0);
+    return !stats || SIDES.every((each) => stats[each].queued + stats[each].inFlight === 0);
   }
 
   /** Notes how a call ends; with the process its callers have gone as well. */
@@ -439,6 +443,12 @@ export class SimulatedProcess {
     return context;
   }
 
+  #stickyCall(name: string): CallContext {
+    let context = this.#stickyCalls.get(name);
+    if (!context) this.#stickyCalls.set(name, (context = CallContext.stickyRead({}, this.#call(name))));
+    return context;
+  }
+
   #abortAfter(ms: number): AbortSignal {
     const controller = new AbortController();
     const abort = (): void => {
@@ -450,12 +460,12 @@ export class SimulatedProcess {
   }
 
   #usableSince(startedMs: number): ClusterId[] {
-    return (['A', 'B'] as const).filter((cluster) => this.sessions[cluster].usableSinceMs < startedMs);
+    return SIDES.filter((cluster) => this.sessions[cluster].usableSinceMs < startedMs);
   }
 
   /** Sides that drain, or have at some time since. */
   #drainedSince(sinceMs: number): ClusterId[] {
-    return (['A', 'B'] as const).filter((cluster) => {
+    return SIDES.filter((cluster) => {
       return this.#drainingSinceMs[cluster] !== Infinity || this.#drainEndedMs[cluster] >= sinceMs;
     });
   }
@@ -466,7 +476,7 @@ export class SimulatedProcess {
 
   /** Sides that are full, or have been at some time since. */
   #fullSince(sinceMs: number): ClusterId[] {
-    return (['A', 'B'] as const).filter((cluster) => {
+    return SIDES.filter((cluster) => {
       return this.#isFull(cluster) || this.#filledMs[cluster] >= sinceMs;
     });
   }

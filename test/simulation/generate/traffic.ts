@@ -60,7 +60,7 @@ class Traffic {
     while (this.#steps.length < endsAt) {
       atMs = this.moments.whenRunning(atMs);
       if (this.#mix.chance(CALL_SHARE)) this.#addCall(atMs);
-      else this.#add(atMs, this.#key(), undefined, this.#mix.chance(0.3));
+      else this.#add(atMs, this.#key(), this.#mix.chance(0.3));
       atMs += random.int(0, spacingMs);
     }
   }
@@ -70,10 +70,12 @@ class Traffic {
     const random = this.#mix;
     const call = `c${this.#calls++}`;
     const keys = random.chance(0.7) ? ([this.#key()] as const) : ([this.#key(), this.#key()] as const);
+    const isSticky = random.chance(0.3);
     let atMs = beginMs;
     for (let left = random.int(2, 10), isFirst = true; left > 0; left--, isFirst = false) {
       atMs = this.moments.whenRunning(atMs);
-      this.#add(atMs, random.pick(keys), call, !isFirst && random.chance(0.5));
+      const isRead = isSticky ? random.chance(0.9) : !isFirst && random.chance(0.5);
+      this.#add(atMs, random.pick(keys), isRead, call, isSticky);
       atMs += this.#gapMs(random);
     }
   }
@@ -89,10 +91,10 @@ class Traffic {
     }
   }
 
-  #add(wholeMs: number, key: string, call: string | undefined, isRead: boolean): void {
+  #add(wholeMs: number, key: string, isRead: boolean, call?: string, isSticky = false): void {
     // Nearly everything happens on a whole millisecond, so that much happens at the same one.
     const atMs = wholeMs + (this.#mix.chance(0.03) ? this.#mix.pick([0.25, 0.5, 0.75]) : 0);
-    this.#steps.push(isRead ? this.#read(atMs, key, call) : this.#write(atMs, key, call));
+    this.#steps.push(isRead ? this.#read(atMs, key, call, isSticky) : this.#write(atMs, key, call));
   }
 
   #write(atMs: number, rowKey: string, call: string | undefined): Step {
@@ -133,7 +135,7 @@ class Traffic {
     }
   }
 
-  #read(atMs: number, key: string, call: string | undefined): Step {
+  #read(atMs: number, key: string, call: string | undefined, isSticky: boolean): Step {
     const random = this.#reads;
     const { readTimeoutMs } = this.#setup;
     return {
@@ -142,6 +144,7 @@ class Traffic {
       id: '',
       key,
       ...(call !== undefined && { call }),
+      ...(isSticky && { isSticky }),
       ...(random.chance(0.15) && { hedgeAfterMs: this.#patienceMs(random, readTimeoutMs) }),
       ...(random.chance(0.08) && { timeoutMs: this.#patienceMs(random, readTimeoutMs) }),
       ...(random.chance(0.06) && { abortAfterMs: this.#abortAfterMs(random, readTimeoutMs) }),

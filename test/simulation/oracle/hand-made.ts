@@ -78,6 +78,7 @@ export interface ReadCourse {
   readonly process?: number;
   readonly asked?: readonly ClusterId[];
   readonly usable?: readonly ClusterId[];
+  readonly draining?: readonly ClusterId[];
   readonly told?: SeenRow | Error | 'waiting';
   readonly tookMs?: number;
 }
@@ -154,6 +155,7 @@ export class HandMadeRun {
       step: { do: 'read', id: `r${this.ledger.reads.length + 1}`, key: 'k', ...step },
       startedMs,
       process: course.process ?? 1,
+      draining: course.draining ?? [],
       asked: asked.map((cluster) => ({ cluster, atMs: startedMs, failed: false })),
       answeredBy: answer.kind === 'value' ? asked.at(-1) : undefined,
       answer,

@@ -15,6 +15,7 @@ import { once } from './once.js';
 import { receipts } from './receipts.js';
 import { replayOfWrites } from './replay-of-writes.js';
 import { reservations } from './reservations.js';
+import { sticky } from './sticky.js';
 import { syncPoints } from './sync-points.js';
 import { told } from './told.js';
 import { unexpectedErrors } from './unexpected-errors.js';
@@ -35,6 +36,7 @@ const RULES: readonly Rule[] = [
   failedReads,
   failedWrites,
   backInTime,
+  sticky,
   values,
   syncPoints,
   breakers,

@@ -1,0 +1,122 @@
+import type { ClusterId } from '../../../lib/core/index.js';
+import type { ReadRecord, Violation } from '../ledger.js';
+import { describeRead } from './describe.js';
+import type { Evidence } from './evidence.js';
+
+/** A lane may be found behind so long after it has caught up, in ms. */
+const LAG_NOTICED_MS = 10_000;
+
+/** Where the reads of a call stay, as far as it is certain. */
+interface Pin {
+  readonly cluster: ClusterId;
+  /** One of them was answered there: it is known to be connected. */
+  readonly hasAnswered: boolean;
+}
+
+/**
+ * Inside a sticky call each read asks first the side that the one before has asked, unless something speaks against
+ * that side, or it has failed one of them and the other has answered instead.
+ */
+export function sticky(evidence: Evidence): Violation[] {
+  const found: Violation[] = [];
+  for (const reads of stickyCalls(evidence)) {
+    if (hasWrittenAlone(evidence, reads)) continue;
+    let pin: Pin | undefined;
+    const open = new Set<ReadRecord>();
+    for (const read of reads) {
+      pin = afterEnds(evidence, pin, open, read.startedMs);
+      const first = read.asked[0]?.cluster;
+      if (first && pin?.hasAnswered && first !== pin.cluster && !speaksAgainst(evidence, pin.cluster, read)) {
+        found.push({
+          rule: 'sticky',
+          message: `${describeRead(read)} asked ${first}, although the reads of its call stay on ${pin.cluster}`,
+        });
+      }
+      if (first !== pin?.cluster) pin = first && { cluster: first, hasAnswered: false };
+      open.add(read);
+    }
+  }
+  return found;
+}
+
+/** Reads in the order they began; a call of the same name in the next process is another one. */
+function stickyCalls({ ledger }: Evidence): Iterable<readonly ReadRecord[]> {
+  const calls = new Map<string, ReadRecord[]>();
+  for (const read of ledger.reads) {
+    const { call, isSticky } = read.step;
+    if (call === undefined || !isSticky) continue;
+    const name = `${read.process} ${call}`;
+    const reads = calls.get(name);
+    if (reads) reads.push(read);
+    else calls.set(name, [read]);
+  }
+  return calls.values();
+}
+
+/** What it wrote may be on one side only: then that is the side to ask. */
+function hasWrittenAlone(evidence: Evidence, [first]: readonly ReadRecord[]): boolean {
+  if (first?.step.call === undefined) return true;
+  const { known, hiddenFromMs } = evidence.writesOf(first.step.call, first.process);
+  return hiddenFromMs < Infinity || known.some(({ receipt: { A, B } }) => A !== 'applied' || B !== 'applied');
+}
+
+/** Takes from `open` the reads that have ended by this moment; `undefined`: nobody knows in which order. */
+function afterEnds(
+  evidence: Evidence,
+  pin: Pin | undefined,
+  open: Set<ReadRecord>,
+  nowMs: number,
+): Pin | undefined {
+  const ended = [...open].flatMap((read) => {
+    const { answer } = read;
+    return answer.kind !== 'waiting' && answer.atMs <= nowMs ? [{ read, atMs: answer.atMs }] : [];
+  });
+  let isCertain = true;
+  let after = pin;
+  for (const { read, atMs } of ended.sort((a, b) => a.atMs - b.atMs)) {
+    open.delete(read);
+    const moved = afterEnd(evidence, after, read);
+    // Another one begins, or ends, at the same moment.
+    const isAlone = atMs < nowMs && ended.filter((other) => other.atMs === atMs).length === 1;
+    if (moved?.cluster !== after?.cluster && !isAlone) isCertain = false;
+    after = moved;
+  }
+  return isCertain ? after : undefined;
+}
+
+function afterEnd(
+  { setup }: Evidence,
+  pin: Pin | undefined,
+  { answeredBy, asked, answer, step }: ReadRecord,
+): Pin | undefined {
+  const [first] = asked;
+  if (!answeredBy || !first || answer.kind === 'waiting') return pin;
+  if (answeredBy === first.cluster) {
+    return pin?.cluster === answeredBy ? { cluster: answeredBy, hasAnswered: true } : pin;
+  }
+  if (step.hedgeAfterMs === undefined) return { cluster: answeredBy, hasAnswered: true };
+  // A hedge that is faster moves nothing. The first may also have failed before.
+  const mayHaveFailed = first.failed || answer.atMs >= first.atMs + setup.readTimeoutMs;
+  return mayHaveFailed ? undefined : pin;
+}
+
+/** Whether the side may be asked last: it drains, is avoided, or is behind, for all that can be said. */
+function speaksAgainst(
+  { history, ledger, setup, writes }: Evidence,
+  cluster: ClusterId,
+  read: ReadRecord,
+): boolean {
+  const { process, startedMs, draining } = read;
+  if (draining.includes(cluster)) return true;
+  const changes = ledger.breakers.filter(
+    (change) => change.process === process && change.cluster === cluster && change.atMs <= startedMs,
+  );
+  const last = changes.at(-1);
+  if (last && (last.state !== 'closed' || last.atMs === startedMs)) return true;
+  const isClockSet = history.steps.some((step) => step.do === 'set clock');
+  return writes.some((write) => {
+    const { handed, appliedMs = Infinity } = write[cluster];
+    const isOld = isClockSet || write.startedMs <= startedMs - setup.maxReadLagMs;
+    return handed > 0 && isOld && appliedMs > startedMs - LAG_NOTICED_MS;
+  });
+}
