@@ -171,19 +171,16 @@ export class TargetLane {
   }
 
   /**
-   * Whether the target is well decides what becomes of the envelope. If it is, the trouble is the envelope's own: it
-   * steps aside, or it would hold up all others. Otherwise it keeps its place, and the trouble costs it no attempt.
+   * If the target has answered another delivery since, or a ping just before, the trouble is the envelope's own: it
+   * steps aside, or it would hold up all others. Otherwise it keeps its place, and that costs it no attempt.
    */
-  async #unreached({ era, answers }: Sent, attempts: number, error: Error): Promise<DeliveryVerdict> {
+  #unreached({ era, answers }: Sent, attempts: number, error: Error): DeliveryVerdict {
     if (era !== this.#era) return { kind: 'release' };
-    const wasOpen = this.isOpen;
-    if (wasOpen && answers !== this.#answers) return this.#retry(attempts);
-    // A ping was answered before it was sent.
-    const wasOnProbation = wasOpen && isOnProbation(this.#gate);
+    if (this.isOpen && answers !== this.#answers) return this.#retry(attempts);
+    const wasOnProbation = this.isOpen && isOnProbation(this.#gate);
     this.#lastError = error;
     this.#advance('unreached');
-    const isWell = wasOnProbation || (await this.#isFoundWell());
-    return isWell ? this.#retry(attempts) : { kind: 'release' };
+    return wasOnProbation ? this.#retry(attempts) : { kind: 'release' };
   }
 
   async #ambiguous(
@@ -197,12 +194,8 @@ export class TargetLane {
       this.#advance('doubted');
     }
     if (envelope.class === 'once') return this.#dead(envelope, 'inDoubt', error);
-    const isWell = era === this.#era && (await this.#isFoundWell());
+    const isWell = era === this.#era && this.#gate.kind === 'checking' && (await this.#ping);
     return isWell ? this.#retry(attempts) : { kind: 'release' };
-  }
-
-  async #isFoundWell(): Promise<boolean> {
-    return this.#gate.kind === 'checking' && (await this.#ping) === true;
   }
 
   #refuseForeign(envelope: Envelope): DeliveryVerdict {

@@ -284,9 +284,9 @@ describe('ReplayWorker and single outcomes', () => {
         await replayer.enqueue([envelope(`other${second}`)]);
         await clock.advance(1_000);
       }
-      // Each is executed for 1 ms, and a ping may take another.
+      // Each is executed for 1 ms, a ping takes another, and the next try after it comes at once.
       const gaps = times.slice(1).map((at, index) => Math.floor((at - times[index]!) / 10) * 10);
-      expect(gaps).toEqual([100, 200, 400, 800, 1_600, 3_200, 6_400, 12_800, 25_600]);
+      expect(gaps.filter((ms) => ms > 0)).toEqual([100, 200, 400, 800, 1_600, 3_200, 6_400, 12_800, 25_600]);
     },
   );
 
@@ -813,7 +813,7 @@ describe('ReplayWorker hooks and log', () => {
     };
     await refuse(envelopes('few', 3));
     await replayer.enqueue(envelopes('good', 3));
-    await clock.advance(1_000);
+    await clock.advance(90);
     b.outcomes.clear();
     await clock.advance(MINUTE);
     expect(lines).toEqual([]);

@@ -88,6 +88,7 @@ async function simplifyStep(shrinking: Shrinking, index: number): Promise<boolea
 /** Fields that a step can do without. */
 const OPTIONAL_FIELDS = [
   ...[
+    'isSticky',
     'call',
     'refusedBy',
     'forbidden',
