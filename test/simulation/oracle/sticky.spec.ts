@@ -45,8 +45,11 @@ describe('sticky', () => {
 
   it('does not know where they stay when one begins as another moves them', () => {
     const made = run(A, { asked: ['A', 'B'], startedMs: 100, tookMs: 10 });
-    made.read(STICKY, { ...B, startedMs: 110 });
+    made.read(STICKY, { ...A, startedMs: 110, tookMs: 2 });
+    made.read(STICKY, { ...B, startedMs: 120, tookMs: 2 });
     expect(brokenRules(made)).toEqual([]);
+    made.read(STICKY, { ...A, startedMs: 130 });
+    expect(brokenRules(made)).toEqual(['sticky']);
   });
 
   it('is not moved by a hedge that is faster, unless the first may have failed', () => {

@@ -24,7 +24,16 @@ export function sticky(evidence: Evidence): Violation[] {
     let pin: Pin | undefined;
     const open = new Set<ReadRecord>();
     for (const read of reads) {
-      pin = afterEnds(evidence, pin, open, read.startedMs);
+      const ends = takeEnds(open, read.startedMs);
+      open.add(read);
+      for (const end of ends) if (end.atMs < read.startedMs) pin = afterEnd(evidence, pin, end);
+      const tied = ends.filter(({ atMs }) => atMs === read.startedMs);
+      if (tied.some((end) => afterEnd(evidence, pin, end)?.cluster !== pin?.cluster)) {
+        // Whether it began before the reads of its call were moved, or after, nobody knows.
+        pin = undefined;
+        continue;
+      }
+      for (const end of tied) pin = afterEnd(evidence, pin, end);
       const first = read.asked[0]?.cluster;
       if (first && pin?.hasAnswered && first !== pin.cluster && !speaksAgainst(evidence, pin.cluster, read)) {
         found.push({
@@ -33,7 +42,6 @@ export function sticky(evidence: Evidence): Violation[] {
         });
       }
       if (first !== pin?.cluster) pin = first && { cluster: first, hasAnswered: false };
-      open.add(read);
     }
   }
   return found;
@@ -60,43 +68,37 @@ function hasWrittenAlone(evidence: Evidence, [first]: readonly ReadRecord[]): bo
   return hiddenFromMs < Infinity || known.some(({ receipt: { A, B } }) => A !== 'applied' || B !== 'applied');
 }
 
-/** Takes from `open` the reads that have ended by this moment; `undefined`: nobody knows in which order. */
-function afterEnds(
-  evidence: Evidence,
-  pin: Pin | undefined,
-  open: Set<ReadRecord>,
-  nowMs: number,
-): Pin | undefined {
-  const ended = [...open].flatMap((read) => {
+interface End {
+  readonly read: ReadRecord;
+  readonly atMs: number;
+  /** Another one ended at the same moment: nobody knows which was first. */
+  readonly isTied: boolean;
+}
+
+/** Takes from `open` the reads that have ended by this moment, in that order. */
+function takeEnds(open: Set<ReadRecord>, nowMs: number): readonly End[] {
+  const ends = [...open].flatMap((read) => {
     const { answer } = read;
     return answer.kind !== 'waiting' && answer.atMs <= nowMs ? [{ read, atMs: answer.atMs }] : [];
   });
-  let isCertain = true;
-  let after = pin;
-  for (const { read, atMs } of ended.sort((a, b) => a.atMs - b.atMs)) {
-    open.delete(read);
-    const moved = afterEnd(evidence, after, read);
-    // Another one begins, or ends, at the same moment.
-    const isAlone = atMs < nowMs && ended.filter((other) => other.atMs === atMs).length === 1;
-    if (moved?.cluster !== after?.cluster && !isAlone) isCertain = false;
-    after = moved;
-  }
-  return isCertain ? after : undefined;
+  for (const { read } of ends) open.delete(read);
+  return ends
+    .map((end) => ({ ...end, isTied: ends.some((other) => other !== end && other.atMs === end.atMs) }))
+    .sort((a, b) => a.atMs - b.atMs);
 }
 
-function afterEnd(
-  { setup }: Evidence,
-  pin: Pin | undefined,
-  { answeredBy, asked, answer, step }: ReadRecord,
-): Pin | undefined {
+function afterEnd({ setup }: Evidence, pin: Pin | undefined, { read, atMs, isTied }: End): Pin | undefined {
+  const { answeredBy, asked, step } = read;
   const [first] = asked;
-  if (!answeredBy || !first || answer.kind === 'waiting') return pin;
+  if (!answeredBy || !first) return pin;
   if (answeredBy === first.cluster) {
     return pin?.cluster === answeredBy ? { cluster: answeredBy, hasAnswered: true } : pin;
   }
-  if (step.hedgeAfterMs === undefined) return { cluster: answeredBy, hasAnswered: true };
+  if (step.hedgeAfterMs === undefined) {
+    return isTied ? undefined : { cluster: answeredBy, hasAnswered: true };
+  }
   // A hedge that is faster moves nothing. The first may also have failed before.
-  const mayHaveFailed = first.failed || answer.atMs >= first.atMs + setup.readTimeoutMs;
+  const mayHaveFailed = first.failed || atMs >= first.atMs + setup.readTimeoutMs;
   return mayHaveFailed ? undefined : pin;
 }
 
