@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { ReadStep } from '../history.js';
+import type { ReadStep, Step } from '../history.js';
 import { brokenRules, HandMadeRun, MISSING, type ReadCourse, REPLAYED } from './hand-made.js';
 
 const STICKY: Partial<ReadStep> = { call: 'c', isSticky: true };
@@ -75,8 +75,9 @@ describe('sticky', () => {
     avoided.ledger.breakers[0] = { process: 1, cluster: 'A', state: 'open', atMs: 60 };
     expect(brokenRules(avoided)).toEqual(['sticky']);
 
-    const isBehind = (readMs: number): string[] => {
+    const isBehind = (readMs: number, ...steps: Step[]): string[] => {
       const made = new HandMadeRun();
+      made.steps.push(...steps);
       made.write({}, { startedMs: 1, A: { ...REPLAYED, appliedMs: 9_000 }, told: ['queued', 'applied'] });
       made.read(STICKY, { ...A, startedMs: 10 });
       made.read(STICKY, { ...B, startedMs: readMs });
@@ -86,6 +87,7 @@ describe('sticky', () => {
     expect(isBehind(maxReadLagMs)).toEqual(['sticky']);
     expect(isBehind(maxReadLagMs + 2)).toEqual([]);
     expect(isBehind(30_000)).toEqual(['sticky']);
+    expect(isBehind(30_000, { atMs: 0, do: 'queue fault', fault: 'redelivers', forMs: 1 })).toEqual([]);
   });
 
   it('leaves it open when the call has written what one side misses', () => {

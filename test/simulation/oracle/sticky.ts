@@ -116,9 +116,11 @@ function speaksAgainst(
   const last = changes.at(-1);
   if (last && (last.state !== 'closed' || last.atMs === startedMs)) return true;
   const isClockSet = history.steps.some((step) => step.do === 'set clock');
+  // What the queue brings back makes a side look behind that has long had it.
+  const mayBringBack = history.steps.some((step) => step.do === 'queue fault');
   return writes.some((write) => {
     const { handed, appliedMs = Infinity } = write[cluster];
     const isOld = isClockSet || write.startedMs <= startedMs - setup.maxReadLagMs;
-    return handed > 0 && isOld && appliedMs > startedMs - LAG_NOTICED_MS;
+    return handed > 0 && isOld && (mayBringBack || appliedMs > startedMs - LAG_NOTICED_MS);
   });
 }
