@@ -686,6 +686,21 @@ describe('ReplayWorker at shutdown', () => {
     expect(state.atMs).toBeGreaterThan(50);
   });
 
+  it('waits through the pauses after what a target refuses, and gives it the rest', async () => {
+    const all = await started();
+    const { clock, replayer, b } = all;
+    const bad = envelopes('bad', 8);
+    for (const { operationId } of bad) b.outcomes.set(operationId, failing('blocked'));
+    await replayer.enqueue(bad);
+    await replayer.enqueue(envelopes('good', 3));
+    const state = await drained(all, 1_000);
+    while (b.executions < 7) await clock.advance(1);
+    b.outcomes.clear();
+    await clock.advance(10_000);
+    expect(b.applied).toHaveLength(11);
+    expect(state.atMs).toBeGreaterThan(100);
+  });
+
   it('does not wait for a side that is down or draining', async () => {
     const all = await started();
     all.b.isUp = false;
