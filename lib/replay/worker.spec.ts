@@ -360,6 +360,23 @@ describe('ReplayWorker and single outcomes', () => {
     },
   );
 
+  it('gives a target that has begun to take nothing one envelope at a time', async () => {
+    const { clock, replayer, b } = await started();
+    b.latencyMs = 10;
+    const all = envelopes('e', 5_000);
+    await replayer.enqueue(all);
+    await clock.advance(700);
+    expect(b.inFlight).toBeGreaterThan(10);
+    for (const { operationId } of all) b.outcomes.set(operationId, failing('blocked'));
+    await clock.advance(21);
+    const executions = b.executions;
+    for (let ms = 0; ms < 1_000; ms++) {
+      await clock.advance(1);
+      expect(b.inFlight).toBeLessThanOrEqual(1);
+    }
+    expect(b.executions).toBeGreaterThan(executions);
+  });
+
   it('asks ten times a second at most in the end while a target answers pings and takes nothing', async () => {
     const { clock, replayer, b } = await started();
     const ids = envelopes('e', 2_000);
