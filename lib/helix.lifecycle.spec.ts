@@ -7,7 +7,7 @@ import { FakeWrite, Watched } from '../test/support/fake-operations.js';
 import { FakeTarget } from '../test/support/replay.js';
 import {
   type ClusterId,
-  type ClusterSession,
+  ClusterSession,
   delay,
   NoAvailableClusterError,
   type TopologyUpdate,
@@ -20,48 +20,43 @@ import { HelixService } from './helix.service.js';
 import { MemoryReplayer } from './replay/index.js';
 import { ConcurrentDualWriteStrategy, StickyReadStrategy } from './strategies/index.js';
 
-const RETRY_MS = 250;
-
 /** A session of no driver: it connects once its cluster is up. */
-class ModelSession implements ClusterSession {
-  hasConnected = false;
-  connectError: Error | undefined;
+class ModelSession extends ClusterSession {
   attempts = 0;
   isClosed = false;
+  protected override readonly isOwnClient = true;
 
   constructor(
-    readonly cluster: ClusterId,
-    readonly name: string,
+    cluster: ClusterId,
+    name: string,
     private readonly target: FakeTarget,
-    private readonly clock: FakeClock,
-  ) {}
+    clock: FakeClock,
+  ) {
+    super(cluster, name, clock);
+  }
 
-  get isConnected(): boolean {
+  override get isConnected(): boolean {
     return this.hasConnected && this.target.isUp;
   }
 
-  keepConnecting(onConnected: () => void, onFailure: (error: Error) => void): void {
-    if (this.isClosed) return;
+  protected override get address(): string {
+    return this.name;
+  }
+
+  protected override connectOnce(): Promise<void> {
     this.attempts++;
-    if (this.target.isUp) {
-      this.hasConnected = true;
-      onConnected();
-      return;
-    }
-    this.connectError = new Error(`nobody at ${this.name}`, { cause: new TypeError('secret') });
-    onFailure(this.connectError);
-    void delay(this.clock, RETRY_MS).then(() => this.keepConnecting(onConnected, onFailure));
+    return this.target.isUp ? Promise.resolve() : Promise.reject(new TypeError('secret'));
   }
 
-  notConnected(): Error {
-    return new Error(`${this.name} was not reached yet`);
+  protected override isBlockedBy(): boolean {
+    return false;
   }
 
-  ping(): Promise<void> {
+  protected override askForLife(): Promise<void> {
     return this.target.ping();
   }
 
-  close(): Promise<void> {
+  protected override end(): Promise<void> {
     this.isClosed = true;
     return Promise.resolve();
   }
@@ -186,7 +181,7 @@ describe('an instance over sessions of no driver', () => {
     const started = await start();
     await clock.advance(1_000);
     expect(started.error).toBeInstanceOf(NoAvailableClusterError);
-    expect((started.error as Error).message).toContain('nobody at us_east (TypeError)');
+    expect((started.error as Error).message).toContain('Cannot connect to A at us_east (TypeError)');
     const attempts = sessions.A.attempts;
     await clock.advance(10_000);
     expect(sessions.A.attempts).toBe(attempts);

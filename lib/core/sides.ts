@@ -10,24 +10,6 @@ export interface Side {
 
 export type Sides = PerCluster<Side>;
 
-/** One cluster as an instance needs it, whatever its driver is: connected, asked for a sign of life, closed. */
-export interface ClusterSession extends Side {
-  /** The side it is. */
-  readonly cluster: ClusterId;
-  /** Whether the driver believes that the cluster can be reached now. */
-  readonly isConnected: boolean;
-  /** Why the last attempt to connect failed, the driver's own error as its `cause`. */
-  readonly connectError: Error | undefined;
-  /** Connects, trying again until it succeeds or the session is closed. `onFailure` is told of each failure. */
-  keepConnecting(onConnected: () => void, onFailure: (error: Error) => void): void;
-  /** What is to be said of a cluster that was never reached. */
-  notConnected(): Error;
-  /** Resolves when the cluster answers within the time; rejects at once if it was never reached. */
-  ping(timeoutMs: number): Promise<void>;
-  /** Ends every connection and attempt to connect. */
-  close(): Promise<void>;
-}
-
 /** `cluster A ("us_east")`, or just `cluster A` when it has no other name. */
 export function sideLabel(sides: Sides, cluster: ClusterId): string {
   const name = sides[cluster]?.name ?? cluster;

@@ -1,7 +1,13 @@
-import { type ClusterId, type FailedOutcome, type ReadOperation, toError } from '../core/index.js';
+import {
+  type ClusterId,
+  type FailedOutcome,
+  NotConnectedError,
+  type ReadOperation,
+  toError,
+} from '../core/index.js';
 import type { CqlClientResult, CqlClientRow } from './cql-client.js';
 import type { CqlContext } from './cql-context.js';
-import { classifyReadError, isBlockedConnect, NotConnectedError } from './driver/index.js';
+import { classifyReadError } from './driver/index.js';
 import type { CqlParams, Statement } from './statement.js';
 
 export interface ReadSettings {
@@ -34,9 +40,6 @@ abstract class CqlRead<Result> implements ReadOperation<Result> {
   abstract attempt(cluster: ClusterId, onProgress: () => boolean): Promise<Result>;
 
   classify(error: unknown): FailedOutcome {
-    if (error instanceof NotConnectedError) {
-      return { kind: isBlockedConnect(error) ? 'blocked' : 'unreached', error };
-    }
     return classifyReadError(error);
   }
 

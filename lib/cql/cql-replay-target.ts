@@ -3,18 +3,11 @@ import {
   type Clock,
   type EncodedStatement,
   type Envelope,
-  HazardousStatementError,
   type ReplayTarget,
   SchemaMismatchError,
   type SettledOutcome,
 } from '../core/index.js';
-import {
-  classifyWriteError,
-  type CqlSession,
-  isBlockedConnect,
-  NotConnectedError,
-  type Stage,
-} from './driver/index.js';
+import { classifyWriteError, type CqlSession, type Stage } from './driver/index.js';
 import type { Statements } from './statement.js';
 
 /** Applies envelopes to one cluster: the same bytes, with the same write time, as the first attempt. */
@@ -42,10 +35,6 @@ export class CqlReplayTarget implements ReplayTarget {
       await this.#send(envelope, timeoutMs);
       return APPLIED;
     } catch (thrown) {
-      if (thrown instanceof HazardousStatementError) return { kind: 'rejected', error: thrown };
-      if (thrown instanceof NotConnectedError) {
-        return { kind: isBlockedConnect(thrown) ? 'blocked' : 'unreached', error: thrown };
-      }
       return classifyWriteError(thrown, { stage, singlePartition: this.#isSinglePartition(envelope) });
     }
   }

@@ -5,7 +5,6 @@ import {
   type EncodedValue,
   type Envelope,
   type FailedOutcome,
-  HazardousStatementError,
   HelixUsageError,
   type Priority,
   sideLabel,
@@ -15,14 +14,7 @@ import {
 } from '../core/index.js';
 import type { CqlClientResult } from './cql-client.js';
 import type { CqlContext } from './cql-context.js';
-import {
-  classifyWriteError,
-  type CqlSession,
-  isBlockedConnect,
-  NotConnectedError,
-  type StatementOptions,
-  type Token,
-} from './driver/index.js';
+import { classifyWriteError, type CqlSession, type StatementOptions, type Token } from './driver/index.js';
 import type { OwnSettings } from './settings.js';
 import type { BoundValue, PrepareErrors, Statement } from './statement.js';
 import type { WriteAnswers } from './write-answers.js';
@@ -106,10 +98,6 @@ export abstract class CqlWrite implements WriteOperation, StatementOptions {
   }
 
   classify(thrown: unknown, cluster: ClusterId): FailedOutcome {
-    if (thrown instanceof HazardousStatementError) return { kind: 'rejected', error: thrown };
-    if (thrown instanceof NotConnectedError) {
-      return { kind: isBlockedConnect(thrown) ? 'blocked' : 'unreached', error: thrown };
-    }
     return classifyWriteError(thrown, {
       stage: this.#state & SENT[cluster] ? 'execute' : 'prepare',
       singlePartition: this.singlePartition,

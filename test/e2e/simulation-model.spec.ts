@@ -19,7 +19,7 @@ import { Timeline } from '../simulation/engine/timeline.js';
 import type { Change, ClusterFault } from '../simulation/history.js';
 import { newSideTruth } from '../simulation/ledger.js';
 import { type CarriedRecord, ModelCluster, type Mutation } from '../simulation/model/cluster.js';
-import { ModelSession } from '../simulation/model/session.js';
+import { ModelConnection } from '../simulation/model/session.js';
 import { clusterPair, createKeyspace, type TestPair } from './support/clusters.js';
 
 const keyspace = 'simulation_model';
@@ -169,14 +169,14 @@ async function contentsOf(keys: ReadonlySet<string>): Promise<Contents> {
 class Model {
   readonly cluster: ModelCluster;
   readonly #scheduler = new Scheduler(new Random(1));
-  readonly #session: ModelSession;
+  readonly #connection: ModelConnection;
 
   constructor() {
     const scheduler = this.#scheduler;
     const timeline = new Timeline(false, () => scheduler.nowMs);
     const latency = { baseMs: 10, spreadMs: 0 };
     this.cluster = new ModelCluster('B', latency, scheduler, new Random(2), timeline);
-    this.#session = new ModelSession(
+    this.#connection = new ModelConnection(
       this.cluster,
       () => true,
       () => undefined,
@@ -184,11 +184,9 @@ class Model {
   }
 
   async connect(): Promise<void> {
-    this.#session.keepConnecting(
-      () => undefined,
-      () => undefined,
-    );
+    const made = this.#connection.make();
     await this.passes(50);
+    await made;
   }
 
   passes(ms: number): Promise<unknown> {
@@ -201,7 +199,7 @@ class Model {
   }
 
   request(mutation: Mutation, timeoutMs: number): Promise<unknown> {
-    return this.#session.request('write', timeoutMs, () => this.apply(mutation));
+    return this.#connection.request('write', timeoutMs, () => this.apply(mutation));
   }
 
   /** A row none of whose cells is live is as good as not there. */

@@ -29,7 +29,7 @@ import {
   NAMESPACE,
 } from './model/operations.js';
 import { ModelTopologyWatcher } from './model/control-plane.js';
-import { ModelSession, type RequestKind } from './model/session.js';
+import { ModelConnection, ModelSession, type RequestKind } from './model/session.js';
 import {
   ObservedDurableReplayer,
   ObservedMemoryReplayer,
@@ -83,8 +83,8 @@ export class SimulatedProcess {
       ledger.pings.push({ process: number, cluster, wasAnswered, endedMs: world.scheduler.nowMs });
     };
     this.sessions = {
-      A: new ModelSession(clusters.A, isAlive, onRequest, onPinged),
-      B: new ModelSession(clusters.B, isAlive, onRequest, onPinged),
+      A: new ModelSession(new ModelConnection(clusters.A, isAlive, onRequest), this.clock, onPinged),
+      B: new ModelSession(new ModelConnection(clusters.B, isAlive, onRequest), this.clock, onPinged),
     };
     this.replayer = this.#makeReplayer();
     this.#watcher = new ModelTopologyWatcher(world.controlPlane, isAlive);
@@ -199,7 +199,7 @@ export class SimulatedProcess {
     const isPlain = call === undefined && timeoutMs === undefined && abortAfterMs === undefined;
     const { writePath } = instance;
     const prepare = async (ms: number): Promise<ModelWrite> => {
-      await this.sessions.A.takesTime(ms);
+      await this.sessions.A.connection.takesTime(ms);
       record.draining = this.#drainedSince(Infinity);
       return operation;
     };
@@ -410,8 +410,8 @@ export class SimulatedProcess {
     this.isReady = false;
     this.clock.isStopped = true;
     this.#watcher.close();
-    this.sessions.A.forget();
-    this.sessions.B.forget();
+    this.sessions.A.connection.close();
+    this.sessions.B.connection.close();
   }
 
   #end(how: ProcessEnd['how'], atMs: number, deadLetters?: readonly DeadLetter[]): ProcessEnd {
@@ -460,7 +460,7 @@ export class SimulatedProcess {
   }
 
   #usableSince(startedMs: number): ClusterId[] {
-    return SIDES.filter((cluster) => this.sessions[cluster].usableSinceMs < startedMs);
+    return SIDES.filter((cluster) => this.sessions[cluster].connection.usableSinceMs < startedMs);
   }
 
   /** Sides that drain, or have at some time since. */

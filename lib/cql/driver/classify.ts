@@ -1,4 +1,4 @@
-import { type FailedOutcome, type FailureScope, toError } from '../../core/index.js';
+import { type FailedOutcome, type FailureScope, ownFailure, toError } from '../../core/index.js';
 
 /** How far an attempt had come when it failed. */
 export type Stage =
@@ -39,6 +39,8 @@ export interface ClassifyContext {
  * injected faults, never once had a row behind them; whatever is not known is `ambiguous`.
  */
 export function classifyWriteError(thrown: unknown, context: ClassifyContext): FailedOutcome {
+  const own = ownFailure(thrown);
+  if (own) return own;
   const error: DriverErrorShape = toError(thrown);
   const answer = serverAnswer(error);
   if (answer) return { kind: answer, error };
@@ -53,6 +55,8 @@ export function classifyWriteError(thrown: unknown, context: ClassifyContext): F
  * but it says nothing against this one.
  */
 export function classifyReadError(thrown: unknown): FailedOutcome {
+  const own = ownFailure(thrown);
+  if (own) return own;
   const error: DriverErrorShape = toError(thrown);
   const answer = serverAnswer(error) ?? (isEncodingError(error) ? 'rejected' : 'unreached');
   return { kind: answer, error, ...scopeOf(error) };
@@ -69,6 +73,11 @@ function scopeOf(error: DriverErrorShape): { scope?: FailureScope } {
   const isLost =
     failures.length > 0 && failures.every((each) => each instanceof Error && isSocketError(each));
   return isLost ? { scope: 'connection' } : {};
+}
+
+/** Whether connecting failed in a way that waiting will not mend: bad credentials, or a data centre that is not there. */
+export function isBlockedConnect(thrown: unknown): boolean {
+  return serverAnswer(toError(thrown)) === 'blocked';
 }
 
 /** Errors of the driver's encoder: the value does not fit the parameter's type. */

@@ -6,7 +6,7 @@ import { FakeCqlClient, timedOut, unreachable } from '../../../test/support/fake
 import { Watched } from '../../../test/support/fake-operations.js';
 import { HelixConfigError } from '../../core/index.js';
 import type { CqlClient } from '../cql-client.js';
-import { type CqlClusterOptions, CqlSession, type Driver, isBlockedConnect, loadDriver } from './index.js';
+import { type CqlClusterOptions, CqlSession, type Driver, loadDriver } from './index.js';
 
 const { consistencies } = cassandra.types;
 
@@ -100,16 +100,16 @@ describe('connecting', () => {
     failure(client, error);
     const made = await session(client);
     await expect(made.connect()).rejects.toThrow();
-    expect(isBlockedConnect(made.notConnected())).toBe(true);
+    expect(made.notConnected().isBlocked).toBe(true);
   });
 
   it('is not blocked while the cluster is only not reachable', async () => {
     const client = new FakeCqlClient();
     const made = await session(client);
-    expect(isBlockedConnect(made.notConnected())).toBe(false);
+    expect(made.notConnected().isBlocked).toBe(false);
     failure(client, unreachable());
     await expect(made.connect()).rejects.toThrow();
-    expect(isBlockedConnect(made.notConnected())).toBe(false);
+    expect(made.notConnected().isBlocked).toBe(false);
   });
 
   it('goes on until it succeeds, at growing intervals, and tells of every failure', async () => {

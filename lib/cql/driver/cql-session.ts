@@ -1,15 +1,7 @@
-import {
-  type Clock,
-  type ClusterId,
-  type ClusterSession,
-  HelixConfigError,
-  type Timer,
-  toError,
-  withTimeout,
-} from '../../core/index.js';
+import { type Clock, type ClusterId, ClusterSession, HelixConfigError } from '../../core/index.js';
 import type { CqlClient, CqlClientOptions, CqlClientResult } from '../cql-client.js';
 import { type Consistency, consistencyCode, LOCAL_ONE, LOCAL_QUORUM } from '../consistency.js';
-import { classifyWriteError } from './classify.js';
+import { isBlockedConnect } from './classify.js';
 import { guardControlConnection } from './control-connection-guard.js';
 import type { Column, Driver, DriverClient, Encoder, Token } from './driver-internals.js';
 import { findTokenClasses, type TokenClasses } from './routing-token.js';
@@ -60,36 +52,31 @@ export type Unset = object;
  * Statements go out once: the driver's own retries are off, because a retry hides an earlier attempt of
  * unknown outcome behind a harmless last error.
  */
-export class CqlSession implements ClusterSession {
+export class CqlSession extends ClusterSession {
   readonly consistency: number;
   readonly serialConsistency: number | undefined;
   readonly unset: Unset;
+  protected override readonly address: string;
+  protected override readonly isOwnClient: boolean;
   readonly #client: DriverClient;
-  readonly #isOwnClient: boolean;
   readonly #driver: Driver;
   readonly #retryPolicy: object;
-  readonly #contactPoints: string;
   #encoder: Encoder | undefined;
   /** `null`: looked for, and there are none. */
   #tokenClasses: TokenClasses | null | undefined;
-  #connecting: Promise<void> | undefined;
-  #pinging: Promise<void> | undefined;
-  #retryTimer: Timer | undefined;
-  #connectError: Error | undefined;
-  #hasConnected = false;
-  #isClosed = false;
 
   constructor(
     driver: Driver,
-    readonly cluster: ClusterId,
-    readonly name: string,
+    cluster: ClusterId,
+    name: string,
     options: CqlClusterOptions | CqlClient,
-    private readonly clock: Clock,
+    clock: Clock,
     /** Told, once connected, what this version of the driver cannot be kept from. Default: nobody. */
     private readonly warn: (message: string) => void = () => undefined,
   ) {
+    super(cluster, name, clock);
     this.#driver = driver;
-    this.#isOwnClient = !isClient(options);
+    this.isOwnClient = !isClient(options);
     const { client, ...settings } = isClient(options)
       ? { client: options as DriverClient }
       : createClient(driver, options);
@@ -102,7 +89,7 @@ export class CqlSession implements ClusterSession {
         : consistencyCode(settings.serialConsistency, `cql.${cluster}.serialConsistency`);
     this.unset = driver.types.unset;
     this.#retryPolicy = neverRetry(driver);
-    this.#contactPoints = contactPoints(isClient(options) ? client.options : options);
+    this.address = contactPoints(isClient(options) ? client.options : options);
   }
 
   get client(): CqlClient {
@@ -113,19 +100,14 @@ export class CqlSession implements ClusterSession {
     return this.#client.keyspace || undefined;
   }
 
-  get hasConnected(): boolean {
-    return this.#hasConnected;
-  }
-
-  /** Whether the driver believes that a host of the cluster is up. */
-  get isConnected(): boolean {
+  override get isConnected(): boolean {
     const { hosts } = this.#client;
-    return this.#hasConnected && (!hosts || hosts.values().some((host) => host.isUp()));
+    return this.hasConnected && (!hosts || hosts.values().some((host) => host.isUp()));
   }
 
   /** What its driver makes tokens of, if it is known to take a Murmur3 token for a routing key. */
   get tokenClasses(): TokenClasses | undefined {
-    if (!this.#hasConnected) return undefined;
+    if (!this.hasConnected) return undefined;
     if (this.#tokenClasses === undefined) {
       this.#tokenClasses = findTokenClasses(this.#client, this.#driver.policies.loadBalancing) ?? null;
     }
@@ -135,32 +117,6 @@ export class CqlSession implements ClusterSession {
   /** Forgets what is prepared: after a schema change the driver would go on with the types of before. */
   forgetPrepared(): void {
     this.#client.metadata.clearPrepared?.();
-  }
-
-  /** Why the last attempt to connect failed; names the hosts. */
-  get connectError(): Error | undefined {
-    return this.#connectError;
-  }
-
-  /** Connects once. Calls share a running attempt. */
-  connect(): Promise<void> {
-    if (this.#hasConnected) return Promise.resolve();
-    this.#connecting ??= this.#connect().finally(() => {
-      this.#connecting = undefined;
-    });
-    return this.#connecting;
-  }
-
-  /** Connects, trying again until it succeeds or the session is closed. `onFailure` is told of each failure. */
-  keepConnecting(onConnected: () => void, onFailure: (error: Error) => void, retryMs = 250): void {
-    this.connect().then(onConnected, (error: unknown) => {
-      if (this.#isClosed) return;
-      onFailure(toError(error));
-      const nextMs = Math.min(retryMs * 2, 2_000);
-      this.#retryTimer = this.clock.setTimer(() => {
-        if (!this.#isClosed) this.keepConnecting(onConnected, onFailure, nextMs);
-      }, retryMs);
-    });
   }
 
   /** Prepares as a step of its own: if it fails, nothing has been executed. */
@@ -277,81 +233,31 @@ export class CqlSession implements ClusterSession {
     });
   }
 
-  /**
-   * Resolves when the cluster answers a query within the time. One ping at a time is on its way, whoever asks: a
-   * cluster that is down or slow is not asked ten times over.
-   */
-  ping(timeoutMs: number): Promise<void> {
-    if (!this.#hasConnected) return Promise.reject(this.notConnected());
-    this.#pinging ??= this.#ping(timeoutMs).finally(() => {
-      this.#pinging = undefined;
-    });
-    return this.#answerWithin(timeoutMs, this.#pinging);
+  protected override async connectOnce(): Promise<void> {
+    await this.#client.connect();
+    const isGuarded = !this.isOwnClient || guardControlConnection(this.#client.controlConnection, this.clock);
+    if (!isGuarded) {
+      this.warn('This version of cassandra-driver cannot be guarded against its unhandled rejection');
+    }
   }
 
-  #ping(timeoutMs: number): Promise<void> {
-    const answer = this.#client.execute('SELECT key FROM system.local', [], {
+  protected override isBlockedBy(error: unknown): boolean {
+    return isBlockedConnect(error);
+  }
+
+  protected override askForLife(timeoutMs: number): Promise<unknown> {
+    return this.#client.execute('SELECT key FROM system.local', [], {
       prepare: false,
       isIdempotent: false,
       retry: this.#retryPolicy,
       consistency: LOCAL_ONE,
       readTimeout: timeoutMs,
     });
-    return this.#answerWithin(
-      timeoutMs,
-      answer.then(() => undefined),
-    );
   }
 
-  #answerWithin(timeoutMs: number, answer: Promise<void>): Promise<void> {
-    return withTimeout(this.clock, timeoutMs, answer, `No answer to a ping within ${timeoutMs} ms`);
+  protected override end(): Promise<void> {
+    return this.#client.shutdown();
   }
-
-  notConnected(): NotConnectedError {
-    return new NotConnectedError(
-      `Not connected to ${this.cluster} at ${this.#contactPoints} yet`,
-      this.#connectError && { cause: this.#connectError },
-    );
-  }
-
-  /** Ends the client, unless it is the user's own. */
-  async close(): Promise<void> {
-    this.#isClosed = true;
-    this.#retryTimer?.cancel();
-    if (!this.#isOwnClient) return;
-    // The driver's shutdown does nothing while it connects, and would leave the connection that comes of it.
-    await this.#connecting?.catch(() => undefined);
-    await this.#client.shutdown();
-  }
-
-  async #connect(): Promise<void> {
-    try {
-      await this.#client.connect();
-      this.#hasConnected = true;
-      this.#connectError = undefined;
-      const isGuarded =
-        !this.#isOwnClient || guardControlConnection(this.#client.controlConnection, this.clock);
-      if (!isGuarded) {
-        this.warn('This version of cassandra-driver cannot be guarded against its unhandled rejection');
-      }
-    } catch (error) {
-      this.#connectError = new Error(`Cannot connect to ${this.cluster} at ${this.#contactPoints}`, {
-        cause: error,
-      });
-      throw this.#connectError;
-    }
-  }
-}
-
-/** The cluster has not been reached since the application started. */
-export class NotConnectedError extends Error {
-  override readonly name = 'NotConnectedError';
-}
-
-/** Whether connecting failed in a way that waiting will not mend, such as bad credentials. */
-export function isBlockedConnect(error: Error): boolean {
-  const driverError = error.cause instanceof Error ? error.cause.cause : undefined;
-  return classifyWriteError(driverError, { stage: 'prepare', singlePartition: true }).kind === 'blocked';
 }
 
 function isClient(options: CqlClusterOptions | CqlClient): options is CqlClient {

@@ -2,8 +2,6 @@ export { classifyReadError, classifyWriteError, isEncodingError, type Stage } fr
 export {
   type CqlClusterOptions,
   CqlSession,
-  isBlockedConnect,
-  NotConnectedError,
   type PreparedStatement,
   type StatementOptions,
   type UnsafeColumns,

@@ -6,7 +6,7 @@ import type { Timeline } from '../engine/timeline.js';
 import type { Change, ClusterFault, Setup, StoredCell } from '../history.js';
 import type { SeenRow, WriteRecord } from '../ledger.js';
 import { RESPONSE_CODE, responseError } from './driver-errors.js';
-import type { ModelRequest, ModelSession } from './session.js';
+import type { ModelConnection, ModelRequest } from './session.js';
 
 /** A change to one row, with everything that decides what it leaves behind. */
 export interface Mutation {
@@ -39,7 +39,7 @@ const OPEN_CODES: readonly number[] = [
  * agrees with a real server cell by cell.
  */
 export class ModelCluster {
-  readonly sessions = new Set<ModelSession>();
+  readonly connections = new Set<ModelConnection>();
   readonly #table = new TableData({ compares: [], isReversed: [] });
   readonly #counters = new Map<string, string[]>();
   readonly #faults = new Set<ClusterFault>();
@@ -80,7 +80,7 @@ export class ModelCluster {
   begin(fault: ClusterFault): void {
     if (this.timeline.isOn) this.timeline.add(this.id, `begins: ${JSON.stringify(fault)}`);
     this.#faults.add(fault);
-    if (fault.kind === 'disconnect') for (const session of this.sessions) session.lose(true);
+    if (fault.kind === 'disconnect') for (const connection of this.connections) connection.lose(true);
     if (fault.kind === 'crash' && !this.#isDown) this.#crash();
     this.#update();
   }
@@ -93,7 +93,7 @@ export class ModelCluster {
     if (fault.kind === 'crash' && !this.#isDown) this.#forget(fault.losesMs);
     if (!this.#isHung) this.#thaw();
     if (fault.kind === 'partition' && !this.#isPartitioned) this.#letThrough(fault.thenReset);
-    if (this.isReachable) for (const session of this.sessions) session.onReachable();
+    if (this.isReachable) for (const connection of this.connections) connection.onReachable();
   }
 
   /** One way through the network, in ms. */
@@ -242,7 +242,7 @@ export class ModelCluster {
     this.#crashedMs = this.scheduler.nowMs;
     this.#lives++;
     this.#frozen = [];
-    for (const session of this.sessions) session.lose(false);
+    for (const connection of this.connections) connection.lose(false);
   }
 
   /** Back again, without some of what it acknowledged last. */
@@ -277,7 +277,7 @@ export class ModelCluster {
   #letThrough(thenReset: boolean): void {
     const held = this.#held;
     this.#held = [];
-    if (thenReset) for (const session of this.sessions) session.lose(false);
+    if (thenReset) for (const connection of this.connections) connection.lose(false);
     else for (const letThrough of held) letThrough();
   }
 

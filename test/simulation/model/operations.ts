@@ -15,7 +15,7 @@ import type { Change, ReadStep, WriteStep } from '../history.js';
 import type { Ledger, ReadRecord, SeenRow, WriteRecord } from '../ledger.js';
 import { bytesOf, type Mutation, textOf } from './cluster.js';
 import { RESPONSE_CODE, responseError } from './driver-errors.js';
-import { type ModelSession, NotConnected } from './session.js';
+import type { ModelSession } from './session.js';
 
 export type ModelSessions = Readonly<Record<ClusterId, ModelSession>>;
 
@@ -69,7 +69,7 @@ export class ModelWrite implements WriteOperation {
     const { prepareMs } = this.step;
     const session = this.sessions[cluster];
     const truth = this.record[cluster];
-    const { scheduler } = session.server;
+    const { scheduler } = session.connection.server;
     truth.attemptedMs = scheduler.nowMs;
     this.observer.onWriteAttempted(cluster);
     const answer = this.#attempt(session, prepareMs);
@@ -87,7 +87,6 @@ export class ModelWrite implements WriteOperation {
   }
 
   classify(error: unknown, cluster: ClusterId): FailedOutcome {
-    if (error instanceof NotConnected) return { kind: 'unreached', error };
     const stage: Stage = this.#state & SENT[cluster] ? 'execute' : 'prepare';
     return classifyWriteError(error, { stage, singlePartition: true });
   }
@@ -135,10 +134,10 @@ export class ModelWrite implements WriteOperation {
   async #prepareAndSend(cluster: ClusterId, prepareMs: number): Promise<unknown> {
     const session = this.sessions[cluster];
     const refused = this.step.refusedBy?.includes(cluster);
-    await session.request('prepare', this.driverTimeoutMs, () => {
+    await session.connection.request('prepare', this.driverTimeoutMs, () => {
       if (refused) throw responseError(RESPONSE_CODE.invalid);
     });
-    await session.takesTime(prepareMs);
+    await session.connection.takesTime(prepareMs);
     return this.#send(cluster);
   }
 
@@ -150,10 +149,10 @@ export class ModelWrite implements WriteOperation {
     const { step, record, timestampUs } = this;
     const session = this.sessions[cluster];
     this.observer.onWriteSent(record, cluster);
-    return session.request('write', this.driverTimeoutMs, () => {
+    return session.connection.request('write', this.driverTimeoutMs, () => {
       refuse(record, session);
       const mutation: Mutation = { key: step.key, change: step.change, value: step.id, timestampUs };
-      session.server.carryOut(mutation, record);
+      session.connection.server.carryOut(mutation, record);
     });
   }
 }
@@ -178,9 +177,9 @@ export class ModelRead implements ReadOperation<SeenRow> {
     const session = this.sessions[cluster];
     this.observer.onReadSent(this.record, cluster);
     if (!session.hasConnected) return Promise.reject(session.notConnected());
-    return session.request('read', this.driverTimeoutMs, () => {
+    return session.connection.request('read', this.driverTimeoutMs, () => {
       if (this.step.isBad) throw responseError(RESPONSE_CODE.syntaxError);
-      const row = session.server.read(this.step.key);
+      const row = session.connection.server.read(this.step.key);
       this.#rows[cluster] = row;
       return row;
     });
@@ -218,7 +217,11 @@ export class ModelReplayTarget implements ReplayTarget {
     const { session, ledger } = this;
     const { cluster } = session;
     this.observer.onReplayRequest(cluster, 'envelope');
-    ledger.replayed.push({ id: envelope.operationId, cluster, atMs: session.server.scheduler.nowMs });
+    ledger.replayed.push({
+      id: envelope.operationId,
+      cluster,
+      atMs: session.connection.server.scheduler.nowMs,
+    });
     const record = ledger.writeOf(envelope);
     const mutation = mutationOf(envelope);
     if (record) checkEnvelope(envelope, record, cluster, ledger);
@@ -228,23 +231,23 @@ export class ModelReplayTarget implements ReplayTarget {
       if (!record) throw responseError(RESPONSE_CODE.invalid);
       stage = 'execute';
       // A driver may be more patient than it is told to be.
-      await session.request('write', this.patience * timeoutMs, () => {
+      await session.connection.request('write', this.patience * timeoutMs, () => {
         refuse(record, session);
-        session.server.carryOut(mutation, record);
+        session.connection.server.carryOut(mutation, record);
       });
       return APPLIED;
     } catch (error) {
-      if (error instanceof NotConnected) return { kind: 'unreached', error };
       return classifyWriteError(error, { stage, singlePartition: true });
     }
   }
 }
 
 /** Throws what the server says to a statement that it does not take, or not yet. */
-function refuse({ step, startedMs }: WriteRecord, { cluster, server }: ModelSession): void {
+function refuse({ step, startedMs }: WriteRecord, { cluster, connection }: ModelSession): void {
   const { refusedBy, forbidden } = step;
   if (refusedBy?.includes(cluster)) throw responseError(RESPONSE_CODE.invalid);
-  const isForbidden = forbidden?.by === cluster && server.scheduler.nowMs < startedMs + forbidden.forMs;
+  const isForbidden =
+    forbidden?.by === cluster && connection.server.scheduler.nowMs < startedMs + forbidden.forMs;
   if (isForbidden) throw responseError(RESPONSE_CODE.unauthorized);
 }
 

@@ -1,4 +1,5 @@
-import { type ClusterId, type ClusterSession, toError } from '../../../lib/core/index.js';
+import { type Clock, type ClusterId, ClusterSession } from '../../../lib/core/index.js';
+import { isBlockedConnect } from '../../../lib/cql/driver/classify.js';
 import type { ModelCluster } from './cluster.js';
 import { connectionLost, noHostAvailable, timedOut } from './driver-errors.js';
 
@@ -17,7 +18,7 @@ export class ModelRequest {
   #isGivenUpInTime = false;
 
   constructor(
-    private readonly session: ModelSession,
+    private readonly connection: ModelConnection,
     readonly kind: RequestKind,
     readonly sentMs: number,
     readonly timeoutMs: number,
@@ -28,60 +29,60 @@ export class ModelRequest {
   ) {}
 
   answered(result: unknown, error: Error | undefined): void {
-    if (!this.session.end(this)) return;
+    if (!this.connection.end(this)) return;
     if (error) this.reject(error);
     else this.resolve(result);
   }
 
   failed(error: Error): void {
-    if (this.session.end(this)) this.reject(error);
+    if (this.connection.end(this)) this.reject(error);
   }
 
   /** No answer will come in time: the driver gives up when its time is over. */
   giveUpInTime(): void {
     if (this.#isGivenUpInTime || this.isOver) return;
     this.#isGivenUpInTime = true;
-    const { scheduler } = this.session.server;
+    const { scheduler } = this.connection.server;
     const leftMs = this.sentMs + this.timeoutMs - scheduler.nowMs;
     scheduler.after(leftMs, 'io', () => this.failed(timedOut()));
   }
 }
 
-/** What one process has of a cluster: a driver with its connection. */
-export class ModelSession implements ClusterSession {
-  readonly cluster: ClusterId;
-  readonly name: string;
-  hasConnected = false;
-  connectError: Error | undefined;
-  /** Since when the connection is there; infinite while it is not. */
-  #connectedSinceMs = Infinity;
+/** The connection that the driver of one process has to a cluster. */
+export class ModelConnection {
+  /** Since when it is there; infinite while it is not. */
+  #sinceMs = Infinity;
+  #wasMade = false;
   readonly #pending = new Set<ModelRequest>();
   #isClosed = false;
-  #pinging: Promise<void> | undefined;
 
   constructor(
     readonly server: ModelCluster,
     private readonly isAlive: () => boolean,
     private readonly onRequest: (kind: RequestKind, cluster: ClusterId) => void,
-    private readonly onPinged?: (cluster: ClusterId, wasAnswered: boolean) => void,
   ) {
-    this.cluster = server.id;
-    this.name = server.id;
-    server.sessions.add(this);
+    server.connections.add(this);
   }
 
-  get isConnected(): boolean {
-    return this.#connectedSinceMs !== Infinity;
+  get isThere(): boolean {
+    return this.#sinceMs !== Infinity;
   }
 
   /** Since when every request would have been answered; infinite while one might not be. */
   get usableSinceMs(): number {
-    return Math.max(this.#connectedSinceMs, this.server.wellSinceMs);
+    return Math.max(this.#sinceMs, this.server.wellSinceMs);
+  }
+
+  /** One attempt to make it, as the driver's `connect()`. */
+  async make(): Promise<void> {
+    await this.#shakeHands();
+    this.#wasMade = true;
+    this.#sinceMs = this.server.scheduler.nowMs;
   }
 
   /** Sends a request; the promise is the driver's. */
   request<T>(kind: RequestKind, timeoutMs: number, perform: () => T): Promise<T> {
-    if (!this.isConnected) return Promise.reject(noHostAvailable());
+    if (!this.isThere) return Promise.reject(noHostAvailable());
     return this.#send(kind, timeoutMs, perform);
   }
 
@@ -94,51 +95,11 @@ export class ModelSession implements ClusterSession {
     });
   }
 
-  /** Shared by all who ask while it is under way, each with a time limit of its own. */
-  ping(timeoutMs: number): Promise<void> {
-    const answer = this.#askForLife(timeoutMs);
-    answer.then(
-      () => this.onPinged?.(this.cluster, true),
-      () => this.onPinged?.(this.cluster, false),
-    );
-    return answer;
-  }
-
-  keepConnecting(onConnected: () => void, onFailure: (error: Error) => void, retryMs = 250): void {
-    const { scheduler } = this.server;
-    this.#connect().then(
-      () => {
-        this.hasConnected = true;
-        this.#connectedSinceMs = scheduler.nowMs;
-        onConnected();
-      },
-      (error: unknown) => {
-        if (this.#isClosed) return;
-        this.connectError = toError(error);
-        onFailure(this.connectError);
-        scheduler.after(retryMs, 'io', () => {
-          if (!this.#isClosed && this.isAlive()) {
-            this.keepConnecting(onConnected, onFailure, Math.min(2 * retryMs, 2_000));
-          }
-        });
-      },
-    );
-  }
-
-  notConnected(): Error {
-    return new NotConnected(`Not connected to ${this.cluster} yet`);
-  }
-
-  close(): Promise<void> {
+  /** The process has closed it, or has gone, and with it everything that waited for an answer. */
+  close(): void {
     this.#isClosed = true;
-    this.forget();
-    return Promise.resolve();
-  }
-
-  /** The process has gone, and with it everything that waited for an answer. */
-  forget(): void {
-    this.server.sessions.delete(this);
-    this.#connectedSinceMs = Infinity;
+    this.server.connections.delete(this);
+    this.#sinceMs = Infinity;
     for (const request of this.#pending) request.isOver = true;
     this.#pending.clear();
   }
@@ -154,7 +115,7 @@ export class ModelSession implements ClusterSession {
   /** The connection is gone, and with it every request on it. What was written already may still arrive. */
   lose(maySome: boolean): void {
     const { scheduler, random } = this.server;
-    this.#connectedSinceMs = Infinity;
+    this.#sinceMs = Infinity;
     const lost = [...this.#pending].filter(({ kind }) => kind !== 'connect');
     if (lost.length > 0) {
       for (const request of lost) request.isOnItsWay = maySome && random.chance(0.5);
@@ -168,35 +129,16 @@ export class ModelSession implements ClusterSession {
 
   /** The cluster can be reached (again): the driver finds out at its next attempt. */
   onReachable(): void {
-    if (!this.hasConnected || this.isConnected) return;
+    if (!this.#wasMade || this.isThere) return;
     const { scheduler, random } = this.server;
     scheduler.after(random.chance(0.7) ? random.int(0, 20) : random.int(0, 1_000), 'world', () => {
-      if (this.isConnected || this.#isClosed || !this.server.isReachable || !this.isAlive()) return;
-      this.#connectedSinceMs = scheduler.nowMs;
-      if (this.server.timeline.isOn) this.server.timeline.add(this.cluster, 'is connected again');
+      if (this.isThere || this.#isClosed || !this.server.isReachable || !this.isAlive()) return;
+      this.#sinceMs = scheduler.nowMs;
+      if (this.server.timeline.isOn) this.server.timeline.add(this.server.id, 'is connected again');
     });
   }
 
-  #askForLife(timeoutMs: number): Promise<void> {
-    if (!this.hasConnected) return Promise.reject(this.notConnected());
-    this.#pinging ??= this.request('ping', timeoutMs, () => undefined).finally(() => {
-      this.#pinging = undefined;
-    });
-    return this.#answerWithin(timeoutMs, this.#pinging);
-  }
-
-  #answerWithin(timeoutMs: number, answer: Promise<void>): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const limit = this.server.scheduler.after(timeoutMs, 'io', () => {
-        if (this.isAlive()) reject(timedOut());
-      });
-      answer.then(resolve, reject).finally(() => {
-        limit.isCancelled = true;
-      });
-    });
-  }
-
-  #connect(): Promise<void> {
+  #shakeHands(): Promise<void> {
     if (this.server.isDown) {
       const { scheduler, random } = this.server;
       return new Promise((_resolve, reject) => {
@@ -209,7 +151,7 @@ export class ModelSession implements ClusterSession {
   }
 
   #send<T>(kind: RequestKind, timeoutMs: number, perform: () => T): Promise<T> {
-    this.onRequest(kind, this.cluster);
+    this.onRequest(kind, this.server.id);
     return new Promise<T>((resolve, reject) => {
       const request = new ModelRequest(
         this,
@@ -226,7 +168,50 @@ export class ModelSession implements ClusterSession {
   }
 }
 
-/** The process has never had a connection to the cluster. */
-export class NotConnected extends Error {
-  override readonly name = 'NotConnectedError';
+/** What one process has of a cluster: the session that ships, with a model of a driver. */
+export class ModelSession extends ClusterSession {
+  protected override readonly isOwnClient = true;
+
+  constructor(
+    readonly connection: ModelConnection,
+    clock: Clock,
+    private readonly onPinged?: (cluster: ClusterId, wasAnswered: boolean) => void,
+  ) {
+    super(connection.server.id, connection.server.id, clock);
+  }
+
+  override get isConnected(): boolean {
+    return this.connection.isThere;
+  }
+
+  protected override get address(): string {
+    return this.name;
+  }
+
+  /** Shared by all who ask while it is under way, each with a time limit of its own. */
+  override ping(timeoutMs: number): Promise<void> {
+    const answer = super.ping(timeoutMs);
+    answer.then(
+      () => this.onPinged?.(this.cluster, true),
+      () => this.onPinged?.(this.cluster, false),
+    );
+    return answer;
+  }
+
+  protected override connectOnce(): Promise<void> {
+    return this.connection.make();
+  }
+
+  protected override askForLife(timeoutMs: number): Promise<unknown> {
+    return this.connection.request('ping', timeoutMs, () => undefined);
+  }
+
+  protected override isBlockedBy(error: unknown): boolean {
+    return isBlockedConnect(error);
+  }
+
+  protected override end(): Promise<void> {
+    this.connection.close();
+    return Promise.resolve();
+  }
 }
