@@ -1,15 +1,18 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { Subject, type Subscription } from 'rxjs';
 import {
   type BreakerState,
-  CallContexts,
+  type CallContext,
+  type CallContexts,
   type ClusterId,
   type Clock,
   type ClusterSession,
-  Draining,
+  type Draining,
   type Envelope,
   errorLabel,
   Failover,
   type FailoverPolicy,
+  Invariants,
   MonotonicTimestamps,
   type PerCluster,
   ReadLag,
@@ -25,7 +28,7 @@ import {
   type WriteStrategy,
 } from './core/index.js';
 import type { InstanceOptions } from './helix.options.js';
-import { GuardedTarget, ReplayWorker } from './replay/index.js';
+import { ReplayWorker } from './replay/index.js';
 
 /** Where an instance says what happens to it; Nest's `Logger` is one. */
 export interface InstanceLogger {
@@ -104,15 +107,17 @@ export class HelixInstance {
   /** Write times, from a fresh reading of the monotonic clock if they need one. */
   readonly timestamps: (monotonicMs: number) => number;
   /** What decorated methods ask of the calls made inside them. */
-  readonly contexts = new CallContexts();
+  readonly contexts: CallContexts = new AsyncLocalStorage<CallContext>();
   readonly failover: Failover;
+  /** What must hold whatever happens; a breach is an error in the log. */
+  readonly invariants = new Invariants((message) => this.logger.error(message));
   /** `undefined` in single-cluster mode, and when replay is off: nothing is ever queued. */
   readonly replayer: Replayer | undefined;
   readonly worker: ReplayWorker | undefined;
   readonly events = new Subject<HelixEvent>();
   #policyState: 'new' | 'open' | 'closed' = 'new';
   #isReplayerOpen = false;
-  readonly #draining = new Draining();
+  readonly #draining: Draining = { A: false, B: false };
   #topologyChanges: Subscription | undefined;
   #lost = 0;
   readonly #lostLog: RateLimitedLog;
@@ -139,6 +144,7 @@ export class HelixInstance {
       draining: this.#draining,
       maxInFlight: options.maxInFlight,
       writeTimeoutMs: options.writeTimeoutMs,
+      invariants: this.invariants,
       enqueueTimeoutMs: options.enqueueTimeoutMs,
       whenBothFail: options.whenBothFail,
       onReplayLost: options.onReplayLost ?? (this.replayer?.durability === 'durable' ? 'throw' : 'report'),
@@ -157,6 +163,7 @@ export class HelixInstance {
       failover: this.failover,
       draining: this.#draining,
       readTimeoutMs: options.readTimeoutMs,
+      invariants: this.invariants,
       lag: this.replayer && new ReadLag(this.replayer, this.clock, options.maxReadLagMs),
       onStrategyError: (error) => this.#reportStrategyError(error),
     });
@@ -181,7 +188,12 @@ export class HelixInstance {
 
   async openReplayer(): Promise<void> {
     const { describe } = this.parts;
-    await this.replayer?.open({ namespace: this.name, clock: this.clock, describe });
+    await this.replayer?.open({
+      namespace: this.name,
+      clock: this.clock,
+      describe,
+      invariants: this.invariants,
+    });
     this.#isReplayerOpen = true;
   }
 
@@ -212,7 +224,7 @@ export class HelixInstance {
   }
 
   #setDraining(cluster: ClusterId, draining: boolean): void {
-    this.#draining.set(cluster, draining);
+    this.#draining[cluster] = draining;
     if (draining) this.worker?.pause(cluster, 'draining');
     else this.worker?.resume(cluster, 'draining');
     this.logger.log(`${this.label(cluster)} ${draining ? 'is draining' : 'does not drain any more'}`);
@@ -276,11 +288,11 @@ export class HelixInstance {
   #makeWorker(): ReplayWorker | undefined {
     const { options, targets, random } = this.parts;
     if (!this.replayer || options.replayWorker.mode === 'off') return undefined;
-    const guarded = (cluster: ClusterId, target: ReplayTarget): ReplayTarget =>
-      new GuardedTarget(target, () => this.#policyState === 'closed' || this.failover.isAvailable(cluster));
     return new ReplayWorker({
       replayer: this.replayer,
-      targets: { A: guarded('A', targets.A), ...(targets.B && { B: guarded('B', targets.B) }) },
+      targets,
+      isAvailable: (cluster) => this.#policyState === 'closed' || this.failover.isAvailable(cluster),
+      invariants: this.invariants,
       namespace: this.name,
       clock: this.clock,
       options: options.replayWorker,
@@ -293,7 +305,7 @@ export class HelixInstance {
     const timestamps = new MonotonicTimestamps(this.clock, (aheadMs) => {
       this.logger.warn(`Write times run ${aheadMs} ms ahead of the wall clock, which has stepped back`);
     });
-    return (monotonicMs) => timestamps.next(monotonicMs);
+    return timestamps.next.bind(timestamps);
   }
 
   #reportStrategyError(error: Error): void {

@@ -202,7 +202,7 @@ export class HelixService {
       connected: session?.isConnected ?? false,
       breaker: failover.state(cluster),
       degraded: false,
-      inFlight: writePath.admissions.inFlight[cluster] + readPath.inFlight[cluster],
+      inFlight: writePath.wire.inFlight[cluster] + readPath.wire.inFlight[cluster],
     };
   }
 }

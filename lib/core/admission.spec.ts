@@ -4,6 +4,7 @@ import { envelope } from '../../test/support/envelope.js';
 import { FakeClock } from '../../test/support/fake-clock.js';
 import { FakeWrite, type SideScript } from '../../test/support/fake-operations.js';
 import { FakePolicy } from '../../test/support/fake-policy.js';
+import { noBreaches } from '../../test/support/invariants.js';
 import { RecordingReplayer } from '../../test/support/recording-replayer.js';
 import {
   bothWays,
@@ -19,11 +20,12 @@ import {
   Admissions,
   type ClusterId,
   delay,
-  Draining,
+  type Draining,
   Failover,
   OverloadedError,
   ReplayQueueFullError,
   type SkipReason,
+  Wire,
   type WriteStrategy,
 } from './index.js';
 
@@ -47,25 +49,31 @@ function admissions(
   const replayer = new RecordingReplayer();
   replayer.roomFor = options.roomFor ?? Infinity;
   const unavailable = (['A', 'B'] as const).filter((cluster) => sides[cluster] === 'avoided');
-  const draining = new Draining();
+  const draining: Draining = { A: false, B: false };
   for (const cluster of ['A', 'B'] as const) {
-    draining.set(cluster, sides[cluster] === 'draining' || (options.drains?.includes(cluster) ?? false));
+    draining[cluster] = sides[cluster] === 'draining' || (options.drains?.includes(cluster) ?? false);
   }
   const side = (is: SideIs) => ({ name: 'x', hasConnected: is !== 'never reached' });
-  const made = new Admissions({
-    sides: sides.B === 'absent' ? { A: side(sides.A) } : { A: side(sides.A), B: side(sides.B) },
-    failover: new Failover(new FakePolicy({ unavailable }), clock, (error) => {
-      throw error;
-    }),
-    replayer: options.replay === 'off' ? undefined : replayer,
-    draining,
-    maxInFlight: MAX_IN_FLIGHT,
-    onReplayLost: options.onReplayLost ?? 'throw',
-    whenBothFail: options.whenBothFail ?? 'throw',
+  const failover = new Failover(new FakePolicy({ unavailable }), clock, (error) => {
+    throw error;
   });
+  const invariants = noBreaches();
+  const wire = new Wire({ clock, timeoutMs: 5_000, failover, invariants });
   for (const cluster of ['A', 'B'] as const) {
-    made.inFlight[cluster] = sides[cluster] === 'full' ? MAX_IN_FLIGHT : MAX_IN_FLIGHT - 1;
+    wire.traffic[cluster].sent = sides[cluster] === 'full' ? MAX_IN_FLIGHT : MAX_IN_FLIGHT - 1;
   }
+  const made = new Admissions(
+    {
+      sides: sides.B === 'absent' ? { A: side(sides.A) } : { A: side(sides.A), B: side(sides.B) },
+      failover,
+      replayer: options.replay === 'off' ? undefined : replayer,
+      draining,
+      maxInFlight: MAX_IN_FLIGHT,
+      onReplayLost: options.onReplayLost ?? 'throw',
+      whenBothFail: options.whenBothFail ?? 'throw',
+    },
+    wire,
+  );
   const operation = new FakeWrite(clock, { A: 'applied', B: 'applied' });
   const admit = () => made.admit(operation);
   return { admit, replayer, draining };
@@ -190,7 +198,7 @@ describe('a draining side', () => {
 
   it('is sent to again when its drain has ended', () => {
     const drained = admissions({ A: 'draining', B: 'well' });
-    drained.draining.set('A', false);
+    drained.draining.A = false;
     expect(admitted(drained)).toEqual({ reserved: [] });
   });
 });
@@ -334,7 +342,7 @@ describe('the limit, when a strategy sends late', () => {
     const answers = [];
     for (const operation of operations) answers.push(await run(operation));
     await clock.advance(10);
-    expect(path.admissions.inFlight).toEqual({ A: 0, B: 1 });
+    expect(path.wire.inFlight).toEqual({ A: 0, B: 1 });
     await clock.advance(300);
     expect(answers.map(({ value }) => statuses(value))).toEqual(['applied, applied', 'applied, queued']);
     expect(operations.map(({ sent }) => sent)).toEqual([['A', 'B'], ['A']]);

@@ -1,11 +1,17 @@
 import { type ClusterId, otherCluster } from './cluster.js';
-import { Draining } from './draining.js';
 import { OverloadedError, ReplayQueueFullError } from './errors.js';
 import type { Failover } from './failover.js';
 import type { WriteOperation } from './operation.js';
 import type { Replayer, Reservation } from './ports/replayer.js';
-import { type SkippedOutcome, SKIPPED_BY_BREAKER, SKIPPED_BY_DRAINING, SKIPPED_BY_LIMIT } from './outcome.js';
-import type { Sides } from './sides.js';
+import {
+  type Outcome,
+  type SkippedOutcome,
+  SKIPPED_BY_BREAKER,
+  SKIPPED_BY_DRAINING,
+  SKIPPED_BY_LIMIT,
+} from './outcome.js';
+import { type Draining, NOBODY_DRAINS, type Sides } from './sides.js';
+import type { Wire } from './wire.js';
 
 export interface AdmissionOptions {
   readonly sides: Sides;
@@ -36,18 +42,29 @@ const ADMITTED: Admission = { A: undefined, B: undefined, reservations: [] };
 
 /** Decides which sides a write is sent to at first, and whether it may be sent at all. */
 export class Admissions {
-  readonly inFlight = { A: 0, B: 0 };
-  readonly #isSingle: boolean;
+  readonly isSingle: boolean;
   readonly #draining: Draining;
 
-  constructor(private readonly options: AdmissionOptions) {
-    this.#draining = options.draining ?? new Draining();
-    this.#isSingle = options.sides.B === undefined;
+  constructor(
+    private readonly options: AdmissionOptions,
+    private readonly wire: Wire,
+  ) {
+    this.#draining = options.draining ?? NOBODY_DRAINS;
+    this.isSingle = options.sides.B === undefined;
   }
 
-  /** Whether a side that was left out may be tried after all. */
-  mayTryAfterAll(cluster: ClusterId): boolean {
-    return this.#hasRoom(cluster) && !this.#draining.isDraining(cluster);
+  /**
+   * The side that is tried after all: it was left out because it looked bad, the other did not apply the write
+   * either, and it can be sent to by now. Never one that was left out because it is draining.
+   */
+  lastResort(a: Outcome, b: Outcome): ClusterId | undefined {
+    if (this.wire.isCutOff) return undefined;
+    if (isLastHope(a, b) && this.#mayTry('A')) return 'A';
+    return isLastHope(b, a) && this.#mayTry('B') ? 'B' : undefined;
+  }
+
+  #mayTry(cluster: ClusterId): boolean {
+    return this.#hasRoom(cluster) && !this.#isDraining(cluster);
   }
 
   /**
@@ -57,7 +74,7 @@ export class Admissions {
    */
   skipLate(cluster: ClusterId): SkippedOutcome | undefined {
     if (!this.options.replayer) return undefined;
-    if (this.#draining.isDraining(cluster)) return SKIPPED_BY_DRAINING;
+    if (this.#isDraining(cluster)) return SKIPPED_BY_DRAINING;
     return this.#hasRoom(cluster) ? undefined : SKIPPED_BY_LIMIT;
   }
 
@@ -66,8 +83,8 @@ export class Admissions {
    * @throws ReplayQueueFullError a side will miss the write and the queue has no room for it
    */
   admit(operation: WriteOperation): Admission {
-    if (this.#isWell('A') && (this.#isSingle || this.#isWell('B'))) return ADMITTED;
-    return this.#isSingle ? this.#admitToOne(operation) : this.#admitToPair(operation);
+    if (this.#isWell('A') && (this.isSingle || this.#isWell('B'))) return ADMITTED;
+    return this.isSingle ? this.#admitToOne(operation) : this.#admitToPair(operation);
   }
 
   #isWell(cluster: ClusterId): boolean {
@@ -75,7 +92,7 @@ export class Admissions {
     const side = cluster === 'A' ? sides.A : sides.B;
     return (
       this.#hasRoom(cluster) &&
-      !this.#draining.isDraining(cluster) &&
+      !this.#isDraining(cluster) &&
       failover.isAvailable(cluster) &&
       (side?.hasConnected ?? false)
     );
@@ -83,8 +100,12 @@ export class Admissions {
 
   #hasRoom(cluster: ClusterId): boolean {
     // Asked twice for every write: a field that is named by a variable would cost 5 ns each time.
-    const inFlight = cluster === 'A' ? this.inFlight.A : this.inFlight.B;
-    return inFlight < this.options.maxInFlight;
+    const { A, B } = this.wire.traffic;
+    return (cluster === 'A' ? A : B).inFlight < this.options.maxInFlight;
+  }
+
+  #isDraining(cluster: ClusterId): boolean {
+    return cluster === 'A' ? this.#draining.A : this.#draining.B;
   }
 
   #admitToOne(operation: WriteOperation): Admission {
@@ -108,7 +129,7 @@ export class Admissions {
   }
 
   #skipFor(cluster: ClusterId): SkippedOutcome | undefined {
-    if (this.#draining.isDraining(cluster)) return SKIPPED_BY_DRAINING;
+    if (this.#isDraining(cluster)) return SKIPPED_BY_DRAINING;
     if (!this.#hasRoom(cluster)) return SKIPPED_BY_LIMIT;
     const { failover, replayer } = this.options;
     return replayer && !failover.isAvailable(cluster) ? SKIPPED_BY_BREAKER : undefined;
@@ -138,7 +159,7 @@ export class Admissions {
   }
 
   #overloaded({ masked }: WriteOperation): OverloadedError {
-    const where = this.#isSingle || !this.options.replayer ? 'A cluster is' : 'Both clusters are';
+    const where = this.isSingle || !this.options.replayer ? 'A cluster is' : 'Both clusters are';
     return new OverloadedError(
       `Write refused: ${where} at maxInFlight = ${this.options.maxInFlight} writes. Nothing was sent; ` +
         `retry later or limit how many run at once: ${masked}`,
@@ -153,4 +174,20 @@ export function release(reservations: readonly Reservation[]): void {
 /** Takes over what is reserved: whoever had it before has nothing left to release. */
 export function takeOver(reservations: Reservation[]): Reservation[] {
   return reservations.splice(0);
+}
+
+/** Whether a side that was left out because it looked bad is all that is left. */
+function isLastHope(outcome: Outcome, other: Outcome): boolean {
+  if (outcome.kind !== 'skipped' || (outcome.reason !== 'breaker' && outcome.reason !== 'limit'))
+    return false;
+  switch (other.kind) {
+    case 'unreached':
+    case 'blocked':
+    case 'ambiguous':
+      return true;
+    case 'skipped':
+      return other.reason === 'draining' || (other.reason === 'limit' && outcome.reason === 'breaker');
+    default:
+      return false;
+  }
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { CallContext, CallContexts, type ClusterId, type SideStatus, sideOfKey } from './index.js';
+import { CallContext, type ClusterId, type SideStatus, sideOfKey } from './index.js';
 
 const receipt = (A: SideStatus, B: SideStatus) => ({ id: 'op1', timestamp: 1, A, B });
 
@@ -172,31 +172,6 @@ describe('reading what the same call has written', () => {
     const [one, other] = [CallContext.dualWrite({}), CallContext.dualWrite({})];
     one.onWrite(receipt('applied', 'queued'));
     expect(other.onlySide).toBeUndefined();
-  });
-});
-
-describe('CallContexts', () => {
-  it('know the call that runs, and nothing outside it', async () => {
-    const contexts = new CallContexts();
-    const outer = CallContext.dualWrite({});
-    const inner = CallContext.stickyRead({}, outer);
-    const seen: (CallContext | undefined)[] = [contexts.current];
-    await contexts.run(outer, async () => {
-      await Promise.resolve();
-      seen.push(contexts.current);
-      await contexts.run(inner, async () => {
-        await Promise.resolve();
-        seen.push(contexts.current);
-      });
-      seen.push(contexts.current);
-    });
-    seen.push(contexts.current);
-    expect(seen).toEqual([undefined, outer, inner, outer, undefined]);
-  });
-
-  it('of two instances do not see each other', () => {
-    const [one, other] = [new CallContexts(), new CallContexts()];
-    one.run(CallContext.dualWrite({}), () => expect(other.current).toBeUndefined());
   });
 });
 

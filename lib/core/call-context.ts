@@ -1,4 +1,4 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
+import type { AsyncLocalStorage } from 'node:async_hooks';
 import { type ClusterId, otherCluster, type Priority } from './cluster.js';
 import type { WriteReceipt } from './receipt.js';
 
@@ -100,17 +100,7 @@ export class CallContext {
 }
 
 /** The contexts of one instance: two instances in one method do not see each other's. */
-export class CallContexts {
-  readonly #storage = new AsyncLocalStorage<CallContext>();
-
-  get current(): CallContext | undefined {
-    return this.#storage.getStore();
-  }
-
-  run<T>(context: CallContext, call: () => T): T {
-    return this.#storage.run(context, call);
-  }
-}
+export type CallContexts = AsyncLocalStorage<CallContext>;
 
 /** The same side for the same key in every process (FNV-1a over UTF-16 code units); keys spread evenly. */
 export function sideOfKey(key: string): ClusterId;

@@ -1,7 +1,6 @@
 import type { Clock, Timer } from './clock.js';
 import type { ClusterId } from './cluster.js';
-import { toError } from './errors.js';
-import { NotConnectedError } from './own-failure.js';
+import { NotConnectedError, toError } from './errors.js';
 import type { Side } from './sides.js';
 import { withTimeout } from './time-limit.js';
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { FakeClock } from '../../test/support/fake-clock.js';
-import { Deadline, DeadlineList } from './index.js';
+import { noBreaches } from '../../test/support/invariants.js';
+import { Deadline, DeadlineList, Invariants } from './index.js';
 
 class Noted extends Deadline {
   expiredAtMs: number | undefined;
@@ -33,7 +34,7 @@ class Recurring extends Deadline {
 
 function setUp(timeoutMs = 100) {
   const clock = new FakeClock();
-  const list = new DeadlineList(clock, timeoutMs);
+  const list = new DeadlineList(clock, timeoutMs, noBreaches());
   const add = (): Noted => {
     const deadline = new Noted(clock);
     list.add(deadline);
@@ -145,5 +146,32 @@ describe('DeadlineList', () => {
     const { clock, add } = setUp(70);
     await clock.advance(5);
     expect(add().dueMs).toBe(75);
+  });
+
+  it('keeps the others when one is removed twice, and says so once', async () => {
+    const clock = new FakeClock();
+    const reports: string[] = [];
+    const invariants = new Invariants((message) => reports.push(message));
+    const list = new DeadlineList(clock, 100, invariants);
+    const all = [new Noted(clock), new Noted(clock), new Noted(clock)];
+    for (const each of all) list.add(each);
+    for (let i = 0; i < 3; i++) list.remove(all[1]!);
+    await clock.advance(100);
+    expect(all.map(({ expiredAtMs }) => expiredAtMs)).toEqual([100, undefined, 100]);
+    expect(reports).toEqual([expect.stringContaining('deadlineRemovedTwice')]);
+    expect(invariants.breaches).toEqual(new Map([['deadlineRemovedTwice', 2]]));
+  });
+
+  it('keeps the others when one is added while it is there, and says so', async () => {
+    const clock = new FakeClock();
+    const reports: string[] = [];
+    const list = new DeadlineList(clock, 100, new Invariants((message) => reports.push(message)));
+    const all = [new Noted(clock), new Noted(clock)];
+    for (const each of all) list.add(each);
+    await clock.advance(50);
+    list.add(all[0]!);
+    await clock.advance(100);
+    expect(all.map(({ expiredAtMs }) => expiredAtMs)).toEqual([150, 100]);
+    expect(reports).toEqual([expect.stringContaining('deadlineAddedTwice')]);
   });
 });

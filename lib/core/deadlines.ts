@@ -1,9 +1,12 @@
 import type { Clock, Timer } from './clock.js';
+import { Invariants } from './invariant.js';
 
 /** Something that must end within a span of time. */
 export abstract class Deadline {
   /** @internal Links of the list it waits in. */
   dueMs = 0;
+  /** @internal */
+  inList: DeadlineList | undefined;
   /** @internal */
   previous: Deadline | undefined;
   /** @internal */
@@ -26,11 +29,17 @@ export class DeadlineList {
   constructor(
     private readonly clock: Clock,
     readonly timeoutMs: number,
+    private readonly invariants = new Invariants(),
   ) {}
 
   /** @param nowMs a fresh reading of the monotonic clock; reading it is most of what this costs */
   add(deadline: Deadline, nowMs = this.clock.monotonicMs()): void {
+    if (deadline.inList) {
+      this.invariants.breached('deadlineAddedTwice');
+      deadline.inList.remove(deadline);
+    }
     deadline.dueMs = nowMs + this.timeoutMs;
+    deadline.inList = this;
     deadline.previous = this.#last;
     if (this.#last) this.#last.next = deadline;
     else this.#first = deadline;
@@ -40,17 +49,23 @@ export class DeadlineList {
 
   /** Call once, and only for a deadline that has not expired. */
   remove(deadline: Deadline): void {
+    if (deadline.inList !== this) {
+      this.invariants.breached('deadlineRemovedTwice');
+      return;
+    }
     const { previous, next } = deadline;
     if (previous) previous.next = next;
     else this.#first = next;
     if (next) next.previous = previous;
     else this.#last = previous;
-    deadline.previous = deadline.next = undefined;
+    deadline.inList = deadline.previous = deadline.next = undefined;
   }
 
   /** Ends everything that is still waiting, at once. */
   expireAll(): void {
     while (this.#first) this.#expireFirst(this.#first);
+    this.#timer?.cancel();
+    this.#timer = undefined;
   }
 
   readonly #onTimer = (): void => {

@@ -3,27 +3,96 @@ import type { ClusterId, Priority } from './cluster.js';
 import type { FailedOutcome } from './outcome.js';
 import type { Envelope, OperationClass } from './ports/envelope.js';
 
-/** One logical write, with everything both sides and the replay must agree on already fixed. */
-export interface WriteOperation {
-  readonly id: string;
-  readonly timestampUs: number;
+/** How far an attempt had come when it failed. */
+export type Stage =
+  /** It was not on its way yet: connecting, preparing. */
+  | 'prepare'
+  /** It was handed to the driver to be executed. */
+  | 'execute';
+
+/** What has become of a write so far, as bits: sides that were handed to the driver, and that must not be any more. */
+const SENT = { A: 1, B: 2 } as const;
+const EXPIRED = { A: 4, B: 8 } as const;
+const CANCELLED = 16;
+
+/**
+ * One logical write, with everything both sides and the replay must agree on already fixed, and its life: on each side
+ * it is prepared if it has to be, then sent once; a side whose time is over, and a write whose caller has gone, is
+ * never sent any more. What is prepared, sent and classified is the subclass's.
+ */
+export abstract class WriteOperation {
+  abstract readonly id: string;
+  abstract readonly timestampUs: number;
   /** The monotonic clock's ms when it was made, if it was read. */
-  readonly startedMs?: number;
-  readonly priority: Priority;
-  readonly class: OperationClass;
-  readonly ack: 'any' | 'both';
-  /** The caller went before anything was sent, so nothing ever is. */
-  readonly isCancelled: boolean;
+  readonly startedMs: number | undefined;
+  abstract readonly priority: Priority;
+  abstract readonly class: OperationClass;
+  abstract readonly ack: 'any' | 'both';
   /** Statement text without literals, for messages. */
-  readonly masked: string;
-  /** Sends to one side, once; the promise is the driver's own, so that success costs nothing extra. */
-  attempt(cluster: ClusterId): Promise<unknown>;
-  classify(error: unknown, cluster: ClusterId): FailedOutcome;
+  abstract readonly masked: string;
+  #state = 0;
+
+  /** What is queued for a side that misses it. */
+  abstract envelope(cluster: ClusterId): Envelope;
+  /** Whether it can be sent to the side as it is. */
+  protected abstract isPreparedOn(cluster: ClusterId): boolean;
+  /** A step of its own: if it fails, nothing has been sent. */
+  protected abstract prepareOn(cluster: ClusterId): Promise<unknown>;
+  /** Hands it to the driver; the promise is the driver's own, so that success costs nothing extra. */
+  protected abstract send(cluster: ClusterId): Promise<unknown>;
+  /** What an error means that was thrown at that stage. */
+  protected abstract classifyAt(error: unknown, stage: Stage): FailedOutcome;
+  /** What is said of a side that did not answer in time. */
+  protected abstract timeoutOf(cluster: ClusterId): Error;
+
+  /** The caller went before anything was sent, so nothing ever is. */
+  get isCancelled(): boolean {
+    return (this.#state & CANCELLED) !== 0;
+  }
+
+  /** Brings it to one side; call it once for each. */
+  attempt(cluster: ClusterId): Promise<unknown> {
+    return this.isPreparedOn(cluster) ? this.#send(cluster) : this.#prepareAndSend(cluster);
+  }
+
+  classify(error: unknown, cluster: ClusterId): FailedOutcome {
+    return this.#said(this.classifyAt(error, this.#wasSent(cluster) ? 'execute' : 'prepare'));
+  }
+
   /** The side's time is over: what has not been sent by now must never be. */
-  expire(cluster: ClusterId): FailedOutcome;
-  envelope(cluster: ClusterId): Envelope;
+  expire(cluster: ClusterId): FailedOutcome {
+    this.#state |= cluster === 'A' ? EXPIRED.A : EXPIRED.B;
+    const kind = this.#wasSent(cluster) ? 'ambiguous' : 'unreached';
+    return this.#said({ kind, error: this.timeoutOf(cluster) });
+  }
+
   /** The caller has gone. True if nothing has been sent to either side: then nothing ever will be. */
-  cancel(): boolean;
+  cancel(): boolean {
+    if (this.#state & (SENT.A | SENT.B)) return false;
+    this.#state |= EXPIRED.A | EXPIRED.B | CANCELLED;
+    return true;
+  }
+
+  async #prepareAndSend(cluster: ClusterId): Promise<unknown> {
+    await this.prepareOn(cluster);
+    return this.#send(cluster);
+  }
+
+  #send(cluster: ClusterId): Promise<unknown> {
+    const isOver = this.#state & (cluster === 'A' ? EXPIRED.A : EXPIRED.B);
+    if (isOver) return Promise.reject(new Error('Its time was over before it could be sent'));
+    this.#state |= cluster === 'A' ? SENT.A : SENT.B;
+    return this.send(cluster);
+  }
+
+  #wasSent(cluster: ClusterId): boolean {
+    return (this.#state & (cluster === 'A' ? SENT.A : SENT.B)) !== 0;
+  }
+
+  /** What was never sent because its caller went says nothing of the cluster. */
+  #said(outcome: FailedOutcome): FailedOutcome {
+    return this.isCancelled ? { ...outcome, scope: 'request' } : outcome;
+  }
 }
 
 export interface ReadOperation<Result> {

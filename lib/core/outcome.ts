@@ -48,24 +48,5 @@ export const SKIPPED_BY_BREAKER: SkippedOutcome = Object.freeze({ kind: 'skipped
 /** Shared by every write that leaves a side out because it has `maxInFlight` writes on the wire. */
 export const SKIPPED_BY_LIMIT: SkippedOutcome = Object.freeze({ kind: 'skipped', reason: 'limit' });
 
-/**
- * A side that was left out because it looked bad is tried after all when the other did not apply; never one that
- * was left out because it is draining.
- */
-export function isLastHope(outcome: Outcome, other: Outcome): boolean {
-  if (outcome.kind !== 'skipped' || (outcome.reason !== 'breaker' && outcome.reason !== 'limit'))
-    return false;
-  switch (other.kind) {
-    case 'unreached':
-    case 'blocked':
-    case 'ambiguous':
-      return true;
-    case 'skipped':
-      return other.reason === 'draining' || (other.reason === 'limit' && outcome.reason === 'breaker');
-    default:
-      return false;
-  }
-}
-
 /** What a statement that is run on each cluster by itself did on one. */
 export type SideResult = { readonly ok: true } | { readonly ok: false; readonly error: Error };

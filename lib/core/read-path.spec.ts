@@ -2,13 +2,14 @@ import { getEventListeners } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import { FakeClock } from '../../test/support/fake-clock.js';
 import { FakeRead, type SideScript, Watched } from '../../test/support/fake-operations.js';
+import { noBreaches } from '../../test/support/invariants.js';
 import { FakePolicy } from '../../test/support/fake-policy.js';
 import { PrimaryOnlyReadStrategy, RoundRobinReadStrategy, StickyReadStrategy } from '../strategies/index.js';
 import {
   CallContext,
   ClusterError,
   type ClusterId,
-  Draining,
+  type Draining,
   DualClusterError,
   Failover,
   NoAvailableClusterError,
@@ -80,8 +81,8 @@ function setUp(setup: Setup = {}) {
   const { policy = new FakePolicy(), single = false, neverConnected = [], clock = new FakeClock() } = setup;
   const strategy = setup.strategy ?? new FakeStrategy();
   const strategyErrors: Error[] = [];
-  const draining = new Draining();
-  for (const cluster of setup.drains ?? []) draining.set(cluster, true);
+  const draining: Draining = { A: false, B: false };
+  for (const cluster of setup.drains ?? []) draining[cluster] = true;
   const A = { name: 'us_east', hasConnected: !neverConnected.includes('A') };
   const B = { name: 'us_west', hasConnected: !neverConnected.includes('B') };
   const path = new ReadPath({
@@ -91,6 +92,7 @@ function setUp(setup: Setup = {}) {
     failover: new Failover(policy, clock, (error) => strategyErrors.push(error)),
     draining,
     readTimeoutMs: READ_TIMEOUT_MS,
+    invariants: noBreaches(),
     lag: { isBehind: (cluster: ClusterId) => setup.behind?.includes(cluster) ?? false } as ReadLag,
     onStrategyError: (error) => strategyErrors.push(error),
   });
@@ -175,11 +177,11 @@ describe('a read', () => {
   it('counts what waits for each side, and leaves nothing behind', async () => {
     const { clock, path, run, read } = setUp();
     await run(read({ answer: 'unreached', afterMs: 10 }, { answer: 'unreached', afterMs: 10 }));
-    expect(path.inFlight).toEqual({ A: 1, B: 0 });
+    expect(path.wire.inFlight).toEqual({ A: 1, B: 0 });
     await clock.advance(10);
-    expect(path.inFlight).toEqual({ A: 0, B: 1 });
+    expect(path.wire.inFlight).toEqual({ A: 0, B: 1 });
     await clock.advance(10);
-    expect(path.inFlight).toEqual({ A: 0, B: 0 });
+    expect(path.wire.inFlight).toEqual({ A: 0, B: 0 });
   });
 });
 
@@ -295,7 +297,8 @@ describe('the deadline of a read', () => {
       code: 'HELIX_BOTH_FAILED',
       errors: { A: { name: 'TimeoutError' }, B: { name: 'TimeoutError' } },
     });
-    expect(path.inFlight).toEqual({ A: 0, B: 0 });
+    // Nobody waits for them any more, but their drivers do.
+    expect(path.wire.inFlight).toEqual({ A: 1, B: 1 });
   });
 
   it.each(['applied', 'unreached', 'rejected'] as const)(
@@ -313,7 +316,7 @@ describe('the deadline of a read', () => {
       await clock.advance(READ_TIMEOUT_MS);
       expect(policy.failures).toEqual(['A']);
       expect(strategy.successes).toEqual(['B']);
-      expect(path.inFlight).toEqual({ A: 0, B: 0 });
+      expect(path.wire.inFlight).toEqual({ A: 0, B: 0 });
     },
   );
 
@@ -475,7 +478,7 @@ describe('a draining side', () => {
     await run(read('applied'));
     const [context] = strategy.contexts;
     expect([context?.isUsable('A'), context?.isUsable('B')]).toEqual([true, false]);
-    draining.set('B', false);
+    draining.B = false;
     expect(context?.isUsable('B')).toBe(true);
   });
 });
@@ -716,10 +719,12 @@ describe('a hedged read', () => {
     expect(operation.asked).toEqual(['A']);
     await clock.advance(1);
     expect(operation.asked).toEqual(['A', 'B']);
-    expect(path.inFlight).toEqual({ A: 1, B: 1 });
+    expect(path.wire.inFlight).toEqual({ A: 1, B: 1 });
     await clock.advance(20);
     expect(answer.value).toBe('B');
-    expect(path.inFlight).toEqual({ A: 0, B: 0 });
+    expect(path.wire.inFlight).toEqual({ A: 1, B: 0 });
+    await clock.advance(70);
+    expect(path.wire.inFlight).toEqual({ A: 0, B: 0 });
   });
 
   it('takes the first answer of the side it had asked first', async () => {
@@ -781,7 +786,7 @@ describe('a hedged read', () => {
       expect(policy.successes).toEqual([['B', undefined]]);
       expect([policy.failures, strategy.failures]).toEqual([[], []]);
       expect(strategy.successes).toEqual(['B']);
-      expect(path.inFlight).toEqual({ A: 0, B: 0 });
+      expect(path.wire.inFlight).toEqual({ A: 0, B: 0 });
     },
   );
 
@@ -809,7 +814,7 @@ describe('a hedged read', () => {
     expect(answer.error).toBeInstanceOf(DualClusterError);
     expect(operation.asked).toEqual(['A', 'B']);
     expect(policy.failures.sort()).toEqual(['A', 'B']);
-    expect(path.inFlight).toEqual({ A: 0, B: 0 });
+    expect(path.wire.inFlight).toEqual(a === 'never' ? { A: 1, B: 1 } : { A: 0, B: 0 });
     expect(clock.pendingTimers).toBe(0);
   });
 
@@ -821,7 +826,7 @@ describe('a hedged read', () => {
     const answer = await run(read(a, b), hedged);
     await clock.advance(15);
     expect(answer.error).toMatchObject({ code: 'HELIX_CLUSTER', cluster: by });
-    expect(path.inFlight).toEqual({ A: 0, B: 0 });
+    expect(path.wire.inFlight).toEqual({ A: a === 'never' ? 1 : 0, B: b === 'never' ? 1 : 0 });
   });
 
   it('still waits for the other when the policy forbids failing over', async () => {
@@ -860,12 +865,12 @@ describe('a read whose caller goes', () => {
     go(controller);
     for (let i = 0; i < 5; i++) await Promise.resolve();
     expect(answer.error).toMatchObject({ name: 'AbortError', outcome: 'notApplied', cause });
-    expect(path.inFlight).toEqual({ A: 0, B: 0 });
     const settled = new Watched(path.settled());
     await clock.settle();
     expect(settled.isSettled).toBe(true);
     await clock.advance(2 * READ_TIMEOUT_MS);
     expect(operation.asked).toEqual(['A']);
+    expect(path.wire.inFlight).toEqual({ A: 0, B: 0 });
     expect([policy.failures, strategy.failures]).toEqual([[], []]);
     expect([listeners(controller.signal), clock.pendingTimers]).toEqual([0, 0]);
   });
@@ -878,17 +883,24 @@ describe('a read whose caller goes', () => {
     controller.abort();
     await clock.advance(READ_TIMEOUT_MS);
     expect(operation.asked).toEqual(['A']);
-    expect([path.inFlight, clock.pendingTimers]).toEqual([{ A: 0, B: 0 }, 0]);
+    expect([path.wire.inFlight, clock.pendingTimers]).toEqual([{ A: 1, B: 0 }, 0]);
   });
 
-  it('leaves both sides that a hedged read was waiting for', async () => {
-    const { clock, run, read, path } = setUp();
-    const answer = await run(read('never', 'never'), { timeoutMs: 20, hedgeAfterMs: 10 });
+  it('waits for neither side of a hedged read', async () => {
+    const { clock, run, read, path, policy } = setUp();
+    const late = { answer: 'applied', afterMs: 50 } as const;
+    const answer = await run(read(late, { ...late, answer: 'unreached' }), {
+      timeoutMs: 20,
+      hedgeAfterMs: 10,
+    });
     await clock.advance(10);
-    expect(path.inFlight).toEqual({ A: 1, B: 1 });
+    expect(path.wire.inFlight).toEqual({ A: 1, B: 1 });
     await clock.advance(10);
     expect(answer.error).toMatchObject({ cause: { name: 'TimeoutError' } });
-    expect(path.inFlight).toEqual({ A: 0, B: 0 });
+    await clock.advance(50);
+    expect(path.wire.inFlight).toEqual({ A: 0, B: 0 });
+    expect(path.wire.traffic).toMatchObject({ A: { late: 1, failed: 0 }, B: { late: 1, failed: 0 } });
+    expect([policy.successes, policy.failures]).toEqual([[], []]);
   });
 
   it('tells the operation that it is not waited for any longer', async () => {

@@ -1,18 +1,18 @@
 import type { CallContext } from './call-context.js';
+import { Barrier, type Inside } from './barrier.js';
 import { abortedBefore, type CallerLimits, untilGone } from './caller-wait.js';
 import type { Clock } from './clock.js';
 import { type ClusterId, otherCluster } from './cluster.js';
-import { Deadline, DeadlineList } from './deadlines.js';
-import { Draining } from './draining.js';
-import { type Epoch, Epochs } from './epochs.js';
 import { closedError, ClusterError, DualClusterError, NoAvailableClusterError, toError } from './errors.js';
 import type { Failover } from './failover.js';
+import type { Invariants } from './invariant.js';
 import type { ReadOperation } from './operation.js';
-import type { FailedOutcome } from './outcome.js';
+import { APPLIED, type FailedOutcome, type SettledOutcome } from './outcome.js';
 import type { ReadContext, ReadStrategy } from './ports/read-strategy.js';
 import type { ReadLag } from './read-lag.js';
-import { errorLabel, sideLabel, type Sides } from './sides.js';
+import { type Draining, errorLabel, NOBODY_DRAINS, sideLabel, type Sides } from './sides.js';
 import { timeoutError } from './time-limit.js';
+import { Call, Wire } from './wire.js';
 
 export interface ReadPathOptions {
   readonly sides: Sides;
@@ -22,6 +22,7 @@ export interface ReadPathOptions {
   /** Default: nobody drains. */
   readonly draining?: Draining;
   readonly readTimeoutMs: number;
+  readonly invariants: Invariants;
   /** `undefined`: nothing is replayed, so nobody knows what a side has missed. */
   readonly lag: ReadLag | undefined;
   /** A strategy threw; the read went on without it. */
@@ -39,30 +40,31 @@ export interface ReadCall extends CallerLimits {
 
 /** One read: from the side the strategy names, and from the other one if that fails. */
 export class ReadPath implements ReadContext {
-  readonly deadlines: DeadlineList;
+  /** What every read goes over. */
+  readonly wire: Wire;
   readonly sides: Sides;
   readonly clock: Clock;
   readonly strategy: ReadStrategy;
   readonly failover: Failover;
   readonly isSingle: boolean;
   readonly onStrategyError: (error: Error) => void;
-  readonly inFlight = { A: 0, B: 0 };
-  readonly reads = new Epochs();
+  readonly reads: Barrier;
   readonly #lag: ReadLag | undefined;
   readonly #draining: Draining;
   #closed = false;
-  #isCutOff = false;
 
   constructor(options: ReadPathOptions) {
+    const { clock, readTimeoutMs: timeoutMs, failover, invariants } = options;
+    this.wire = new Wire({ clock, timeoutMs, failover, invariants });
+    this.reads = new Barrier(invariants);
     this.sides = options.sides;
     this.clock = options.clock;
     this.strategy = options.strategy;
     this.failover = options.failover;
     this.onStrategyError = options.onStrategyError;
     this.isSingle = options.sides.B === undefined;
-    this.deadlines = new DeadlineList(options.clock, options.readTimeoutMs);
     this.#lag = options.lag;
-    this.#draining = options.draining ?? new Draining();
+    this.#draining = options.draining ?? NOBODY_DRAINS;
   }
 
   run<Result>(operation: ReadOperation<Result>, call?: ReadCall): Promise<Result> {
@@ -111,17 +113,12 @@ export class ReadPath implements ReadContext {
   /** Asks nobody any more: every read ends now. */
   cutOff(): void {
     this.#closed = true;
-    this.#isCutOff = true;
-    this.deadlines.expireAll();
-  }
-
-  get isCutOff(): boolean {
-    return this.#isCutOff;
+    this.wire.cutOff();
   }
 
   /** Resolves when every read that was accepted before this call has answered. */
   settled(): Promise<void> {
-    return this.reads.barrier();
+    return this.reads.passed();
   }
 
   isUsable(cluster: ClusterId): boolean {
@@ -166,15 +163,15 @@ export class ReadPath implements ReadContext {
   #trouble(cluster: ClusterId): number {
     if (!this.sides[cluster]?.hasConnected) return 4;
     if (!this.failover.isAvailable(cluster)) return 3;
-    if (this.#draining.isDraining(cluster)) return 2;
+    if (this.#draining[cluster]) return 2;
     return this.#lag?.isBehind(cluster) ? 1 : 0;
   }
 }
 
 /** A read and what has become of it on the sides that were asked. */
-class Read<Result> {
+class Read<Result> implements Inside {
+  since: Inside['since'];
   isOver = false;
-  readonly #epoch: Epoch;
   readonly #errors: Partial<Record<ClusterId, Error>> = {};
   /** At most two: a second one while the first has not answered is a hedge. */
   readonly #waiting: ReadAttempt<Result>[] = [];
@@ -187,7 +184,7 @@ class Read<Result> {
     private readonly resolve: (result: Result) => void,
     private readonly reject: (error: Error) => void,
   ) {
-    this.#epoch = path.reads.enter();
+    path.reads.enter(this);
   }
 
   start(first: ClusterId): void {
@@ -207,7 +204,6 @@ class Read<Result> {
     // Only a failure moves the reads of a call: not a hedge that was faster, nor an answer that others did not wait for.
     if (this.#errors[otherCluster(attempt.cluster)]) call?.context?.stayOn(attempt.cluster);
     this.resolve(result);
-    path.failover.recordSuccess(attempt.cluster, attempt.startedMs);
     try {
       path.strategy.onSuccess(attempt.cluster);
     } catch (error) {
@@ -223,7 +219,6 @@ class Read<Result> {
       this.#fail(this.#clusterError(cluster, outcome.error, 'refused'));
       return;
     }
-    this.path.failover.recordFailure(cluster, outcome, attempt.startedMs);
     const next = this.#nextSide(cluster, outcome.error);
     if (this.#waiting.length > 0) return;
     if (next) this.#ask(next);
@@ -253,9 +248,9 @@ class Read<Result> {
   }
 
   #nextSide(failed: ClusterId, error: Error): ClusterId | undefined {
-    const { failover, strategy, isSingle, isCutOff, onStrategyError } = this.path;
+    const { failover, strategy, isSingle, wire, onStrategyError } = this.path;
     const other = otherCluster(failed);
-    if (isSingle || isCutOff || !this.#mayAsk(other) || !failover.shouldFailover(failed, error))
+    if (isSingle || wire.isCutOff || !this.#mayAsk(other) || !failover.shouldFailover(failed, error))
       return undefined;
     try {
       const next = strategy.onFailure(failed, error);
@@ -310,67 +305,46 @@ class Read<Result> {
     this.isOver = true;
     this.#stopHedge?.();
     for (const attempt of this.#waiting) if (attempt !== answered) attempt.abandon();
-    this.path.reads.leave(this.#epoch);
+    this.path.reads.leave(this);
   }
 }
 
 /** A read on its way to one side. */
-class ReadAttempt<Result> extends Deadline {
-  startedMs = 0;
-  #isOver = false;
-
+class ReadAttempt<Result> extends Call {
   constructor(
     private readonly read: Read<Result>,
     readonly cluster: ClusterId,
   ) {
-    super();
+    super(read.path.wire);
   }
 
   start(): void {
-    const { path, operation } = this.read;
-    path.inFlight[this.cluster]++;
-    path.deadlines.add(this);
-    this.startedMs = this.dueMs - path.deadlines.timeoutMs;
-    operation.attempt(this.cluster, this.#onProgress).then(
-      (result) => {
-        if (this.#leave()) this.read.succeeded(this, result);
-      },
-      (error: unknown) => {
-        if (this.#leave()) this.read.failed(this, operation.classify(error, this.cluster));
-      },
-    );
-  }
-
-  override expire(): void {
-    const { path } = this.read;
-    this.#isOver = true;
-    path.inFlight[this.cluster]--;
-    const error = timeoutError(
-      `No answer from ${sideLabel(path.sides, this.cluster)} within readTimeoutMs = ${path.deadlines.timeoutMs} ms`,
-    );
-    this.read.failed(this, { kind: 'ambiguous', error });
+    this.dispatch(this.cluster);
   }
 
   /** Its answer is not waited for any longer. */
-  abandon(): void {
-    this.#leave();
+  override abandon(): void {
+    super.abandon();
   }
 
-  readonly #onProgress = (): boolean => {
-    if (this.#isOver) return false;
-    const { deadlines } = this.read.path;
-    deadlines.remove(this);
-    deadlines.add(this);
-    return true;
-  };
+  protected override request(cluster: ClusterId): Promise<Result> {
+    return this.read.operation.attempt(cluster, () => this.renew());
+  }
 
-  /** False if it has been left before: its answer comes too late. */
-  #leave(): boolean {
-    if (this.#isOver) return false;
-    this.#isOver = true;
-    const { path } = this.read;
-    path.deadlines.remove(this);
-    path.inFlight[this.cluster]--;
-    return true;
+  protected override classify(error: unknown, cluster: ClusterId): FailedOutcome {
+    return this.read.operation.classify(error, cluster);
+  }
+
+  protected override timedOut(cluster: ClusterId): FailedOutcome {
+    const { sides } = this.read.path;
+    const error = timeoutError(
+      `No answer from ${sideLabel(sides, cluster)} within readTimeoutMs = ${this.wire.timeoutMs} ms`,
+    );
+    return { kind: 'ambiguous', error };
+  }
+
+  protected override ended(_cluster: ClusterId, outcome: SettledOutcome, answer: unknown): void {
+    if (outcome === APPLIED) this.read.succeeded(this, answer as Result);
+    else this.read.failed(this, outcome as FailedOutcome);
   }
 }

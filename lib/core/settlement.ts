@@ -2,7 +2,7 @@ import { release, takeOver } from './admission.js';
 import type { Clock } from './clock.js';
 import type { ClusterId } from './cluster.js';
 import { decide, type Decision, type ReplayPlan } from './decide.js';
-import type { Epoch, Epochs } from './epochs.js';
+import { type Barrier, type Inside } from './barrier.js';
 import {
   BothClustersDrainingError,
   ClusterError,
@@ -38,9 +38,7 @@ export interface SettlementOptions {
 }
 
 /** What a write holds until everything about it is decided. */
-export interface Holdings {
-  /** Its place among the operations that are under way. */
-  readonly epoch: Epoch;
+export interface Holdings extends Inside {
   /** Room in the queue. */
   readonly reservations: Reservation[];
 }
@@ -59,19 +57,26 @@ export class Settlement {
 
   constructor(
     private readonly options: SettlementOptions,
-    private readonly operations: Epochs,
+    /** The operations that are under way. */
+    private readonly operations: Barrier,
   ) {}
 
   /**
-   * Carries out what the outcomes call for, and answers or throws as they demand. What is reserved is used up by
-   * what is queued, or given back.
+   * Carries out what the outcomes call for, and answers or throws as they demand; with that the write is over, and
+   * what it held is given back.
    */
   async settle(operation: WriteOperation, a: Outcome, b: Outcome, holdings: Holdings): Promise<WriteReceipt> {
     try {
       return await this.#settle(operation, a, b, holdings);
     } finally {
-      release(holdings.reservations);
+      this.end(holdings);
     }
+  }
+
+  /** The write is over, and nothing is left to be carried out. */
+  end(holdings: Holdings): void {
+    if (holdings.reservations.length > 0) release(holdings.reservations);
+    this.operations.leave(holdings);
   }
 
   /** Whether it was given to the queue although neither side has it. */
@@ -190,8 +195,8 @@ export class Settlement {
     cluster: ClusterId,
     holdings: Holdings,
   ): void {
-    const epoch = this.operations.stay(holdings.epoch);
-    const rest = { epoch, reservations: takeOver(holdings.reservations) };
+    const rest: Holdings = { since: undefined, reservations: takeOver(holdings.reservations) };
+    this.operations.enterWith(rest, holdings);
     void settledOutcome(settled)
       .then((outcome) =>
         this.settle(operation, cluster === 'A' ? outcome : a, cluster === 'B' ? outcome : b, rest),
@@ -201,8 +206,7 @@ export class Settlement {
         if (!(error instanceof PartialWriteError)) {
           this.options.onDropped(operation.envelope(cluster), toError(error));
         }
-      })
-      .finally(() => this.operations.leave(epoch));
+      });
   }
 
   /** Answers with the status of each side that was to be replayed, and why one is lost. */

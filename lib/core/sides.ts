@@ -10,6 +10,12 @@ export interface Side {
 
 export type Sides = PerCluster<Side>;
 
+/** Which clusters of a pair are being drained. Read for every call; whoever hears of a change sets it. */
+export type Draining = Record<ClusterId, boolean>;
+
+/** A single cluster has nobody to drain to. */
+export const NOBODY_DRAINS: Readonly<Draining> = { A: false, B: false };
+
 /** `cluster A ("us_east")`, or just `cluster A` when it has no other name. */
 export function sideLabel(sides: Sides, cluster: ClusterId): string {
   const name = sides[cluster]?.name ?? cluster;

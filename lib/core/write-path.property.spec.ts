@@ -175,7 +175,7 @@ async function play(plan: History, makeStrategy: (clock: FakeClock) => WriteStra
   });
   const { path, write, draining } = fixture;
   for (const { cluster, fromMs, forMs } of plan.drains) {
-    const drain = (isDraining: boolean) => draining.set(cluster, isDraining);
+    const drain = (isDraining: boolean) => (draining[cluster] = isDraining);
     if (fromMs === 0) drain(true);
     else clock.setTimer(() => drain(true), fromMs);
     clock.setTimer(() => drain(false), fromMs + forMs);
@@ -187,8 +187,8 @@ async function play(plan: History, makeStrategy: (clock: FakeClock) => WriteStra
     const operation = write(scriptOf(each.A), scriptOf(each.B), fields);
     const attempt = operation.attempt.bind(operation);
     operation.attempt = (cluster) => {
-      mostInFlight = Math.max(mostInFlight, path.admissions.inFlight[cluster]);
-      if (draining.isDraining(cluster)) sentWhileDraining.push(`${operation.id} to ${cluster}`);
+      mostInFlight = Math.max(mostInFlight, path.wire.inFlight[cluster]);
+      if (draining[cluster]) sentWhileDraining.push(`${operation.id} to ${cluster}`);
       return attempt(cluster);
     };
     const run = async (): Promise<WriteReceipt> => {

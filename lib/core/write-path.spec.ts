@@ -314,11 +314,11 @@ describe.each(bothWays)('WritePath with %s', (_name, strategy) => {
       const late = { answer: 'unreached', afterMs: WRITE_TIMEOUT_MS + 1 } as const;
       await run(write('applied', late));
       await run(write(late, late));
-      expect(path.admissions.inFlight).toEqual({ A: 1, B: 2 });
+      expect(path.wire.inFlight).toEqual({ A: 1, B: 2 });
       await clock.advance(WRITE_TIMEOUT_MS);
-      expect(path.admissions.inFlight).toEqual({ A: 1, B: 2 });
+      expect(path.wire.inFlight).toEqual({ A: 1, B: 2 });
       await clock.advance(1);
-      expect(path.admissions.inFlight).toEqual({ A: 0, B: 0 });
+      expect(path.wire.inFlight).toEqual({ A: 0, B: 0 });
     });
 
     it('decides everything as it stands when it is cut off', async () => {
@@ -471,7 +471,7 @@ describe.each(bothWays)('WritePath with %s', (_name, strategy) => {
     it('has the write fail safely when the other is full', async () => {
       const { run, write, replayer, draining } = setUp({ strategy: strategy(), maxInFlight: 1 });
       await run(write('applied', 'never'));
-      draining.set('A', true);
+      draining.A = true;
       const operation = write('applied', 'applied');
       expect((await run(operation)).error).toMatchObject({
         code: 'HELIX_BOTH_FAILED',
@@ -490,7 +490,7 @@ describe.each(bothWays)('WritePath with %s', (_name, strategy) => {
         const late: SideScript = { answer: 'unreached', afterMs: 10 };
         const operation = cluster === 'A' ? write('applied', late) : write(late, 'applied');
         const answer = await run(operation);
-        draining.set(cluster, true);
+        draining[cluster] = true;
         await clock.advance(10);
         expect(answer.error).toMatchObject({ code: 'HELIX_BOTH_FAILED', outcome: 'notApplied' });
         expect(operation.sent).toEqual([otherCluster(cluster)]);
@@ -507,14 +507,14 @@ describe.each(bothWays)('WritePath with %s', (_name, strategy) => {
 
     it('is sent to again when its drain has ended', async () => {
       const { run, write, draining } = setUp({ strategy: strategy(), drains: ['B'] });
-      draining.set('B', false);
+      draining.B = false;
       expect(statuses((await run(write('applied', 'applied'))).value)).toBe('applied, applied');
     });
 
     it('still has the answer of what it was sent before', async () => {
       const { clock, run, write, draining } = setUp({ strategy: strategy() });
       const answer = await run(write('applied', { answer: 'applied', afterMs: 10 }));
-      draining.set('B', true);
+      draining.B = true;
       await clock.advance(10);
       expect(statuses(answer.value)).toBe('applied, applied');
     });
@@ -761,7 +761,7 @@ describe('a side that begins to drain while a strategy takes its time', () => {
     const fixture = setUp({ strategy: new SyncDualWriteStrategy(), ...setup });
     const operation = fixture.write({ answer: a, afterMs: 10 }, 'applied');
     const answer = await fixture.run(operation);
-    fixture.draining.set('B', true);
+    fixture.draining.B = true;
     await fixture.clock.advance(10);
     return { ...fixture, operation, answer };
   };

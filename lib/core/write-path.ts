@@ -1,23 +1,21 @@
-import { type Admission, type AdmissionOptions, Admissions, release } from './admission.js';
+import { type Admission, type AdmissionOptions, Admissions } from './admission.js';
+import { Barrier, type Inside, Stay } from './barrier.js';
 import type { CallContext } from './call-context.js';
 import { abortedBefore, type CallerLimits, untilGone } from './caller-wait.js';
-import type { Clock } from './clock.js';
 import { ConcurrentWrite } from './concurrent-write.js';
-import { DeadlineList } from './deadlines.js';
-import { decide } from './decide.js';
-import { type Epoch, Epochs } from './epochs.js';
-import { closedError, type FailureOutcome, HelixUsageError, PartialWriteError, toError } from './errors.js';
-import type { Failover } from './failover.js';
+import { closedError, type FailureOutcome, PartialWriteError, toError } from './errors.js';
+import type { Invariants } from './invariant.js';
 import type { WriteOperation } from './operation.js';
-import type { Outcome, SkippedOutcome } from './outcome.js';
-import type { WriteContext, WriteStrategy } from './ports/write-strategy.js';
+import type { WriteStrategy } from './ports/write-strategy.js';
 import type { WriteReceipt } from './receipt.js';
-import { type Holdings, nextToSettle, Settlement, type SettlementOptions } from './settlement.js';
-import { SideAttempt } from './side-attempt.js';
+import { type Holdings, Settlement, type SettlementOptions } from './settlement.js';
+import { StrategyWrite } from './strategy-write.js';
+import { Wire } from './wire.js';
 
 export interface WritePathOptions extends SettlementOptions, AdmissionOptions {
   readonly strategy: WriteStrategy;
   readonly writeTimeoutMs: number;
+  readonly invariants: Invariants;
   /** A strategy threw; the write went on with what had been sent. */
   readonly onStrategyError: (error: Error) => void;
 }
@@ -34,23 +32,19 @@ export interface WriteCall extends CallerLimits {
  * something else happened.
  */
 export class WritePath {
-  readonly deadlines: DeadlineList;
-  readonly admissions: Admissions;
-  readonly operations = new Epochs();
-  readonly settlement: Settlement;
-  readonly failover: Failover;
-  readonly isSingle: boolean;
-  readonly clock: Clock;
+  /** What every write goes over. */
+  readonly wire: Wire;
+  readonly #operations: Barrier;
+  readonly #admissions: Admissions;
+  readonly #settlement: Settlement;
   #closed = false;
-  #isCutOff = false;
 
   constructor(private readonly options: WritePathOptions) {
-    this.failover = options.failover;
-    this.clock = options.clock;
-    this.isSingle = options.sides.B === undefined;
-    this.admissions = new Admissions(options);
-    this.settlement = new Settlement(options, this.operations);
-    this.deadlines = new DeadlineList(options.clock, options.writeTimeoutMs);
+    const { clock, writeTimeoutMs: timeoutMs, failover, invariants } = options;
+    this.wire = new Wire({ clock, timeoutMs, failover, invariants });
+    this.#operations = new Barrier(invariants);
+    this.#admissions = new Admissions(options, this.wire);
+    this.#settlement = new Settlement(options, this.#operations);
   }
 
   run(operation: WriteOperation, call?: WriteCall): Promise<WriteReceipt> {
@@ -96,46 +90,76 @@ export class WritePath {
     return this.#attend(work, call, leave, () => masked);
   }
 
-  /** `within`: the epoch it was accepted in, if that was before now. */
-  #run(operation: WriteOperation, signal?: AbortSignal, within?: Epoch): Promise<WriteReceipt> {
-    if (this.#isCutOff) return Promise.reject(closedError());
+  /** `within`: what holds its place since it was accepted, if that was before now. */
+  #run(operation: WriteOperation, signal?: AbortSignal, within?: Inside): Promise<WriteReceipt> {
+    if (this.wire.isCutOff) return Promise.reject(closedError());
     let admission: Admission;
     try {
-      admission = this.admissions.admit(operation);
+      admission = this.#admissions.admit(operation);
     } catch (error) {
       return Promise.reject(toError(error));
     }
     const { A, B, reservations } = admission;
-    const epoch = within ? this.operations.stay(within) : this.operations.enter();
-    if (A && B) return this.#decideUnsent(operation, A, B, { epoch, reservations });
-    if (this.isSingle || this.options.strategy.sendsBothAtOnce) {
-      return new Promise((resolve, reject) => {
-        new ConcurrentWrite(this, operation, admission, epoch, resolve, reject).start();
-      });
+    if (A && B) {
+      // Both sides are left out: a strategy has nothing to send.
+      return this.#settlement.settle(
+        operation,
+        A,
+        B,
+        this.#enter({ since: undefined, reservations }, within),
+      );
     }
-    return this.#runStrategy(operation, admission, epoch, signal);
+    if (!this.#admissions.isSingle && !this.options.strategy.sendsBothAtOnce) {
+      const holdings = this.#enter({ since: undefined, reservations }, within);
+      return this.#runStrategy(operation, admission, holdings, signal);
+    }
+    return new Promise((resolve, reject) => {
+      const { wire } = this;
+      const write = new ConcurrentWrite(
+        wire,
+        this.#admissions,
+        this.#settlement,
+        operation,
+        admission,
+        resolve,
+        reject,
+      );
+      this.#enter(write, within);
+      write.start();
+    });
   }
 
-  /** Both sides are left out: a strategy has nothing to send. */
-  async #decideUnsent(
+  #enter<Held extends Holdings>(holdings: Held, within: Inside | undefined): Held {
+    if (within) this.#operations.enterWith(holdings, within);
+    else this.#operations.enter(holdings);
+    return holdings;
+  }
+
+  async #runStrategy(
     operation: WriteOperation,
-    a: SkippedOutcome,
-    b: SkippedOutcome,
+    admission: Admission,
     holdings: Holdings,
+    signal: AbortSignal | undefined,
   ): Promise<WriteReceipt> {
+    const { strategy, onStrategyError } = this.options;
+    const write = new StrategyWrite(this.wire, this.#admissions, operation, admission, onStrategyError);
     try {
-      return await this.settlement.settle(operation, a, b, holdings);
-    } finally {
-      this.operations.leave(holdings.epoch);
+      const [a, b] = await write.run(strategy, signal);
+      return await this.#settlement.settle(operation, a, b, holdings);
+    } catch (error) {
+      // Before anything was sent: what was sent is settled, whatever its strategy does.
+      if (holdings.since) this.#settlement.end(holdings);
+      throw error;
     }
   }
 
   async #runPrepared(prepare: () => Promise<WriteOperation>, signal?: AbortSignal): Promise<WriteReceipt> {
-    const epoch = this.operations.enter();
+    const place = new Stay();
+    this.#operations.enter(place);
     try {
-      return await this.#run(await prepare(), signal, epoch);
+      return await this.#run(await prepare(), signal, place);
     } finally {
-      this.operations.leave(epoch);
+      this.#operations.leave(place);
     }
   }
 
@@ -148,12 +172,12 @@ export class WritePath {
   ): Promise<WriteReceipt> {
     const noted = context ? noteReceipt(work, context) : work;
     if (!signal && timeoutMs === undefined) return noted;
-    return untilGone({ signal, timeoutMs }, this.clock, noted, leave, describe);
+    return untilGone({ signal, timeoutMs }, this.options.clock, noted, leave, describe);
   }
 
   /** The caller goes; what has been given to the queue can be applied although nothing was sent. */
   #leave(operation: WriteOperation): FailureOutcome {
-    return !this.settlement.isQueuedForBoth(operation) && operation.cancel() ? 'notApplied' : 'unknown';
+    return !this.#settlement.isQueuedForBoth(operation) && operation.cancel() ? 'notApplied' : 'unknown';
   }
 
   /** Refuses new operations from now on. */
@@ -164,13 +188,7 @@ export class WritePath {
   /** Sends nothing more: every write is decided by what has come back of it until now. */
   cutOff(): void {
     this.#closed = true;
-    this.#isCutOff = true;
-    this.deadlines.expireAll();
-  }
-
-  /** Whether the time for sending is over: a strategy may come to its second side after the end. */
-  get isCutOff(): boolean {
-    return this.#isCutOff;
+    this.wire.cutOff();
   }
 
   /** Throws if new operations are refused. */
@@ -180,46 +198,7 @@ export class WritePath {
 
   /** Resolves when every operation that was accepted before this call has its decision carried out. */
   settled(): Promise<void> {
-    return this.operations.barrier();
-  }
-
-  async #runStrategy(
-    operation: WriteOperation,
-    admission: Admission,
-    epoch: Epoch,
-    signal: AbortSignal | undefined,
-  ): Promise<WriteReceipt> {
-    const { reservations } = admission;
-    try {
-      const a = new SideAttempt(this, operation, 'A', admission.A);
-      const b = new SideAttempt(this, operation, 'B', admission.B);
-      const { ack, priority } = operation;
-      const context: WriteContext = { ack, priority, ...(signal && { signal }) };
-      let outcomes: readonly [Outcome, Outcome];
-      try {
-        outcomes = await this.options.strategy.execute(a, b, context);
-        if (!isPair(outcomes)) {
-          throw new HelixUsageError('WriteStrategy.execute must answer with the outcome of A and of B');
-        }
-      } catch (error) {
-        if (!a.wasSent && !b.wasSent) throw error;
-        this.options.onStrategyError(toError(error));
-        outcomes = await Promise.all([a.sent(), b.sent()]);
-      }
-      let [outcomeA, outcomeB] = outcomes;
-      while (decide(outcomeA, outcomeB, operation.class).kind === 'await') {
-        [outcomeA, outcomeB] = await nextToSettle(outcomeA, outcomeB);
-      }
-      return await this.settlement.settle(
-        operation,
-        await a.lastHope(outcomeA, outcomeB),
-        await b.lastHope(outcomeB, outcomeA),
-        { epoch, reservations },
-      );
-    } finally {
-      release(reservations);
-      this.operations.leave(epoch);
-    }
+    return this.#operations.passed();
   }
 }
 
@@ -232,9 +211,4 @@ async function noteReceipt(work: Promise<WriteReceipt>, context: CallContext): P
     if (error instanceof PartialWriteError) context.onWrite(error.receipt);
     throw error;
   }
-}
-
-function isPair(answer: unknown): boolean {
-  const isOutcome = (each: unknown): boolean => typeof each === 'object' && each !== null && 'kind' in each;
-  return Array.isArray(answer) && answer.length === 2 && answer.every(isOutcome);
 }

@@ -29,9 +29,9 @@ async function setUp(options?: Parameters<typeof setUpCql>[0]) {
     batch: () => helix.batch().add(INSERT, [1, 'Ada']),
     /** Runs a call as if it stood inside a method with `@DualWrite(settings)`. */
     inDualWrite: <T>(settings: CallSettings, call: () => T): T =>
-      context.contexts.run(CallContext.dualWrite(settings, context.contexts.current), call),
+      context.contexts.run(CallContext.dualWrite(settings, context.contexts.getStore()), call),
     inStickyRead: <T>(settings: Parameters<typeof CallContext.stickyRead>[0], call: () => T): T =>
-      context.contexts.run(CallContext.stickyRead(settings, context.contexts.current), call),
+      context.contexts.run(CallContext.stickyRead(settings, context.contexts.getStore()), call),
   };
 }
 

@@ -575,7 +575,7 @@ describe('outcomes of the execution', () => {
     await helix.query(INSERT, [1, 'Ada']).exec();
     clients.B.execute = throwing;
     expect(await helix.query(INSERT, [2, 'Ada']).exec()).toMatchObject({ A: 'applied', B: 'queued' });
-    expect(context.writePath.admissions.inFlight).toEqual({ A: 0, B: 0 });
+    expect(context.writePath.wire.inFlight).toEqual({ A: 0, B: 0 });
     const settled = new Watched(context.writePath.settled());
     await clock.settle();
     expect(settled.isSettled).toBe(true);
@@ -762,7 +762,7 @@ describe('a read', () => {
     clients.A.execute = throwing;
     clients.B.answers.push({ rows: [row(bob)] });
     expect(await helix.query(SELECT, [1]).one()).toMatchObject(bob);
-    expect(context.readPath.inFlight).toEqual({ A: 0, B: 0 });
+    expect(context.readPath.wire.inFlight).toEqual({ A: 0, B: 0 });
   });
 
   it.each(['one', 'all'] as const)(
@@ -771,7 +771,7 @@ describe('a read', () => {
       const { helix, clients, context } = await setUp();
       clients.A.execute = clients.B.execute = throwing;
       expect(await caught(helix.query(SELECT, [1])[call]())).toBeInstanceOf(DualClusterError);
-      expect(context.readPath.inFlight).toEqual({ A: 0, B: 0 });
+      expect(context.readPath.wire.inFlight).toEqual({ A: 0, B: 0 });
     },
   );
 

@@ -117,7 +117,7 @@ export abstract class CqlBuilder {
 
   /** The decorated method that writes, if there is one. Throws if it may only read. */
   protected writer(call: string): CallContext | undefined {
-    const caller = this.context.contexts.current;
+    const caller = this.context.contexts.getStore();
     if (caller && !caller.mayWrite) {
       throw new HelixUsageError(
         `${this.what}.${call}: inside @StickyRead nothing is written; wrap the write in @DualWrite`,
@@ -288,7 +288,7 @@ export class CqlQuery<Row = CqlRow> extends CqlBuilder {
     }
     const { pageState } = this.own;
     const from = pageState === undefined ? undefined : decodePageState(pageState, context, statement);
-    const caller = context.contexts.current;
+    const caller = context.contexts.getStore();
     const settings = this.readSettings(caller, from?.driverState);
     const limits = this.limits(caller);
     if (!limits && !from) return { statement, settings, call: undefined };

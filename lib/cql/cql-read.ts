@@ -1,10 +1,4 @@
-import {
-  type ClusterId,
-  type FailedOutcome,
-  NotConnectedError,
-  type ReadOperation,
-  toError,
-} from '../core/index.js';
+import { type ClusterId, type FailedOutcome, NotConnectedError, type ReadOperation } from '../core/index.js';
 import type { CqlClientResult, CqlClientRow } from './cql-client.js';
 import type { CqlContext } from './cql-context.js';
 import { classifyReadError } from './driver/index.js';
@@ -51,18 +45,13 @@ abstract class CqlRead<Result> implements ReadOperation<Result> {
       );
     }
     const { consistency, serialConsistency, pageSize } = this.settings;
-    try {
-      return session.read(this.statement.text, this.params, {
-        consistency: consistency ?? session.consistency,
-        serialConsistency: serialConsistency ?? session.serialConsistency,
-        timeoutMs: this.context.readTimeoutMs,
-        fetchSize: pageSize,
-        pageState,
-      });
-    } catch (error) {
-      // The driver answers with a promise; a client of the user's own may throw.
-      return Promise.reject(toError(error));
-    }
+    return session.read(this.statement.text, this.params, {
+      consistency: consistency ?? session.consistency,
+      serialConsistency: serialConsistency ?? session.serialConsistency,
+      timeoutMs: this.context.readTimeoutMs,
+      fetchSize: pageSize,
+      pageState,
+    });
   }
 }
 

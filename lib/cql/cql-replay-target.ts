@@ -6,8 +6,9 @@ import {
   type ReplayTarget,
   SchemaMismatchError,
   type SettledOutcome,
+  type Stage,
 } from '../core/index.js';
-import { classifyWriteError, type CqlSession, type Stage } from './driver/index.js';
+import { classifyWriteError, type CqlSession } from './driver/index.js';
 import type { Statements } from './statement.js';
 
 /** Applies envelopes to one cluster: the same bytes, with the same write time, as the first attempt. */

@@ -8,9 +8,9 @@ import {
   HelixUsageError,
   type Priority,
   sideLabel,
+  type Stage,
   timeoutError,
-  toError,
-  type WriteOperation,
+  WriteOperation,
 } from '../core/index.js';
 import type { CqlClientResult } from './cql-client.js';
 import type { CqlContext } from './cql-context.js';
@@ -19,18 +19,12 @@ import type { OwnSettings } from './settings.js';
 import type { BoundValue, PrepareErrors, Statement } from './statement.js';
 import type { WriteAnswers } from './write-answers.js';
 
-/** What has become of a write so far, as bits: sides that were handed to the driver, and that must not be any more. */
-const SENT = { A: 1, B: 2 } as const;
-const EXPIRED = { A: 4, B: 8 } as const;
-const CANCELLED = 16;
-
 /** One CQL write with its parameters encoded, on its way to both clusters. */
-export abstract class CqlWrite implements WriteOperation, StatementOptions {
-  readonly class = 'idempotent';
-  readonly id: string;
-  readonly timestampUs: number;
-  readonly startedMs: number;
-  #state = 0;
+export abstract class CqlWrite extends WriteOperation implements StatementOptions {
+  override readonly class = 'idempotent';
+  override readonly id: string;
+  override readonly timestampUs: number;
+  override readonly startedMs: number;
   /** ms since the epoch, if the write time does not say it. */
   readonly #createdAtMs: number | undefined;
 
@@ -43,6 +37,7 @@ export abstract class CqlWrite implements WriteOperation, StatementOptions {
     private readonly answers: WriteAnswers | undefined,
     private readonly prepareErrors: PrepareErrors | undefined,
   ) {
+    super();
     this.id = context.ids.next();
     const { timestampUs } = own;
     this.startedMs = context.clock.monotonicMs();
@@ -50,21 +45,19 @@ export abstract class CqlWrite implements WriteOperation, StatementOptions {
     this.#createdAtMs = timestampUs === undefined ? undefined : context.clock.nowMs();
   }
 
-  get priority(): Priority {
+  override get priority(): Priority {
     return this.own.priority ?? this.inherited?.priority ?? this.context.priority;
   }
 
-  get ack(): 'any' | 'both' {
+  override get ack(): 'any' | 'both' {
     return this.own.ack ?? this.inherited?.ack ?? this.context.ack;
   }
 
-  abstract readonly masked: string;
   protected abstract readonly singlePartition: boolean;
   protected abstract readonly batchKind: Envelope['batch'];
   protected abstract readonly ttlSeconds: number | undefined;
-  protected abstract isPreparedOn(cluster: ClusterId): boolean;
-  protected abstract prepareOn(cluster: ClusterId): Promise<unknown>;
-  protected abstract send(session: CqlSession): Promise<CqlClientResult>;
+  protected abstract prepareStatements(cluster: ClusterId): Promise<unknown>;
+  protected abstract execute(session: CqlSession): Promise<CqlClientResult>;
   protected abstract encoded(): EncodedStatement[];
 
   get consistency(): number | undefined {
@@ -79,48 +72,12 @@ export abstract class CqlWrite implements WriteOperation, StatementOptions {
     return this.context.writeTimeoutMs;
   }
 
-  get isCancelled(): boolean {
-    return (this.#state & CANCELLED) !== 0;
-  }
-
   /** One for both sides; `undefined` leaves it to the driver. */
   get routingKey(): Token | undefined {
     return undefined;
   }
 
-  attempt(cluster: ClusterId): Promise<unknown> {
-    try {
-      return this.isPreparedOn(cluster) ? this.#send(cluster) : this.#prepareAndSend(cluster);
-    } catch (error) {
-      // The driver answers with a promise; a client of the user's own may throw.
-      return Promise.reject(toError(error));
-    }
-  }
-
-  classify(thrown: unknown, cluster: ClusterId): FailedOutcome {
-    return classifyWriteError(thrown, {
-      stage: this.#state & SENT[cluster] ? 'execute' : 'prepare',
-      singlePartition: this.singlePartition,
-    });
-  }
-
-  expire(cluster: ClusterId): FailedOutcome {
-    this.#state |= EXPIRED[cluster];
-    const { writeTimeoutMs, sessions } = this.context;
-    const wasSent = (this.#state & SENT[cluster]) !== 0;
-    const error = timeoutError(
-      `No answer from ${sideLabel(sessions, cluster)} within writeTimeoutMs = ${writeTimeoutMs} ms`,
-    );
-    return { kind: wasSent ? 'ambiguous' : 'unreached', error };
-  }
-
-  cancel(): boolean {
-    if (this.#state & (SENT.A | SENT.B)) return false;
-    this.#state |= EXPIRED.A | EXPIRED.B | CANCELLED;
-    return true;
-  }
-
-  envelope(cluster: ClusterId): Envelope {
+  override envelope(cluster: ClusterId): Envelope {
     const session = this.#session(cluster);
     return {
       version: 1,
@@ -152,19 +109,25 @@ export abstract class CqlWrite implements WriteOperation, StatementOptions {
     };
   }
 
-  async #prepareAndSend(cluster: ClusterId): Promise<unknown> {
+  protected override prepareOn(cluster: ClusterId): Promise<unknown> {
     const failure = this.prepareErrors?.[cluster];
-    if (failure) throw failure;
-    await this.prepareOn(cluster);
-    return this.#send(cluster);
+    return failure ? Promise.reject(failure) : this.prepareStatements(cluster);
   }
 
-  #send(cluster: ClusterId): Promise<unknown> {
-    if (this.#state & EXPIRED[cluster]) throw new Error('Its time was over before it could be sent');
-    this.#state |= SENT[cluster];
-    const session = this.#session(cluster);
-    const answer = this.send(session);
+  protected override send(cluster: ClusterId): Promise<unknown> {
+    const answer = this.execute(this.#session(cluster));
     return this.answers ? this.#showAnswer(cluster, answer, this.answers) : answer;
+  }
+
+  protected override classifyAt(error: unknown, stage: Stage): FailedOutcome {
+    return classifyWriteError(error, { stage, singlePartition: this.singlePartition });
+  }
+
+  protected override timeoutOf(cluster: ClusterId): Error {
+    const { writeTimeoutMs, sessions } = this.context;
+    return timeoutError(
+      `No answer from ${sideLabel(sessions, cluster)} within writeTimeoutMs = ${writeTimeoutMs} ms`,
+    );
   }
 
   async #showAnswer(
@@ -221,11 +184,11 @@ export class CqlStatementWrite extends CqlWrite {
     return this.statement.isPreparedOn(cluster);
   }
 
-  protected override prepareOn(cluster: ClusterId): Promise<unknown> {
+  protected override prepareStatements(cluster: ClusterId): Promise<unknown> {
     return this.statement.prepareOn(cluster);
   }
 
-  protected override send(session: CqlSession): Promise<CqlClientResult> {
+  protected override execute(session: CqlSession): Promise<CqlClientResult> {
     return session.write(this.statement.text, this.params, this);
   }
 
@@ -269,11 +232,11 @@ export class CqlBatchWrite extends CqlWrite {
     return this.items.every(({ statement }) => statement.isPreparedOn(cluster));
   }
 
-  protected override async prepareOn(cluster: ClusterId): Promise<void> {
+  protected override async prepareStatements(cluster: ClusterId): Promise<void> {
     for (const { statement } of this.items) await statement.prepareOn(cluster);
   }
 
-  protected override send(session: CqlSession): Promise<CqlClientResult> {
+  protected override execute(session: CqlSession): Promise<CqlClientResult> {
     const queries = this.items.map(({ statement, params }) => ({ query: statement.text, params }));
     return session.writeBatch(queries, this.batchKind, this);
   }

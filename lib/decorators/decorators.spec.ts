@@ -103,7 +103,8 @@ async function startHttp({ imports = [], ...metadata }: ModuleMetadata): Promise
 const server = (app: INestApplication) => request(app.getHttpServer() as Parameters<typeof request>[0]);
 
 /** The priority that a write made here would have, of each application that was started; `-` without context. */
-const seen = (): string => instances.map(({ contexts }) => contexts.current?.settings.priority ?? '-').join();
+const seen = (): string =>
+  instances.map(({ contexts }) => contexts.getStore()?.settings.priority ?? '-').join();
 
 @Injectable()
 class Orders {
@@ -141,14 +142,14 @@ class Orders {
 
   @DualWrite({ priority: 'high', ack: 'both' })
   async urgent(): Promise<unknown> {
-    const around = instances[0]?.contexts.current?.settings;
+    const around = instances[0]?.contexts.getStore()?.settings;
     return [around, await this.within()];
   }
 
   @DualWrite({ priority: 'low' })
   async within(): Promise<unknown> {
     await macrotask();
-    return instances[0]?.contexts.current?.settings;
+    return instances[0]?.contexts.getStore()?.settings;
   }
 
   @DualWrite({ timeoutMs: 1 })
@@ -221,7 +222,7 @@ describe('a decorated method of a provider has a context', () => {
         const keys: string[] = [];
         for (let turn = 0; turn < 3; turn++) {
           await macrotask();
-          keys.push(instances[0]?.contexts.current?.key ?? '-');
+          keys.push(instances[0]?.contexts.getStore()?.key ?? '-');
         }
         return [String(id), ...keys];
       }
@@ -245,14 +246,14 @@ describe('a decorated method of a provider has a context', () => {
       @DualWrite({ ack: 'both' })
       @StickyRead({ cluster: 'B', hedgeAfterMs: 5 })
       async reading(): Promise<unknown> {
-        const { settings, preferred, mayWrite } = instances[0]?.contexts.current ?? {};
+        const { settings, preferred, mayWrite } = instances[0]?.contexts.getStore() ?? {};
         return { ...settings, preferred, mayWrite };
       }
 
       @StickyRead({ cluster: 'B', hedgeAfterMs: 5 })
       @DualWrite({ ack: 'both' })
       async writing(): Promise<unknown> {
-        const { settings, preferred, mayWrite } = instances[0]?.contexts.current ?? {};
+        const { settings, preferred, mayWrite } = instances[0]?.contexts.getStore() ?? {};
         return { ...settings, preferred, mayWrite };
       }
     }
@@ -268,7 +269,7 @@ describe('a key', () => {
   class Reports {
     @StickyRead({ key: (customer: { id: string }, year: number) => `${customer.id}:${year}` })
     async ofYear(customer: { id: string }, year: number, ...rest: string[]): Promise<unknown> {
-      return [instances[0]?.contexts.current?.key, customer.id, year, ...rest];
+      return [instances[0]?.contexts.getStore()?.key, customer.id, year, ...rest];
     }
 
     @StickyRead({ key: (id: unknown) => id as string })
@@ -550,7 +551,7 @@ describe('inheritance', () => {
     class Overriding extends Orders {
       @DualWrite({ priority: 'high', ack: 'both' })
       override async within(): Promise<unknown> {
-        const around = instances[0]?.contexts.current?.settings;
+        const around = instances[0]?.contexts.getStore()?.settings;
         return [around, await super.within()];
       }
     }
@@ -577,7 +578,7 @@ describe('inheritance', () => {
       readonly table = 'events';
       @StickyRead({ cluster: 'A' })
       async read(): Promise<unknown> {
-        return instances[0]?.contexts.current?.preferred;
+        return instances[0]?.contexts.getStore()?.preferred;
       }
     }
     const app = await start({ providers: [Users, Events] });
@@ -933,7 +934,7 @@ describe.each([['HelixService', HelixService] as const, ['HelixCqlService', Heli
 
     it('stickyRead, with a key', async () => {
       const service = (await start({})).get<HelixService | HelixCqlService>(token);
-      const key = await service.stickyRead({ key: 'x' }, async () => instances[0]?.contexts.current?.key);
+      const key = await service.stickyRead({ key: 'x' }, async () => instances[0]?.contexts.getStore()?.key);
       expect(key).toBe('x');
     });
 

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { EventEmitter } from 'node:events';
 import { ServerResponse, IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
@@ -23,7 +24,13 @@ import {
   toArray,
 } from 'rxjs';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { CallContexts, CARRIES_CONTEXT, HelixUsageError, type WriteReceipt } from '../core/index.js';
+import {
+  CallContext,
+  type CallContexts,
+  CARRIES_CONTEXT,
+  HelixUsageError,
+  type WriteReceipt,
+} from '../core/index.js';
 import { HelixCallHost } from './helix-call-host.js';
 
 const ALL = 0x05;
@@ -32,12 +39,12 @@ let contexts: CallContexts;
 let host: HelixCallHost;
 
 beforeEach(() => {
-  contexts = new CallContexts();
+  contexts = new AsyncLocalStorage<CallContext>();
   host = new HelixCallHost(contexts);
 });
 
 /** What the calls made here would be given. */
-const ack = () => contexts.current?.settings.ack;
+const ack = () => contexts.getStore()?.settings.ack;
 const outside = undefined;
 
 function receipt(A: 'applied' | 'queued', B: 'applied' | 'queued'): WriteReceipt {
@@ -48,18 +55,18 @@ describe('a call', () => {
   it('has the settings of dualWrite, as the protocol has them, and may write', () => {
     const options = { ack: 'both', priority: 'low', consistency: 'ALL', timeoutMs: 50 } as const;
     host.dualWrite(options, () => {
-      expect(contexts.current?.settings).toEqual({ ...options, consistency: ALL });
-      expect(contexts.current?.mayWrite).toBe(true);
+      expect(contexts.getStore()?.settings).toEqual({ ...options, consistency: ALL });
+      expect(contexts.getStore()?.mayWrite).toBe(true);
     });
-    expect(contexts.current).toBeUndefined();
+    expect(contexts.getStore()).toBeUndefined();
     expect.assertions(3);
   });
 
   it('has the settings and the side of stickyRead, and may not write', () => {
     const options = { consistency: 'ALL', timeoutMs: 50, hedgeAfterMs: 10 } as const;
     host.stickyRead({ ...options, cluster: 'B' }, () => {
-      expect(contexts.current?.settings).toEqual({ ...options, consistency: ALL });
-      expect(contexts.current).toMatchObject({ preferred: 'B', mayWrite: false });
+      expect(contexts.getStore()?.settings).toEqual({ ...options, consistency: ALL });
+      expect(contexts.getStore()).toMatchObject({ preferred: 'B', mayWrite: false });
     });
     expect.assertions(2);
   });
@@ -67,8 +74,8 @@ describe('a call', () => {
   it('reads the same side for the same key, and knows the key', () => {
     const sides = ['1', '2', '3', '4', '1', '2', '3', '4'].map((key) =>
       host.stickyRead({ key }, () => {
-        expect(contexts.current?.key).toBe(key);
-        return contexts.current?.preferred;
+        expect(contexts.getStore()?.key).toBe(key);
+        return contexts.getStore()?.preferred;
       }),
     );
     expect(sides.slice(0, 4)).toEqual(sides.slice(4));
@@ -84,25 +91,25 @@ describe('a call', () => {
         throw error;
       }),
     ).toThrow(error);
-    expect(contexts.current).toBeUndefined();
+    expect(contexts.getStore()).toBeUndefined();
   });
 
   it('may be made again: one in another takes over what it does not set', () => {
     host.dualWrite({ ack: 'both', priority: 'low' }, () => {
       host.dualWrite({ priority: 'high', timeoutMs: 5 }, () => {
-        expect(contexts.current?.settings).toMatchObject({ ack: 'both', priority: 'high', timeoutMs: 5 });
+        expect(contexts.getStore()?.settings).toMatchObject({ ack: 'both', priority: 'high', timeoutMs: 5 });
       });
-      expect(contexts.current?.settings).toMatchObject({ ack: 'both', priority: 'low' });
-      expect(contexts.current?.settings.timeoutMs).toBeUndefined();
+      expect(contexts.getStore()?.settings).toMatchObject({ ack: 'both', priority: 'low' });
+      expect(contexts.getStore()?.settings.timeoutMs).toBeUndefined();
     });
     expect.assertions(3);
   });
 
   it('may write in a dualWrite inside a stickyRead, whose side stays', () => {
     host.stickyRead({ cluster: 'B' }, () => {
-      expect(contexts.current?.mayWrite).toBe(false);
+      expect(contexts.getStore()?.mayWrite).toBe(false);
       host.dualWrite({}, () => {
-        expect(contexts.current).toMatchObject({ mayWrite: true, preferred: 'B' });
+        expect(contexts.getStore()).toMatchObject({ mayWrite: true, preferred: 'B' });
       });
     });
     expect.assertions(2);
@@ -114,7 +121,7 @@ describe('a call', () => {
         const seen = new Set<number | undefined>();
         for (let turn = 0; turn < 3; turn++) {
           await macrotask();
-          seen.add(contexts.current?.settings.timeoutMs);
+          seen.add(contexts.getStore()?.settings.timeoutMs);
         }
         return [...seen];
       }),
@@ -264,10 +271,10 @@ describe.each([
   });
 
   it('has the contexts of two instances at once', async () => {
-    const analytics = new CallContexts();
+    const analytics = new AsyncLocalStorage<CallContext>();
     const steps = host.dualWrite({ ack: 'both' }, () =>
       new HelixCallHost(analytics).dualWrite({ ack: 'any' }, function* () {
-        yield [ack(), analytics.current?.settings.ack];
+        yield [ack(), analytics.getStore()?.settings.ack];
       }),
     );
     expect([...steps]).toEqual([['both', 'any']]);
@@ -329,8 +336,8 @@ describe('an Observable', () => {
   it('is one call for all subscriptions: what one has written, the next reads', async () => {
     const values = begin(() =>
       defer(() => {
-        const readFrom = contexts.current?.preferred;
-        contexts.current?.onWrite(receipt('queued', 'applied'));
+        const readFrom = contexts.getStore()?.preferred;
+        contexts.getStore()?.onWrite(receipt('queued', 'applied'));
         return of(readFrom);
       }),
     );
@@ -339,8 +346,8 @@ describe('an Observable', () => {
 
   it('reads what the method had written before it returned', async () => {
     const values = begin(() => {
-      contexts.current?.onWrite(receipt('queued', 'applied'));
-      return defer(() => of(contexts.current?.preferred));
+      contexts.getStore()?.onWrite(receipt('queued', 'applied'));
+      return defer(() => of(contexts.getStore()?.preferred));
     });
     expect(await lastValueFrom(values)).toBe('B');
   });
@@ -348,9 +355,9 @@ describe('an Observable', () => {
   it('shows the call around it what it has written', async () => {
     await host.dualWrite({}, async () => {
       await lastValueFrom(
-        begin(() => defer(() => of(contexts.current?.onWrite(receipt('queued', 'applied'))))),
+        begin(() => defer(() => of(contexts.getStore()?.onWrite(receipt('queued', 'applied'))))),
       );
-      expect(contexts.current?.preferred).toBe('B');
+      expect(contexts.getStore()?.preferred).toBe('B');
     });
     expect.assertions(1);
   });
@@ -416,7 +423,7 @@ describe('a plain value', () => {
 describe('what would be used later without its context is refused', () => {
   it.each<[what: string, make: () => unknown, fix: RegExp]>([
     ['a function', () => ack, /returned a function.*call it inside/],
-    ['a class', () => CallContexts, /returned a function/],
+    ['a class', () => CallContext, /returned a function/],
     ['a thenable', () => ({ then: () => undefined }), /a thenable that is not a promise.*async method/],
     ['a readable stream', () => Readable.from(['a']), /a stream or an async iterable.*async generator/],
     ['a writable stream', () => new Writable(), /a stream/],

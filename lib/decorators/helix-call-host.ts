@@ -31,7 +31,7 @@ export class HelixCallHost implements CallRunner, OnApplicationShutdown {
 
   /** `where` names the call in errors. */
   run<T>(open: OpenContext, call: () => T, where: string): T {
-    const context = open(this.contexts.current);
+    const context = open(this.contexts.getStore());
     const run: RunPart = (part) => this.contexts.run(context, part);
     return carry(run(call), run, where);
   }

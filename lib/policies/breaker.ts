@@ -57,6 +57,7 @@ export function stateOf(breaker: Breaker): BreakerState {
   return breaker.kind === 'isolated' ? 'open' : breaker.kind;
 }
 
-function isPristine(breaker: Breaker): boolean {
+/** In use, and nothing counts against it. */
+export function isPristine(breaker: Breaker): boolean {
   return breaker.kind === 'closed' && breaker.failures === 0;
 }

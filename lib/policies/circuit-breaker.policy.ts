@@ -52,7 +52,8 @@ export class CircuitBreaker extends FailoverPolicy {
   }
 
   override recordSuccess(cluster: ClusterId, _latencyMs?: number): void {
-    this.#breakers[cluster].on('succeeded');
+    const breaker = cluster === 'A' ? this.#breakers.A : this.#breakers.B;
+    if (!breaker.isPristine) breaker.on('succeeded');
   }
 
   override recordFailure(cluster: ClusterId, _error?: Error): void {
@@ -60,7 +61,7 @@ export class CircuitBreaker extends FailoverPolicy {
   }
 
   override isAvailable(cluster: ClusterId): boolean {
-    return this.#breakers[cluster].isClosed;
+    return (cluster === 'A' ? this.#breakers.A : this.#breakers.B).isClosed;
   }
 
   /**

@@ -1,8 +1,19 @@
 import type { BreakerState, ClusterId, PolicyContext, Timer } from '../core/index.js';
-import { type Breaker, type BreakerEvent, CLOSED, nextBreaker, OPEN, stateOf } from './breaker.js';
+import {
+  type Breaker,
+  type BreakerEvent,
+  CLOSED,
+  isPristine,
+  nextBreaker,
+  OPEN,
+  stateOf,
+} from './breaker.js';
 
 /** The breaker of one cluster, with its timer and its ping. */
 export class ClusterBreaker {
+  /** Whether the cluster is used, and nothing counts against it. Fields: they are read for every call. */
+  isClosed = true;
+  isPristine = true;
   #breaker: Breaker = CLOSED;
   #context: PolicyContext | undefined;
   #timer: Timer | undefined;
@@ -14,10 +25,6 @@ export class ClusterBreaker {
     private readonly resetTimeoutMs: number,
   ) {}
 
-  get isClosed(): boolean {
-    return this.#breaker.kind === 'closed';
-  }
-
   get state(): BreakerState {
     return stateOf(this.#breaker);
   }
@@ -25,7 +32,7 @@ export class ClusterBreaker {
   /** Begins anew; only what was done by hand is kept. */
   open(context: PolicyContext): void {
     this.#context = context;
-    if (this.#breaker.kind !== 'isolated') this.#breaker = CLOSED;
+    if (this.#breaker.kind !== 'isolated') this.#become(CLOSED);
   }
 
   /** Ends timer and ping. The cluster stays avoided if it was. */
@@ -34,14 +41,14 @@ export class ClusterBreaker {
     this.#timer?.cancel();
     this.#timer = undefined;
     this.#ping = undefined;
-    if (this.#breaker.kind === 'half-open') this.#breaker = OPEN;
+    if (this.#breaker.kind === 'half-open') this.#become(OPEN);
   }
 
   on(event: BreakerEvent): void {
     const before = this.#breaker;
     const after = nextBreaker(before, event, this.threshold);
     if (after === before) return;
-    this.#breaker = after;
+    this.#become(after);
     if (after.kind === before.kind) return;
     this.#timer?.cancel();
     this.#timer = undefined;
@@ -52,6 +59,12 @@ export class ClusterBreaker {
     }
     if (after.kind === 'half-open') this.#askFor(context);
     if (stateOf(after) !== stateOf(before)) this.#tell(context, stateOf(after));
+  }
+
+  #become(breaker: Breaker): void {
+    this.#breaker = breaker;
+    this.isClosed = breaker.kind === 'closed';
+    this.isPristine = isPristine(breaker);
   }
 
   #askFor(context: PolicyContext): void {

@@ -1,5 +1,4 @@
 export { decodeEnvelope, encodeEnvelope, UndecodableEnvelopeError } from './codec.js';
-export { GuardedTarget } from './guarded-target.js';
 export { type ReplayHooks, type ReplayLog } from './hooks.js';
 export { MemoryReplayer } from './memory/memory-replayer.js';
 export { type MemoryReplayerOptions } from './memory/memory-replayer.options.js';

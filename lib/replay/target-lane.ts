@@ -1,4 +1,5 @@
 import {
+  Call,
   type Clock,
   type ClusterId,
   type DeadLetterReason,
@@ -6,12 +7,15 @@ import {
   type DeliveryVerdict,
   type Envelope,
   errorLabel,
+  type FailedOutcome,
   HelixUsageError,
   type Replayer,
   type ReplayLane,
   type ReplayTarget,
   type SettledOutcome,
+  timeoutError,
   toError,
+  type Wire,
   withTimeout,
 } from '../core/index.js';
 import { backoffMs, PROBE_BACKOFF, REFUSAL_BACKOFF, RETRY_BACKOFF } from './backoff.js';
@@ -21,7 +25,7 @@ import type { ReplayLog, SafeHooks } from './hooks.js';
 
 const PING_TIMEOUT_MS = 5_000;
 /** A target keeps its own time limit; one that does not must not hold the lane for ever. */
-const GRACE_MS = 1_000;
+export const GRACE_MS = 1_000;
 /** A target that has taken none of so many deliveries in a row is reported, although it answers pings. */
 const REPORTED_REFUSALS = 10;
 
@@ -33,6 +37,10 @@ export interface TargetLaneDependencies {
   readonly namespace: string;
   readonly replayer: Replayer;
   readonly target: ReplayTarget;
+  /** False: the target is left alone, pings included, and somebody else finds out when it is back. */
+  readonly isAvailable: () => boolean;
+  /** What every delivery goes over; its time limit is `executeTimeoutMs` and {@link GRACE_MS} more. */
+  readonly wire: Wire;
   readonly executeTimeoutMs: number;
   readonly clock: Clock;
   readonly random: () => number;
@@ -46,6 +54,43 @@ interface Sent {
   readonly answers: number;
 }
 
+/** An envelope on its way to its target. */
+class EnvelopeCall extends Call {
+  constructor(
+    private readonly on: TargetLaneDependencies,
+    private readonly envelope: Envelope,
+    private readonly resolve: (outcome: SettledOutcome) => void,
+  ) {
+    super(on.wire);
+  }
+
+  start(): void {
+    this.dispatch(this.on.cluster);
+  }
+
+  protected override request(): Promise<SettledOutcome> {
+    return this.on.target.apply(this.envelope, this.on.executeTimeoutMs);
+  }
+
+  protected override outcomeOf(answer: unknown): SettledOutcome {
+    return answer as SettledOutcome;
+  }
+
+  /** It should not have rejected. */
+  protected override classify(error: unknown): FailedOutcome {
+    return { kind: 'ambiguous', error: toError(error) };
+  }
+
+  protected override timedOut(): FailedOutcome {
+    const error = timeoutError(`The target did not answer within ${this.wire.timeoutMs} ms`);
+    return { kind: 'ambiguous', error };
+  }
+
+  protected override ended(_cluster: ClusterId, outcome: SettledOutcome): void {
+    this.resolve(outcome);
+  }
+}
+
 /** Replays to one target, and stops delivering while that target is not well. */
 export class TargetLane {
   readonly #on: TargetLaneDependencies;
@@ -53,7 +98,6 @@ export class TargetLane {
   #gate: Gate = PAUSED;
   #lane: ReplayLane | undefined;
   readonly #pausedBy = new Set<PausedBy>();
-  #running = 0;
   /** Rises whenever the gate opens after an outage: what was sent before says nothing about the target now. */
   #era = 0;
   /** Deliveries that the target has answered. */
@@ -112,16 +156,17 @@ export class TargetLane {
 
   async #deliver({ envelope, attempts }: Delivery): Promise<DeliveryVerdict> {
     if (envelope.namespace !== this.#on.namespace) return this.#refuseForeign(envelope);
+    const { clock, cluster, wire, isAvailable } = this.#on;
     const sent = { era: this.#era, answers: this.#answers };
-    const { clock } = this.#on;
+    if (!isAvailable()) return this.#skipped(sent);
     const startedMs = clock.monotonicMs();
-    this.#running++;
-    const outcome = await this.#apply(envelope);
-    const inFlight = this.#running--;
+    const outcome = await new Promise<SettledOutcome>((resolve) => {
+      new EnvelopeCall(this.#on, envelope, resolve).start();
+    });
 
     switch (outcome.kind) {
       case 'applied':
-        this.#limit.onSuccess(clock.monotonicMs() - startedMs, inFlight);
+        this.#limit.onSuccess(clock.monotonicMs() - startedMs, wire.traffic[cluster].inFlight + 1);
         this.#on.hooks.onSuccess(envelope);
         this.#answered();
         return { kind: 'applied' };
@@ -139,20 +184,6 @@ export class TargetLane {
         this.#on.hooks.onError(envelope, outcome.error);
         return this.#ambiguous(sent, envelope, attempts, outcome.error);
     }
-  }
-
-  async #apply(envelope: Envelope): Promise<SettledOutcome> {
-    const { target, executeTimeoutMs } = this.#on;
-    try {
-      return await this.#answerOf(target.apply(envelope, executeTimeoutMs), executeTimeoutMs);
-    } catch (error) {
-      return { kind: 'ambiguous', error: toError(error) };
-    }
-  }
-
-  #answerOf<T>(answer: Promise<T>, timeoutMs: number): Promise<T> {
-    const limitMs = timeoutMs + GRACE_MS;
-    return withTimeout(this.#on.clock, limitMs, answer, `The target did not answer within ${limitMs} ms`);
   }
 
   #answered(): void {
@@ -282,8 +313,12 @@ export class TargetLane {
   }
 
   async #askTarget(): Promise<boolean> {
+    const { clock, target, isAvailable } = this.#on;
+    const limitMs = PING_TIMEOUT_MS + GRACE_MS;
     try {
-      await this.#answerOf(this.#on.target.ping(PING_TIMEOUT_MS), PING_TIMEOUT_MS);
+      if (!isAvailable()) throw new Error('The cluster is being avoided by the failover policy');
+      const answer = target.ping(PING_TIMEOUT_MS);
+      await withTimeout(clock, limitMs, answer, `The target did not answer within ${limitMs} ms`);
       return true;
     } catch (error) {
       this.#lastError = toError(error);

@@ -4,12 +4,14 @@ import {
   delay,
   HelixConfigError,
   HelixUsageError,
+  Invariants,
   type PerCluster,
   type Replayer,
   type ReplayTarget,
+  Wire,
 } from '../core/index.js';
 import { type ReplayHooks, type ReplayLog, SafeHooks } from './hooks.js';
-import { TargetLane } from './target-lane.js';
+import { GRACE_MS, TargetLane } from './target-lane.js';
 
 /** How often a drain looks at the queue. */
 const DRAIN_POLL_MS = 10;
@@ -26,6 +28,10 @@ export interface ReplayWorkerOptions extends ReplayHooks {
 export interface ReplayWorkerDependencies {
   readonly replayer: Replayer;
   readonly targets: PerCluster<ReplayTarget>;
+  /** Whether a target may be sent to; while it may not, it is not pinged either. Default: always. */
+  readonly isAvailable?: (cluster: ClusterId) => boolean;
+  /** Default: a breach is a warning of the process. */
+  readonly invariants?: Invariants;
   /** Envelopes of any other namespace are refused. */
   readonly namespace: string;
   readonly clock: Clock;
@@ -47,13 +53,16 @@ export class ReplayWorker {
   readonly #lanes: Readonly<Record<ClusterId, TargetLane | undefined>>;
   readonly #replayer: Replayer;
   readonly #clock: Clock;
+  /** What every delivery goes over, to either side. */
+  readonly #wire: Wire;
   #state: 'new' | 'started' | 'stopped' = 'new';
 
   /**
    * @internal Made by `HelixModule`.
    * @throws {HelixConfigError} `executeTimeoutMs` is out of range
    */
-  constructor({ replayer, targets, namespace, clock, options, log, random }: ReplayWorkerDependencies) {
+  constructor(dependencies: ReplayWorkerDependencies) {
+    const { replayer, targets, namespace, clock, options, log, random, isAvailable } = dependencies;
     const { executeTimeoutMs } = options;
     if (!Number.isFinite(executeTimeoutMs) || executeTimeoutMs <= 0) {
       throw new HelixConfigError(
@@ -62,12 +71,17 @@ export class ReplayWorker {
     }
     const safeLog = quietly(log);
     const hooks = new SafeHooks(options, clock, safeLog);
+    const { invariants = new Invariants() } = dependencies;
+    const wire = new Wire({ clock, timeoutMs: executeTimeoutMs + GRACE_MS, invariants });
+    this.#wire = wire;
     const laneTo = (cluster: ClusterId, target: ReplayTarget): TargetLane =>
       new TargetLane({
         cluster,
         namespace,
         replayer,
         target,
+        isAvailable: () => isAvailable?.(cluster) ?? true,
+        wire,
         executeTimeoutMs,
         clock,
         random: random ?? Math.random,
@@ -117,6 +131,7 @@ export class ReplayWorker {
   async stop(): Promise<void> {
     this.#state = 'stopped';
     await Promise.allSettled(this.#all().map((lane) => lane.stop()));
+    this.#wire.cutOff();
   }
 
   /**

@@ -1,7 +1,7 @@
 import cassandra from 'cassandra-driver';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { systemClock } from '../../lib/core/index.js';
-import { classifyWriteError, CqlSession, loadDriver, type Stage } from '../../lib/cql/driver/index.js';
+import { type Stage, systemClock } from '../../lib/core/index.js';
+import { classifyWriteError, CqlSession, loadDriver } from '../../lib/cql/driver/index.js';
 import { clusterPair, createKeyspace, type TestPair } from './support/clusters.js';
 
 const keyspace = 'classify';

@@ -350,7 +350,7 @@ export class SimulatedProcess {
     if (this.#drainingSinceMs[cluster] < decidedMs) {
       world.ledger.violate('draining', `${write.step.id} was sent to ${cluster}, which is draining`);
     }
-    const inFlight = this.instance.writePath.admissions.inFlight[cluster];
+    const inFlight = this.instance.writePath.wire.inFlight[cluster];
     // Without a queue a side that is full by then is written to all the same.
     if (inFlight > world.setup.maxInFlight && this.replayer) {
       world.ledger.violate('max in flight', `${inFlight} writes at once to ${cluster}`);
@@ -374,8 +374,7 @@ export class SimulatedProcess {
   get isIdle(): boolean {
     const { stats, replayer } = this;
     if (replayer instanceof ObservedDurableReplayer && replayer.isSpooling) return false;
-    const { A, B } = this.instance.writePath.admissions.inFlight;
-    if (A + B > 0) return false;
+    if (this.#inFlight('A') + this.#inFlight('B') > 0) return false;
     return !stats || SIDES.every((each) => stats[each].queued + stats[each].inFlight === 0);
   }
 
@@ -406,6 +405,9 @@ export class SimulatedProcess {
   }
 
   #stop(): void {
+    for (const [breach, count] of this.instance.invariants.breaches) {
+      this.world.ledger.violate('invariant', `Process ${this.number}: ${breach}, ${count} time(s)`);
+    }
     this.#isAlive = false;
     this.isReady = false;
     this.clock.isStopped = true;
@@ -415,9 +417,6 @@ export class SimulatedProcess {
   }
 
   #end(how: ProcessEnd['how'], atMs: number, deadLetters?: readonly DeadLetter[]): ProcessEnd {
-    const { writePath, readPath } = this.instance;
-    const inFlight = (cluster: ClusterId): number =>
-      writePath.admissions.inFlight[cluster] + readPath.inFlight[cluster];
     return {
       process: this.number,
       how,
@@ -425,7 +424,7 @@ export class SimulatedProcess {
       endedMs: atMs,
       stats: deadLetters && this.stats,
       deadLetters: deadLetters ?? [],
-      inFlight: { A: inFlight('A'), B: inFlight('B') },
+      inFlight: { A: this.#inFlight('A'), B: this.#inFlight('B') },
       dropped: this.#dropped,
       lost: this.instance.lost,
       reserved: this.replayer?.reservations.held ?? 0,
@@ -470,8 +469,14 @@ export class SimulatedProcess {
     });
   }
 
+  /** Calls that the driver has not answered, whoever still waits for them. */
+  #inFlight(cluster: ClusterId): number {
+    const { writePath, readPath } = this.instance;
+    return writePath.wire.inFlight[cluster] + readPath.wire.inFlight[cluster];
+  }
+
   #isFull(cluster: ClusterId): boolean {
-    return this.instance.writePath.admissions.inFlight[cluster] >= this.world.setup.maxInFlight;
+    return this.instance.writePath.wire.inFlight[cluster] >= this.world.setup.maxInFlight;
   }
 
   /** Sides that are full, or have been at some time since. */

@@ -1,5 +1,6 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import {
-  CallContexts,
+  type CallContext,
   type Envelope,
   Failover,
   OperationIds,
@@ -11,6 +12,7 @@ import type { Column } from '../../lib/cql/driver/driver-internals.js';
 import type { CqlClusterOptions } from '../../lib/cql/index.js';
 import { ConcurrentDualWriteStrategy, StickyReadStrategy } from '../../lib/strategies/index.js';
 import { FakeClock } from './fake-clock.js';
+import { noBreaches } from './invariants.js';
 import { FakeCqlClient } from './fake-cql-client.js';
 import { FakePolicy } from './fake-policy.js';
 import { RecordingReplayer } from './recording-replayer.js';
@@ -59,6 +61,7 @@ export async function setUpCql({ single = false, connected = ['A', 'B'] }: CqlSe
       onReplayLost: 'report',
       whenBothFail: 'throw',
       writeTimeoutMs: WRITE_TIMEOUT_MS,
+      invariants: noBreaches(),
       enqueueTimeoutMs: 500,
       onDropped: (envelope) => dropped.push(envelope),
       onStrategyError: (error) => {
@@ -72,6 +75,7 @@ export async function setUpCql({ single = false, connected = ['A', 'B'] }: CqlSe
       strategy: new StickyReadStrategy({ preferred: 'A' }, clock),
       failover,
       readTimeoutMs: READ_TIMEOUT_MS,
+      invariants: noBreaches(),
       lag: undefined,
       onStrategyError: (error) => {
         throw error;
@@ -80,7 +84,7 @@ export async function setUpCql({ single = false, connected = ['A', 'B'] }: CqlSe
     timestamps: () => timestampUs++,
     ids: new OperationIds(),
     clock,
-    contexts: new CallContexts(),
+    contexts: new AsyncLocalStorage<CallContext>(),
     ack: 'any',
     priority: 'high',
     writeTimeoutMs: WRITE_TIMEOUT_MS,

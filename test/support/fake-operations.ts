@@ -7,7 +7,10 @@ import {
   type OperationClass,
   type Priority,
   type ReadOperation,
-  type WriteOperation,
+  type Stage,
+  timeoutError,
+  toError,
+  WriteOperation,
 } from '../../lib/core/index.js';
 import { envelope } from './envelope.js';
 
@@ -59,14 +62,13 @@ export interface FakeWriteFields {
 }
 
 /** A write whose sides answer as they are told to. */
-export class FakeWrite implements WriteOperation {
-  readonly id: string;
-  readonly timestampUs = 1_735_689_600_000_123;
-  readonly priority: Priority = 'low';
-  readonly class: OperationClass;
-  readonly ack: 'any' | 'both';
-  isCancelled = false;
-  readonly masked = 'INSERT INTO users (id) VALUES (?)';
+export class FakeWrite extends WriteOperation {
+  override readonly id: string;
+  override readonly timestampUs = 1_735_689_600_000_123;
+  override readonly priority: Priority = 'low';
+  override readonly class: OperationClass;
+  override readonly ack: 'any' | 'both';
+  override readonly masked = 'INSERT INTO users (id) VALUES (?)';
   /** In the order in which the sides were sent to. */
   readonly sent: ClusterId[] = [];
   readonly expired: ClusterId[] = [];
@@ -76,41 +78,47 @@ export class FakeWrite implements WriteOperation {
     private readonly script: Record<ClusterId, SideScript>,
     fields: FakeWriteFields = {},
   ) {
+    super();
     this.id = fields.id ?? 'op1';
     this.ack = fields.ack ?? 'any';
     this.class = fields.class ?? 'idempotent';
   }
 
-  attempt(cluster: ClusterId): Promise<unknown> {
-    const script = this.script[cluster];
-    const prepareMs = typeof script === 'string' ? undefined : script.prepareMs;
-    if (prepareMs === undefined) return this.#send(cluster);
-    return delay(this.clock, prepareMs).then(() => this.#send(cluster));
-  }
-
-  classify = classify;
-
-  expire(cluster: ClusterId): FailedOutcome {
+  override expire(cluster: ClusterId): FailedOutcome {
     this.expired.push(cluster);
-    const error = new Error(`no answer from ${cluster}`);
-    error.name = 'TimeoutError';
-    return { kind: this.sent.includes(cluster) ? 'ambiguous' : 'unreached', error };
+    return super.expire(cluster);
   }
 
-  #send(cluster: ClusterId): Promise<unknown> {
-    if (this.isCancelled || this.expired.includes(cluster)) {
-      return Promise.reject(new FakeDriverError('unreached'));
-    }
+  protected override isPreparedOn(cluster: ClusterId): boolean {
+    return this.#prepareMs(cluster) === undefined;
+  }
+
+  protected override prepareOn(cluster: ClusterId): Promise<void> {
+    return delay(this.clock, this.#prepareMs(cluster) ?? 0);
+  }
+
+  protected override send(cluster: ClusterId): Promise<unknown> {
     this.sent.push(cluster);
     return play(this.clock, this.script[cluster]);
   }
 
-  cancel(): boolean {
-    this.isCancelled ||= this.sent.length === 0;
-    return this.isCancelled;
+  protected override classifyAt(error: unknown, stage: Stage): FailedOutcome {
+    // Only what is raised by the machine itself is not in the script.
+    return stage === 'prepare' && !(error instanceof FakeDriverError)
+      ? { kind: 'unreached', error: toError(error) }
+      : classify(error);
   }
 
-  envelope(cluster: ClusterId) {
+  protected override timeoutOf(cluster: ClusterId): Error {
+    return timeoutError(`no answer from ${cluster}`);
+  }
+
+  #prepareMs(cluster: ClusterId): number | undefined {
+    const script = this.script[cluster];
+    return typeof script === 'string' ? undefined : script.prepareMs;
+  }
+
+  override envelope(cluster: ClusterId) {
     return envelope(this.id, { cluster, class: this.class, priority: this.priority });
   }
 }

@@ -1,6 +1,6 @@
 import {
   type ClusterId,
-  Draining,
+  type Draining,
   type Envelope,
   Failover,
   type Outcome,
@@ -14,6 +14,7 @@ import {
 } from '../../lib/core/index.js';
 import { FakeClock } from './fake-clock.js';
 import { FakeWrite, type FakeWriteFields, type SideScript, Watched } from './fake-operations.js';
+import { noBreaches } from './invariants.js';
 import { FakePolicy } from './fake-policy.js';
 import { RecordingReplayer } from './recording-replayer.js';
 
@@ -89,8 +90,8 @@ export function setUpWritePath({
   const dropped: { envelope: Envelope; error: Error }[] = [];
   const strategyErrors: Error[] = [];
   const divergences: [ClusterId, Error][] = [];
-  const draining = new Draining();
-  for (const cluster of drains) draining.set(cluster, true);
+  const draining: Draining = { A: false, B: false };
+  for (const cluster of drains) draining[cluster] = true;
   const side = (name: string) => ({ name, hasConnected: !neverConnected.includes(name) });
   const path = new WritePath({
     sides: single ? { A: side('us_east') } : { A: side('us_east'), B: side('us_west') },
@@ -103,6 +104,7 @@ export function setUpWritePath({
     onReplayLost,
     whenBothFail,
     writeTimeoutMs: WRITE_TIMEOUT_MS,
+    invariants: noBreaches(),
     enqueueTimeoutMs: ENQUEUE_TIMEOUT_MS,
     onDropped: (envelope, error) => dropped.push({ envelope, error }),
     onStrategyError: (error) => strategyErrors.push(error),
@@ -121,7 +123,7 @@ export function setUpWritePath({
     const settled = new Watched(path.settled());
     await clock.settle();
     const { isSettled } = settled;
-    const inFlight = { ...path.admissions.inFlight };
+    const inFlight = { ...path.wire.inFlight };
     const reservations = replayer.reserved.length - replayer.released.length;
     // The one timer of all deadlines goes by itself.
     await clock.advance(WRITE_TIMEOUT_MS);

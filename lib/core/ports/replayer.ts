@@ -1,5 +1,6 @@
 import type { ClusterId } from '../cluster.js';
 import type { Clock } from '../clock.js';
+import type { Invariants } from '../invariant.js';
 import type { Envelope } from './envelope.js';
 
 /**
@@ -148,6 +149,8 @@ export interface ReplayContext {
   readonly namespace: string;
   /** For timers and for telling the time. */
   readonly clock: Clock;
+  /** Told when a rule of Helix's own is found broken. Default: a warning of the process. */
+  readonly invariants?: Invariants;
   /** Readable, masked description of an envelope, for dead letters. */
   describe(envelope: Envelope): { readonly statement: string; readonly table?: string };
 }

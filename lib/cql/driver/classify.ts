@@ -1,11 +1,4 @@
-import { type FailedOutcome, type FailureScope, ownFailure, toError } from '../../core/index.js';
-
-/** How far an attempt had come when it failed. */
-export type Stage =
-  /** The statement was not on its way yet: connecting, preparing. */
-  | 'prepare'
-  /** The statement was handed to the driver to be executed. */
-  | 'execute';
+import { type FailedOutcome, type FailureScope, ownFailure, type Stage, toError } from '../../core/index.js';
 
 /** Response codes of the native protocol (`types.responseErrorCodes`). */
 const CODE = {

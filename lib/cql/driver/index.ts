@@ -1,4 +1,4 @@
-export { classifyReadError, classifyWriteError, isEncodingError, type Stage } from './classify.js';
+export { classifyReadError, classifyWriteError, isEncodingError } from './classify.js';
 export {
   type CqlClusterOptions,
   CqlSession,

@@ -44,7 +44,7 @@ export class MemoryReplayer extends Replayer {
   readonly maxEnvelopeBytes = Infinity;
   readonly #capacity: number;
   readonly #sides: Readonly<Record<ClusterId, Side>>;
-  readonly #positions = new Positions();
+  #positions = new Positions();
   readonly #deadLetters: MemoryDeadLetters;
   #opened: Opened | undefined;
   #reserved = 0;
@@ -78,6 +78,7 @@ export class MemoryReplayer extends Replayer {
     const delayed = new DelayedSet<Held>(context.clock, (held) =>
       this.#sides[held.envelope.cluster].append(held),
     );
+    this.#positions = new Positions(context.invariants);
     this.#opened = { context, delayed };
     return Promise.resolve();
   }
@@ -231,14 +232,24 @@ export class MemoryReplayer extends Replayer {
   }
 
   #statsOf(cluster: ClusterId): LaneStats {
-    const nowMs = this.#opened?.context.clock.nowMs() ?? 0;
-    return this.#sides[cluster].stats(nowMs, this.#deadLetters.size(cluster));
+    const { context } = this.#opened ?? {};
+    const nowMs = context?.clock.nowMs() ?? 0;
+    const stats = this.#sides[cluster].stats(nowMs, this.#deadLetters.size(cluster));
+    if (!addsUp(stats)) context?.invariants?.breached('laneDoesNotAddUp');
+    return stats;
   }
 
   #require(): Opened {
     if (!this.#opened) throw notOpened();
     return this.#opened;
   }
+}
+
+/** Whether every envelope is in exactly one place. */
+function addsUp(lane: LaneStats): boolean {
+  const { queued, inFlight, deadLettered, applied, enqueued, purged, superseded, dropped } = lane;
+  const places = [queued, inFlight, deadLettered, applied, purged, superseded, dropped];
+  return places.every((count) => count >= 0) && enqueued === places.reduce((sum, count) => sum + count);
 }
 
 function notOpened(): HelixUsageError {

@@ -1,4 +1,4 @@
-import { type Epoch, Epochs, type ReplayPosition } from '../../core/index.js';
+import { Barrier, type Inside, type Invariants, type ReplayPosition } from '../../core/index.js';
 
 interface Tally {
   applied: number;
@@ -6,8 +6,7 @@ interface Tally {
 }
 
 /** That something is in the queue, and since when. */
-export interface Presence {
-  readonly epoch: Epoch;
+export interface Presence extends Inside {
   readonly tally: Tally;
 }
 
@@ -17,21 +16,27 @@ export interface Presence {
  * than a few numbers, however long it has to wait.
  */
 export class Positions {
-  readonly #epochs = new Epochs();
+  readonly #inside: Barrier;
   readonly #total = newTally();
   /** Sum of the tallies that are final. Positions settle in the order they were taken in. */
   readonly #final = newTally();
   #current = newTally();
   readonly #unsettled = new Set<(error: Error) => void>();
 
-  enter(): Presence {
-    return { epoch: this.#epochs.enter(), tally: this.#current };
+  constructor(invariants?: Invariants) {
+    this.#inside = new Barrier(invariants);
   }
 
-  leave({ epoch, tally }: Presence, as: keyof Tally): void {
-    tally[as]++;
+  enter(): Presence {
+    const presence: Presence = { since: undefined, tally: this.#current };
+    this.#inside.enter(presence);
+    return presence;
+  }
+
+  leave(presence: Presence, as: keyof Tally): void {
+    presence.tally[as]++;
     this.#total[as]++;
-    this.#epochs.leave(epoch);
+    this.#inside.leave(presence);
   }
 
   /** What is still waited for will never leave. */
@@ -46,7 +51,7 @@ export class Positions {
     this.#current = newTally();
     const settled = new Promise<Tally>((resolve, reject) => {
       this.#unsettled.add(reject);
-      void this.#epochs.barrier().then(() => {
+      void this.#inside.passed().then(() => {
         this.#unsettled.delete(reject);
         this.#final.applied += tally.applied;
         this.#final.deadLettered += tally.deadLettered;

@@ -6,11 +6,12 @@ import {
   type ReadOperation,
   type ReplayTarget,
   type SettledOutcome,
+  type Stage,
   timeoutError,
   toError,
-  type WriteOperation,
+  WriteOperation,
 } from '../../../lib/core/index.js';
-import { classifyReadError, classifyWriteError, type Stage } from '../../../lib/cql/driver/classify.js';
+import { classifyReadError, classifyWriteError } from '../../../lib/cql/driver/classify.js';
 import type { Change, ReadStep, WriteStep } from '../history.js';
 import type { Ledger, ReadRecord, SeenRow, WriteRecord } from '../ledger.js';
 import { bytesOf, type Mutation, textOf } from './cluster.js';
@@ -23,10 +24,6 @@ export const NAMESPACE = 'simulation';
 const KEYSPACE = 'model';
 const SIGNATURE = 'text';
 
-const SENT = { A: 1, B: 2 } as const;
-const EXPIRED = { A: 4, B: 8 } as const;
-const CANCELLED = 16;
-
 /** What a process tells the world about the requests it makes. */
 export interface RequestObserver {
   /** A write turns to a side, to prepare or to send. */
@@ -36,24 +33,24 @@ export interface RequestObserver {
   onReadSent(read: ReadRecord, cluster: ClusterId): void;
 }
 
-/** A write as Helix sees it: what `CqlWrite` does with a driver, done with model clusters. */
-export class ModelWrite implements WriteOperation {
-  readonly id: string;
-  readonly masked: string;
-  readonly class;
-  readonly ack;
-  readonly priority;
-  #state = 0;
+/** A write as Helix sees it: the life of a write that ships, with model clusters at its ends. */
+export class ModelWrite extends WriteOperation {
+  override readonly id: string;
+  override readonly masked: string;
+  override readonly class;
+  override readonly ack;
+  override readonly priority;
 
   constructor(
     private readonly step: WriteStep,
     private readonly record: WriteRecord,
-    readonly timestampUs: number,
+    override readonly timestampUs: number,
     private readonly sessions: ModelSessions,
     /** How long the driver waits for an answer. */
     private readonly driverTimeoutMs: number,
     private readonly observer: RequestObserver,
   ) {
+    super();
     this.id = step.id;
     this.masked = step.id;
     this.class = step.class;
@@ -61,18 +58,12 @@ export class ModelWrite implements WriteOperation {
     this.priority = step.priority;
   }
 
-  get isCancelled(): boolean {
-    return (this.#state & CANCELLED) !== 0;
-  }
-
-  attempt(cluster: ClusterId): Promise<unknown> {
-    const { prepareMs } = this.step;
-    const session = this.sessions[cluster];
+  override attempt(cluster: ClusterId): Promise<unknown> {
     const truth = this.record[cluster];
-    const { scheduler } = session.connection.server;
+    const { scheduler } = this.sessions[cluster].connection.server;
     truth.attemptedMs = scheduler.nowMs;
     this.observer.onWriteAttempted(cluster);
-    const answer = this.#attempt(session, prepareMs);
+    const answer = super.attempt(cluster);
     answer.then(
       () => (truth.acknowledgedMs = scheduler.nowMs),
       (error: unknown) => (truth.failure = { error: toError(error), atMs: scheduler.nowMs }),
@@ -80,30 +71,7 @@ export class ModelWrite implements WriteOperation {
     return answer;
   }
 
-  #attempt(session: ModelSession, prepareMs: number | undefined): Promise<unknown> {
-    if (!session.hasConnected) return Promise.reject(session.notConnected());
-    const { cluster } = session;
-    return prepareMs === undefined ? this.#send(cluster) : this.#prepareAndSend(cluster, prepareMs);
-  }
-
-  classify(error: unknown, cluster: ClusterId): FailedOutcome {
-    const stage: Stage = this.#state & SENT[cluster] ? 'execute' : 'prepare';
-    return classifyWriteError(error, { stage, singlePartition: true });
-  }
-
-  expire(cluster: ClusterId): FailedOutcome {
-    this.#state |= EXPIRED[cluster];
-    const kind = this.#state & SENT[cluster] ? 'ambiguous' : 'unreached';
-    return { kind, error: timeoutError('No answer in time') };
-  }
-
-  cancel(): boolean {
-    if (this.#state & (SENT.A | SENT.B)) return false;
-    this.#state |= EXPIRED.A | EXPIRED.B | CANCELLED;
-    return true;
-  }
-
-  envelope(cluster: ClusterId): Envelope {
+  override envelope(cluster: ClusterId): Envelope {
     const { step } = this;
     const { key, change } = step;
     return {
@@ -131,21 +99,22 @@ export class ModelWrite implements WriteOperation {
     };
   }
 
-  async #prepareAndSend(cluster: ClusterId, prepareMs: number): Promise<unknown> {
-    const session = this.sessions[cluster];
-    const refused = this.step.refusedBy?.includes(cluster);
-    await session.connection.request('prepare', this.driverTimeoutMs, () => {
-      if (refused) throw responseError(RESPONSE_CODE.invalid);
-    });
-    await session.connection.takesTime(prepareMs);
-    return this.#send(cluster);
+  protected override isPreparedOn(cluster: ClusterId): boolean {
+    return this.sessions[cluster].hasConnected && this.step.prepareMs === undefined;
   }
 
-  #send(cluster: ClusterId): Promise<unknown> {
-    if (this.#state & EXPIRED[cluster]) {
-      return Promise.reject(new Error('Its time was over before it could be sent'));
-    }
-    this.#state |= SENT[cluster];
+  protected override async prepareOn(cluster: ClusterId): Promise<void> {
+    const { prepareMs, refusedBy } = this.step;
+    const session = this.sessions[cluster];
+    if (!session.hasConnected) throw session.notConnected();
+    if (prepareMs === undefined) return;
+    await session.connection.request('prepare', this.driverTimeoutMs, () => {
+      if (refusedBy?.includes(cluster)) throw responseError(RESPONSE_CODE.invalid);
+    });
+    await session.connection.takesTime(prepareMs);
+  }
+
+  protected override send(cluster: ClusterId): Promise<unknown> {
     const { step, record, timestampUs } = this;
     const session = this.sessions[cluster];
     this.observer.onWriteSent(record, cluster);
@@ -154,6 +123,14 @@ export class ModelWrite implements WriteOperation {
       const mutation: Mutation = { key: step.key, change: step.change, value: step.id, timestampUs };
       session.connection.server.carryOut(mutation, record);
     });
+  }
+
+  protected override classifyAt(error: unknown, stage: Stage): FailedOutcome {
+    return classifyWriteError(error, { stage, singlePartition: true });
+  }
+
+  protected override timeoutOf(): Error {
+    return timeoutError('No answer in time');
   }
 }
 

@@ -1,0 +1,124 @@
+import type { Admission, Admissions } from './admission.js';
+import type { ClusterId } from './cluster.js';
+import { decide } from './decide.js';
+import { HelixUsageError, toError } from './errors.js';
+import type { WriteOperation } from './operation.js';
+import {
+  type FailedOutcome,
+  type Outcome,
+  type SettledOutcome,
+  type SkippedOutcome,
+  SKIPPED_BY_BREAKER,
+} from './outcome.js';
+import type { SideWrite, WriteContext, WriteStrategy } from './ports/write-strategy.js';
+import { nextToSettle } from './settlement.js';
+import { Call, type Wire } from './wire.js';
+
+/** One side of a write as a strategy sees it. */
+class SideAttempt extends Call implements SideWrite {
+  #outcome: Promise<Outcome> | undefined;
+  #resolve: ((outcome: SettledOutcome) => void) | undefined;
+
+  constructor(
+    wire: Wire,
+    private readonly admissions: Admissions,
+    private readonly operation: WriteOperation,
+    readonly cluster: ClusterId,
+    private skip: SkippedOutcome | undefined,
+  ) {
+    super(wire);
+  }
+
+  send(): Promise<Outcome> {
+    if (!this.wasSent) this.skip ??= this.admissions.skipLate(this.cluster);
+    return this.skip ? Promise.resolve(this.skip) : this.sendAnyway();
+  }
+
+  get wasSent(): boolean {
+    return this.#outcome !== undefined;
+  }
+
+  /** The outcome if it was sent, without sending it. */
+  sent(): Promise<Outcome> {
+    return this.#outcome ?? Promise.resolve(this.skip ?? SKIPPED_BY_BREAKER);
+  }
+
+  sendAnyway(): Promise<Outcome> {
+    return (this.#outcome ??= new Promise((resolve) => {
+      this.#resolve = resolve;
+      this.dispatch(this.cluster);
+    }));
+  }
+
+  protected override request(cluster: ClusterId): Promise<unknown> {
+    return this.operation.attempt(cluster);
+  }
+
+  protected override classify(error: unknown, cluster: ClusterId): FailedOutcome {
+    return this.operation.classify(error, cluster);
+  }
+
+  protected override timedOut(cluster: ClusterId): FailedOutcome {
+    return this.operation.expire(cluster);
+  }
+
+  protected override ended(_cluster: ClusterId, outcome: SettledOutcome): void {
+    this.#resolve?.(outcome);
+  }
+}
+
+/** A write whose sides a strategy sends to: when, in which order, and how long each is waited for is its choice. */
+export class StrategyWrite {
+  readonly #a: SideAttempt;
+  readonly #b: SideAttempt;
+
+  constructor(
+    wire: Wire,
+    private readonly admissions: Admissions,
+    private readonly operation: WriteOperation,
+    { A, B }: Admission,
+    /** The strategy threw; the write goes on with what had been sent. */
+    private readonly onStrategyError: (error: Error) => void,
+  ) {
+    this.#a = new SideAttempt(wire, admissions, operation, 'A', A);
+    this.#b = new SideAttempt(wire, admissions, operation, 'B', B);
+  }
+
+  /**
+   * What the sides answered, as soon as that can be decided on.
+   *
+   * @throws whatever the strategy threw before it had sent anything
+   */
+  async run(strategy: WriteStrategy, signal: AbortSignal | undefined): Promise<readonly [Outcome, Outcome]> {
+    let [a, b] = await this.#asked(strategy, signal);
+    while (decide(a, b, this.operation.class).kind === 'await') [a, b] = await nextToSettle(a, b);
+    for (;;) {
+      const left = this.admissions.lastResort(a, b);
+      if (!left) return [a, b];
+      if (left === 'A') a = await this.#a.sendAnyway();
+      else b = await this.#b.sendAnyway();
+    }
+  }
+
+  async #asked(
+    strategy: WriteStrategy,
+    signal: AbortSignal | undefined,
+  ): Promise<readonly [Outcome, Outcome]> {
+    const { ack, priority } = this.operation;
+    const context: WriteContext = { ack, priority, ...(signal && { signal }) };
+    try {
+      const outcomes = await strategy.execute(this.#a, this.#b, context);
+      if (isPair(outcomes)) return outcomes;
+      throw new HelixUsageError('WriteStrategy.execute must answer with the outcome of A and of B');
+    } catch (error) {
+      if (!this.#a.wasSent && !this.#b.wasSent) throw error;
+      this.onStrategyError(toError(error));
+      return Promise.all([this.#a.sent(), this.#b.sent()]);
+    }
+  }
+}
+
+function isPair(answer: unknown): boolean {
+  const isOutcome = (each: unknown): boolean => typeof each === 'object' && each !== null && 'kind' in each;
+  return Array.isArray(answer) && answer.length === 2 && answer.every(isOutcome);
+}
