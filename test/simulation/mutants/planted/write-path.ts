@@ -1,0 +1,209 @@
+import type { Mutant } from '../mutant.js';
+
+export const mutants: readonly Mutant[] = [
+  {
+    name: 'deadline-ends-one-side-only',
+    breaks: 'Each side has its own deadline. Here B is waited for for ever when A is late, too.',
+    changes: [{ replace: `if (b) this.#settle('B', b);`, by: `else if (b) this.#settle('B', b);` }],
+  },
+  {
+    name: 'decision-aborted-before-sent',
+    breaks: 'A signal that was aborted before the call: it is sent all the same.',
+    changes: [
+      {
+        replace: `
+          #runFor(operation: WriteOperation, call: WriteCall): Promise<WriteReceipt> {
+            if (call.signal?.aborted) return Promise.reject(abortedBefore(call.signal, operation.masked));`,
+        by: `#runFor(operation: WriteOperation, call: WriteCall): Promise<WriteReceipt> {`,
+      },
+    ],
+  },
+  {
+    name: 'decision-aborted-later-notApplied',
+    breaks: 'A signal that is aborted after something was sent: the caller is told that nothing was applied.',
+    changes: [
+      {
+        replace: `return !this.settlement.isQueuedForBoth(operation) && operation.cancel() ? 'notApplied' : 'unknown';`,
+        by: `
+          operation.cancel();
+          return this.settlement.isQueuedForBoth(operation) ? 'unknown' : 'notApplied';`,
+      },
+    ],
+  },
+  {
+    name: 'decision-aborted-not-cancelled',
+    breaks:
+      'A caller that goes before anything was sent: it is told that nothing was applied, and the write ' +
+      'is sent later.',
+    changes: [
+      {
+        replace: `return !this.settlement.isQueuedForBoth(operation) && operation.cancel() ? 'notApplied' : 'unknown';`,
+        by: `return !this.settlement.isQueuedForBoth(operation) && this.admissions.inFlight.A + this.admissions.inFlight.B === 0 ? 'notApplied' : 'unknown';`,
+      },
+    ],
+  },
+  {
+    name: 'decision-aborted-not-settled',
+    breaks: 'A caller that goes after something was sent: what one side misses is not queued any more.',
+    changes: [
+      {
+        replace: `let [outcomeA, outcomeB] = outcomes;`,
+        by: `
+          signal?.throwIfAborted();
+          let [outcomeA, outcomeB] = outcomes;`,
+      },
+    ],
+  },
+  {
+    name: 'decision-aborted-prepared-sent',
+    breaks:
+      'A caller that goes while the statement is being prepared: it is told that nothing was applied, ' +
+      'and the write is sent all the same.',
+    changes: [{ replace: `if (isGone) operation.cancel();`, by: '' }],
+  },
+  {
+    name: 'decision-last-hope-only-a',
+    breaks: 'A side skipped for its breaker is tried after all only if it is A.',
+    changes: [
+      {
+        replace: `
+          } else if (isLastHope(b, a) && path.admissions.mayTryAfterAll('B')) {
+            this.#b = undefined;
+            this.#attemptLate('B');`,
+        by: '',
+      },
+    ],
+  },
+  {
+    name: 'in-flight-ends-with-the-deadline',
+    breaks:
+      'At most maxInFlight writes are on the wire to a side, whoever still waits for them. ' +
+      'Here one that has missed its deadline is no longer counted.',
+    changes: [
+      {
+        replace: `settle?.(this.operation.expire(this.cluster));`,
+        by: `
+          this.path.admissions.inFlight[this.cluster]--;
+          settle?.(this.operation.expire(this.cluster));`,
+      },
+      {
+        replace: `
+          (error: unknown) => {
+            inFlight[cluster]--;`,
+        by: `
+          (error: unknown) => {
+            if (this.#settle) inFlight[cluster]--;`,
+      },
+    ],
+  },
+  {
+    name: 'in-flight-leaks-on-failure',
+    breaks:
+      'At most maxInFlight writes are on the wire to a side. ' +
+      'Here a write that fails is counted for ever.',
+    changes: [
+      {
+        replace: `
+          (error: unknown) => {
+            inFlight.B--;`,
+        by: `(error: unknown) => {`,
+      },
+    ],
+  },
+  {
+    name: 'late-answer-counts',
+    breaks:
+      'What a side answers after its deadline changes nothing any more. ' +
+      'Here an acknowledgement of A that comes late is still taken for an answer.',
+    changes: [
+      {
+        replace: `if (this.#a === undefined) this.#applied('A');`,
+        by: `if (this.#a !== APPLIED) this.#applied('A');`,
+      },
+    ],
+  },
+  {
+    name: 'late-answer-is-waited-for',
+    breaks: 'Each side has its own deadline. Here one that was tried after all has none.',
+    changes: [
+      {
+        replace: `
+          this.path.deadlines.add(this);
+          this.#startedMs = this.dueMs - this.path.deadlines.timeoutMs;`,
+        by: `this.dueMs = Number.POSITIVE_INFINITY;`,
+      },
+    ],
+  },
+  {
+    name: 'own-writes-not-noted-when-partial',
+    breaks:
+      'Inside a decorated call a read finds what the call has written. ' +
+      'Here a write that fails with PartialWriteError is not noted, although one side has it.',
+    changes: [
+      {
+        replace: `if (error instanceof PartialWriteError) context.onWrite(error.receipt);`,
+        by: '',
+      },
+    ],
+  },
+  {
+    name: 'reservation-leaks-on-success',
+    breaks:
+      'Room that was kept and is not needed is given back. ' +
+      'Here a write that both sides have applied after all keeps it.',
+    changes: [
+      {
+        replace: `
+          const { reservations } = this.admission;
+          if (reservations.length > 0) release(reservations);`,
+        by: '',
+      },
+    ],
+  },
+  {
+    name: 'shutdown-does-not-cut-off',
+    breaks:
+      'At the end of its time a shutdown decides what is under way as it stands. ' +
+      'Here calls are only refused from then on.',
+    changes: [
+      {
+        replace: `
+          /** Sends nothing more: every write is decided by what has come back of it until now. */
+          cutOff(): void {
+            this.#closed = true;
+            this.#isCutOff = true;
+            this.deadlines.expireAll();`,
+        by: `
+          /** Sends nothing more: every write is decided by what has come back of it until now. */
+          cutOff(): void {
+            this.#closed = true;
+            this.#isCutOff = true;`,
+      },
+    ],
+  },
+  {
+    name: 'shutdown-sends-after-cut-off',
+    breaks:
+      'Once running calls are cut off nothing more is sent. ' +
+      'Here a strategy that comes to its second side later still sends.',
+    changes: [
+      {
+        replace: `if (path.isCutOff) return Promise.resolve({ kind: 'unreached', error: closedError() });`,
+        by: '',
+      },
+    ],
+  },
+  {
+    name: 'sync-point-forgets-prepared-writes',
+    breaks:
+      'A sync point waits for every write that was accepted before it, one that had to be prepared ' +
+      'included. ' +
+      'Here its pending side counts from the moment at which it was prepared.',
+    changes: [
+      {
+        replace: `const epoch = within ? this.operations.stay(within) : this.operations.enter();`,
+        by: `const epoch = this.operations.enter();`,
+      },
+    ],
+  },
+];
