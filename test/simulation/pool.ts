@@ -1,10 +1,7 @@
 import { fork } from 'node:child_process';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { BatchReport, Failure } from './batch.js';
-import { bundle } from './bundle.js';
+import { bundle, withBundles } from './bundle.js';
 import type { Size } from './generate.js';
 
 /** Seeds to run: every `stride`-th from `from` on. */
@@ -25,10 +22,6 @@ export interface PoolOptions {
   readonly processes?: number;
 }
 
-const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-/** What the bundle does not contain it finds from here. */
-const CACHE = join(ROOT, 'node_modules/.cache');
-
 /** Runs the random histories of `count` seeds from `from` on, in several processes. */
 export async function runSeeds(from: number, count: number, options: PoolOptions = {}): Promise<BatchReport> {
   const { size, stopAfter = 10, processes = Math.min(availableParallelism(), 8) } = options;
@@ -36,14 +29,10 @@ export async function runSeeds(from: number, count: number, options: PoolOptions
     const share = Math.ceil((count - index) / processes);
     return { from: from + index, count: share, stride: processes, size, stopAfter };
   });
-  await mkdir(CACHE, { recursive: true });
-  const folder = await mkdtemp(join(CACHE, 'helix-simulation-'));
-  try {
-    const script = await bundle(ROOT, 'test/simulation/pool-child.ts', folder);
+  return withBundles(async (folder) => {
+    const script = await bundle('test/simulation/pool-child.ts', folder);
     return merged(await Promise.all(shares.map((share) => runInProcess(script, share))));
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
+  });
 }
 
 function runInProcess(script: string, assignment: Assignment): Promise<BatchReport> {

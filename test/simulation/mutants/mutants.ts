@@ -1,11 +1,12 @@
-import { execFile, fork } from 'node:child_process';
-import { cp, mkdtemp, readdir, readFile, rm, symlink } from 'node:fs/promises';
-import { availableParallelism, tmpdir } from 'node:os';
-import { basename, dirname, join } from 'node:path';
+import { fork } from 'node:child_process';
+import { rm } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
-import { bundle } from '../bundle.js';
+import { bundle, withBundles } from '../bundle.js';
 import type { Budget, Catch, Findings } from './hunt.js';
+import type { Mutant } from './mutant.js';
+import { plant, readSources, type Source } from './plant.js';
 
 /** What became of a mutant. */
 export interface Verdict {
@@ -17,12 +18,10 @@ export interface Verdict {
   readonly ms: number;
 }
 
-const HERE = dirname(fileURLToPath(import.meta.url));
-const ROOT = join(HERE, '../../..');
+const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 /** The name of the code as it is. */
 const NO_MUTANT = '(none)';
 const SURVIVED = 'survived';
-const BUNDLE = 'bundle';
 const SCENARIO_SEEDS = 5;
 const SEEDS = seedsUpTo(2_000);
 /** Of the code as it is, in which nothing may be found. */
@@ -32,39 +31,29 @@ const HUNT_MS = 90_000;
 /** … and after that a process hangs. */
 const TIME_LIMIT_MS = 120_000;
 
-/** Names of all mutants: of their patches, without the extension. */
-export async function allMutants(): Promise<string[]> {
-  const files = await readdir(HERE);
-  return files
-    .filter((file) => file.endsWith('.patch'))
-    .map((file) => basename(file, '.patch'))
-    .sort();
-}
-
 /**
  * Hunts each of these mutants, as many at a time as there are cores. The code as it is comes first, and again at the
  * end with the histories that have caught one: a history that it fails shows nothing.
  */
-export async function huntMutants(names: readonly string[]): Promise<Verdict[]> {
-  const base = await mkdtemp(join(tmpdir(), 'helix-mutants-'));
-  try {
-    await copyCode(ROOT, base);
-    await compile(base);
+export function huntMutants(mutants: readonly Mutant[]): Promise<Verdict[]> {
+  return withBundles(async (folder) => {
+    // All of them are planted in the library as it is now, whatever is changed in it meanwhile.
+    const sources = await readSources();
+    const asItIs = await compile(sources, join(folder, NO_MUTANT));
     const verdicts: Verdict[] = [];
-    const left = [NO_MUTANT, ...names].entries();
+    const left = [undefined, ...mutants].entries();
     const worker = async (): Promise<void> => {
-      for (const [index, name] of left) {
-        verdicts[index] =
-          name === NO_MUTANT ? await huntIn(base, name, CONTROL_SEEDS) : await huntMutant(base, name);
+      for (const [index, mutant] of left) {
+        verdicts[index] = mutant
+          ? await huntMutant(mutant, sources, join(folder, mutant.name))
+          : await hunt(asItIs, NO_MUTANT, CONTROL_SEEDS);
       }
     };
     await Promise.all(Array.from({ length: availableParallelism() }, worker));
     const seeds = new Set(verdicts.flatMap(({ caught }) => caught?.seed ?? []));
-    const again = await huntIn(base, NO_MUTANT, [...seeds]);
+    const again = await hunt(asItIs, NO_MUTANT, [...seeds]);
     return again.caught ? [again, ...verdicts.slice(1)] : verdicts;
-  } finally {
-    await rm(base, { recursive: true, force: true });
-  }
+  });
 }
 
 /** Whether it was caught; of the code as it is, whether nothing was. */
@@ -87,69 +76,42 @@ export function tableOf(verdicts: readonly Verdict[]): string {
   return [...lines, `${caught.length} of ${mutants.length} were caught`].join('\n');
 }
 
-async function huntMutant(base: string, name: string): Promise<Verdict> {
-  const copy = await mkdtemp(join(tmpdir(), 'helix-mutant-'));
+async function huntMutant(mutant: Mutant, sources: readonly Source[], folder: string): Promise<Verdict> {
   const startMs = performance.now();
   try {
-    await copyCode(base, copy);
-    await applyPatch(copy, name);
-    await compile(copy);
-    return await huntIn(copy, name, SEEDS);
+    const script = await compile(plant(mutant, sources), folder);
+    return await hunt(script, mutant.name, SEEDS);
   } catch (error) {
     // Whatever this is, it shows nothing.
     const otherwise = error instanceof Error ? error.message : String(error);
-    return { name, caught: undefined, otherwise, runs: 0, ms: performance.now() - startMs };
+    return { name: mutant.name, caught: undefined, otherwise, runs: 0, ms: performance.now() - startMs };
   } finally {
-    await rm(copy, { recursive: true, force: true });
+    await rm(folder, { recursive: true, force: true });
   }
 }
 
-/** `copy` has been bundled. */
-async function huntIn(copy: string, name: string, seeds: readonly number[]): Promise<Verdict> {
+async function hunt(script: string, name: string, seeds: readonly number[]): Promise<Verdict> {
   const startMs = performance.now();
   const budget = { scenarioSeeds: SCENARIO_SEEDS, seeds, timeMs: HUNT_MS };
-  const { caught, runs } = await play(copy, budget);
+  const { caught, runs } = await play(script, budget);
   return { name, caught, otherwise: SURVIVED, runs, ms: performance.now() - startMs };
 }
 
-async function copyCode(from: string, to: string): Promise<void> {
-  const filter = (path: string): boolean => !path.endsWith('.spec.ts') && !path.endsWith('.patch');
-  for (const part of ['lib', 'test/simulation', 'package.json', 'tsconfig.json']) {
-    await cp(join(from, part), join(to, part), { recursive: true, filter });
-  }
-  await symlink(join(ROOT, 'node_modules'), join(to, 'node_modules'));
-}
-
-/** Exactly where it belongs, or not at all. A mutant changes the library, and nothing that it is judged by. */
-async function applyPatch(copy: string, name: string): Promise<void> {
-  const file = join(HERE, `${name}.patch`);
-  const text = await readFile(file, 'utf8');
-  const changed = [...text.matchAll(/^\+\+\+ (\S+)/gm)].map(([, path = '']) => path);
-  if (changed.length === 0 || !changed.every((path) => path.startsWith('b/lib/'))) {
-    throw new Error('not a patch of lib');
-  }
-  const env = { ...process.env, GIT_CEILING_DIRECTORIES: dirname(copy) };
-  try {
-    await promisify(execFile)('git', ['apply', '-p1', file], { cwd: copy, env });
-  } catch (cause) {
-    throw new Error('does not apply', { cause });
-  }
-}
-
 /** One file that runs as it is: compiling module by module would take longer than most hunts. */
-async function compile(copy: string): Promise<void> {
+async function compile(sources: readonly Source[], folder: string): Promise<string> {
+  const texts = new Map(sources.map(({ path, text }) => [path, text]));
   try {
-    await bundle(copy, 'test/simulation/mutants/hunt.ts', BUNDLE);
+    return await bundle('test/simulation/mutants/hunt.ts', folder, texts);
   } catch (cause) {
     throw new Error('does not compile', { cause });
   }
 }
 
 /** In a process of its own, which an endless loop may hold, and an error that nobody handles may end. */
-function play(copy: string, budget: Budget): Promise<Findings> {
+function play(script: string, budget: Budget): Promise<Findings> {
   return new Promise((resolve, reject) => {
-    const child = fork(join(copy, BUNDLE, 'hunt.js'), {
-      cwd: copy,
+    const child = fork(script, {
+      cwd: ROOT,
       execArgv: [],
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
       timeout: TIME_LIMIT_MS,

@@ -1,12 +1,42 @@
-/** `node --import tsx test/simulation/mutants/run.ts [name…]`: hunts these mutants, or all; ends with 1 if one survives. */
-import { allMutants, huntMutants, isAsItShouldBe, tableOf } from './mutants.js';
+/**
+ * `node --import tsx test/simulation/mutants/run.ts [name…]`: hunts these mutants, or all; ends with 1 if one survives.
+ * With `--check` it only says which of them cannot be planted in the code as it is, and ends with 1 if there is one.
+ */
+import { parseArgs } from 'node:util';
+import type { Mutant } from './mutant.js';
+import { complaintsAbout, readSources } from './plant.js';
+import { allMutants } from './planted/all.js';
 
-const names = process.argv.slice(2);
-const startMs = performance.now();
-const verdicts = await huntMutants(names.length > 0 ? names : await allMutants());
-console.log(tableOf(verdicts));
-console.log(`in ${((performance.now() - startMs) / 1_000).toFixed(1)} s`);
-for (const { name, caught } of verdicts) {
-  if (names.includes(name) && caught) console.log(`\n${name}: ${caught.violation.message}`);
+const { values, positionals: names } = parseArgs({
+  options: { check: { type: 'boolean' } },
+  allowPositionals: true,
+});
+for (const name of names) {
+  if (!allMutants.some((mutant) => mutant.name === name)) throw new Error(`No mutant is called ${name}`);
 }
-if (!verdicts.every(isAsItShouldBe)) process.exitCode = 1;
+const mutants = names.length > 0 ? allMutants.filter(({ name }) => names.includes(name)) : allMutants;
+if (values.check) await check(mutants);
+else await hunt(mutants);
+
+async function check(mutants: readonly Mutant[]): Promise<void> {
+  const complaints = complaintsAbout(mutants, await readSources());
+  for (const complaint of complaints) console.log(complaint);
+  console.log(`${mutants.length - complaints.length} of ${mutants.length} can be planted`);
+  if (complaints.length > 0) process.exitCode = 1;
+}
+
+async function hunt(mutants: readonly Mutant[]): Promise<void> {
+  // Loaded when it is needed: the bundler takes longer to come than a check takes altogether.
+  const { huntMutants, isAsItShouldBe, tableOf } = await import('./mutants.js');
+  const startMs = performance.now();
+  const verdicts = await huntMutants(mutants);
+  console.log(tableOf(verdicts));
+  console.log(`in ${((performance.now() - startMs) / 1_000).toFixed(1)} s`);
+  for (const { name, breaks } of mutants) {
+    const verdict = verdicts.find((other) => other.name === name);
+    if (verdict?.caught && !names.includes(name)) continue;
+    console.log(`\n${name}: ${breaks}`);
+    if (verdict?.caught) console.log(verdict.caught.violation.message);
+  }
+  if (!verdicts.every(isAsItShouldBe)) process.exitCode = 1;
+}
