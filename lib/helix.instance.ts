@@ -115,7 +115,6 @@ export class HelixInstance {
   readonly replayer: Replayer | undefined;
   readonly worker: ReplayWorker | undefined;
   readonly events = new Subject<HelixEvent>();
-  #policyState: 'new' | 'open' | 'closed' = 'new';
   #isReplayerOpen = false;
   readonly #draining: Draining = { A: false, B: false };
   #topologyChanges: Subscription | undefined;
@@ -255,25 +254,12 @@ export class HelixInstance {
 
   /** Starts what the policy does by itself. */
   openPolicy(): void {
-    this.parts.failoverPolicy.open?.({
+    this.failover.open({
       clock: this.clock,
       ping: (cluster) =>
         this.sessions[cluster]?.ping(POLICY_PING_MS) ?? Promise.reject(new Error(`No cluster ${cluster}`)),
       onStateChange: (cluster, state) => this.#onBreakerChange(cluster, state),
     });
-    this.#policyState = 'open';
-  }
-
-  /** The end: no ping any more, and the last replay may try a side whatever the policy says of it. */
-  closePolicy(): void {
-    // One that refused to open belongs to somebody else.
-    const isOurs = this.#policyState === 'open';
-    this.#policyState = 'closed';
-    try {
-      if (isOurs) this.parts.failoverPolicy.close?.();
-    } catch (error) {
-      this.#reportStrategyError(toError(error));
-    }
   }
 
   #onBreakerChange(cluster: ClusterId, state: BreakerState): void {
@@ -291,7 +277,7 @@ export class HelixInstance {
     return new ReplayWorker({
       replayer: this.replayer,
       targets,
-      isAvailable: (cluster) => this.#policyState === 'closed' || this.failover.isAvailable(cluster),
+      failover: this.failover,
       invariants: this.invariants,
       namespace: this.name,
       clock: this.clock,

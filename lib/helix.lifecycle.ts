@@ -43,7 +43,7 @@ export class HelixLifecycle implements OnModuleInit, OnApplicationBootstrap, OnA
       // Nothing may go on connecting or pinging behind an application that did not start.
       const { shutdownTimeoutMs } = this.instance.options;
       this.instance.unwatchTopology();
-      this.instance.closePolicy();
+      this.instance.failover.close();
       await this.#closeReplayer(shutdownTimeoutMs);
       await this.#closeSessions(shutdownTimeoutMs);
       throw error;
@@ -81,7 +81,7 @@ export class HelixLifecycle implements OnModuleInit, OnApplicationBootstrap, OnA
     readPath.cutOff();
     await this.#within(leftUntil(DRAIN_SHARE), writePath.settled());
 
-    instance.closePolicy();
+    instance.failover.close();
     if (worker && replayer?.durability === 'volatile') {
       const drainMs = leftUntil(DRAIN_SHARE);
       await this.#within(drainMs, worker.drain(drainMs));

@@ -1,3 +1,4 @@
+import { Barrier, type Inside } from './barrier.js';
 import { type ClusterId, otherCluster } from './cluster.js';
 import { OverloadedError, ReplayQueueFullError } from './errors.js';
 import type { Failover } from './failover.js';
@@ -40,9 +41,18 @@ export interface Admission {
 /** Nothing is known against either side. */
 const ADMITTED: Admission = { A: undefined, B: undefined, reservations: [] };
 
-/** Decides which sides a write is sent to at first, and whether it may be sent at all. */
+/** What a write holds until everything about it is decided: its place among those under way, and room in the queue. */
+export interface Holdings extends Inside {
+  readonly reservations: Reservation[];
+}
+
+/**
+ * Decides which sides a write is sent to at first, and whether it may be sent at all; keeps it among those under way,
+ * and takes back what it held when it is over.
+ */
 export class Admissions {
   readonly isSingle: boolean;
+  readonly #underWay: Barrier;
   readonly #draining: Draining;
 
   constructor(
@@ -51,6 +61,31 @@ export class Admissions {
   ) {
     this.#draining = options.draining ?? NOBODY_DRAINS;
     this.isSingle = options.sides.B === undefined;
+    this.#underWay = new Barrier(wire.invariants);
+  }
+
+  /** It is under way from now on; `within`: since something else is, in whose place it comes. */
+  enter(it: Inside, within?: Inside): void {
+    if (within) this.#underWay.enterWith(it, within);
+    else this.#underWay.enter(it);
+  }
+
+  /** It is over; call once. */
+  leave(it: Holdings): void {
+    if (it.reservations.length > 0) release(it.reservations);
+    this.#underWay.leave(it);
+  }
+
+  /** What is left of a write for a side that is pending: it takes over what the write has held. */
+  restOf(holdings: Holdings): Holdings {
+    const rest: Holdings = { since: undefined, reservations: holdings.reservations.splice(0) };
+    this.#underWay.enterWith(rest, holdings);
+    return rest;
+  }
+
+  /** Resolves when everything that is under way now is over. */
+  passed(): Promise<void> {
+    return this.#underWay.passed();
   }
 
   /**
@@ -169,11 +204,6 @@ export class Admissions {
 
 export function release(reservations: readonly Reservation[]): void {
   for (const reservation of reservations) reservation.release();
-}
-
-/** Takes over what is reserved: whoever had it before has nothing left to release. */
-export function takeOver(reservations: Reservation[]): Reservation[] {
-  return reservations.splice(0);
 }
 
 /** Whether a side that was left out because it looked bad is all that is left. */

@@ -14,7 +14,8 @@ const LAST_RETRY_MS = 2_000;
  * closed. What its driver does for that is the subclass's.
  */
 export abstract class ClusterSession implements Side {
-  #hasConnected = false;
+  /** True once the first connection was made. A field, not a getter: it is read for every write. */
+  hasConnected = false;
   #connectError: Error | undefined;
   #isBlocked = false;
   #connecting: Promise<void> | undefined;
@@ -44,11 +45,6 @@ export abstract class ClusterSession implements Side {
   /** Ends the driver's client; no attempt to connect is under way. */
   protected abstract end(): Promise<void>;
 
-  /** True once the first connection was made. */
-  get hasConnected(): boolean {
-    return this.#hasConnected;
-  }
-
   /** Why the last attempt to connect failed, the driver's own error as its `cause`; names the hosts. */
   get connectError(): Error | undefined {
     return this.#connectError;
@@ -56,7 +52,7 @@ export abstract class ClusterSession implements Side {
 
   /** Connects once. Calls share a running attempt. */
   connect(): Promise<void> {
-    if (this.#hasConnected) return Promise.resolve();
+    if (this.hasConnected) return Promise.resolve();
     this.#connecting ??= this.#connect().finally(() => {
       this.#connecting = undefined;
     });
@@ -89,7 +85,7 @@ export abstract class ClusterSession implements Side {
    * on its way, whoever asks: a cluster that is down or slow is not asked ten times over.
    */
   ping(timeoutMs: number): Promise<void> {
-    if (!this.#hasConnected) return Promise.reject(this.notConnected());
+    if (!this.hasConnected) return Promise.reject(this.notConnected());
     this.#pinging ??= this.#answerWithin(timeoutMs, this.askForLife(timeoutMs)).finally(() => {
       this.#pinging = undefined;
     });
@@ -109,7 +105,7 @@ export abstract class ClusterSession implements Side {
   async #connect(): Promise<void> {
     try {
       await this.connectOnce();
-      this.#hasConnected = true;
+      this.hasConnected = true;
       this.#connectError = undefined;
     } catch (cause) {
       this.#connectError = new Error(`Cannot connect to ${this.cluster} at ${this.address}`, { cause });

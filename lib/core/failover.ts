@@ -2,10 +2,11 @@ import type { Clock } from './clock.js';
 import type { ClusterId } from './cluster.js';
 import { toError } from './errors.js';
 import type { FailedOutcome, SettledOutcome } from './outcome.js';
-import type { BreakerState, FailoverPolicy } from './ports/failover-policy.js';
+import type { BreakerState, FailoverPolicy, PolicyContext } from './ports/failover-policy.js';
 
 /** The policy as both paths use it: it hears only what says something of a cluster, and its mistakes stay its own. */
 export class Failover {
+  #state: 'new' | 'open' | 'closed' = 'new';
   readonly #lostConnectionMs = { A: Number.NEGATIVE_INFINITY, B: Number.NEGATIVE_INFINITY };
 
   constructor(
@@ -14,6 +15,29 @@ export class Failover {
     /** The policy threw; the call goes on without it. */
     private readonly onPolicyError: (error: Error) => void,
   ) {}
+
+  /** Starts what the policy does by itself. */
+  open(context: PolicyContext): void {
+    this.policy.open?.(context);
+    this.#state = 'open';
+  }
+
+  /** The end: no ping any more, and the last replay may try a side whatever the policy says of it. */
+  close(): void {
+    // One that refused to open belongs to somebody else.
+    const isOurs = this.#state === 'open';
+    this.#state = 'closed';
+    try {
+      if (isOurs) this.policy.close?.();
+    } catch (error) {
+      this.onPolicyError(toError(error));
+    }
+  }
+
+  /** Whether the side may be replayed to, and pinged for it: while it is avoided, the policy alone finds out when it is back. */
+  mayReplayTo(cluster: ClusterId): boolean {
+    return this.#state === 'closed' || this.isAvailable(cluster);
+  }
 
   /** A policy that throws says nothing against the side. */
   isAvailable(cluster: ClusterId): boolean {

@@ -1,8 +1,7 @@
-import { release, takeOver } from './admission.js';
+import { type Admissions, type Holdings, release } from './admission.js';
 import type { Clock } from './clock.js';
 import type { ClusterId } from './cluster.js';
 import { decide, type Decision, type ReplayPlan } from './decide.js';
-import { type Barrier, type Inside } from './barrier.js';
 import {
   BothClustersDrainingError,
   ClusterError,
@@ -16,7 +15,7 @@ import {
 import type { WriteOperation } from './operation.js';
 import type { Outcome, SettledOutcome } from './outcome.js';
 import type { Envelope } from './ports/envelope.js';
-import type { Replayer, Reservation } from './ports/replayer.js';
+import type { Replayer } from './ports/replayer.js';
 import type { SideStatus, WriteReceipt } from './receipt.js';
 import { errorLabel, sideLabel, type Sides } from './sides.js';
 import { withTimeout } from './time-limit.js';
@@ -37,12 +36,6 @@ export interface SettlementOptions {
   readonly onDivergence: (cluster: ClusterId, error: Error, operation: WriteOperation) => void;
 }
 
-/** What a write holds until everything about it is decided. */
-export interface Holdings extends Inside {
-  /** Room in the queue. */
-  readonly reservations: Reservation[];
-}
-
 /** What became of what was handed to the replayer, and why something was not taken. */
 interface Kept {
   A?: SideStatus;
@@ -57,8 +50,7 @@ export class Settlement {
 
   constructor(
     private readonly options: SettlementOptions,
-    /** The operations that are under way. */
-    private readonly operations: Barrier,
+    private readonly admissions: Admissions,
   ) {}
 
   /**
@@ -69,14 +61,8 @@ export class Settlement {
     try {
       return await this.#settle(operation, a, b, holdings);
     } finally {
-      this.end(holdings);
+      this.admissions.leave(holdings);
     }
-  }
-
-  /** The write is over, and nothing is left to be carried out. */
-  end(holdings: Holdings): void {
-    if (holdings.reservations.length > 0) release(holdings.reservations);
-    this.operations.leave(holdings);
   }
 
   /** Whether it was given to the queue although neither side has it. */
@@ -195,8 +181,7 @@ export class Settlement {
     cluster: ClusterId,
     holdings: Holdings,
   ): void {
-    const rest: Holdings = { since: undefined, reservations: takeOver(holdings.reservations) };
-    this.operations.enterWith(rest, holdings);
+    const rest = this.admissions.restOf(holdings);
     void settledOutcome(settled)
       .then((outcome) =>
         this.settle(operation, cluster === 'A' ? outcome : a, cluster === 'B' ? outcome : b, rest),

@@ -1,16 +1,18 @@
-import { type Admission, type AdmissionOptions, Admissions } from './admission.js';
-import { Barrier, type Inside, Stay } from './barrier.js';
+import { type Admission, type AdmissionOptions, Admissions, type Holdings } from './admission.js';
+import type { Inside } from './barrier.js';
 import type { CallContext } from './call-context.js';
 import { abortedBefore, type CallerLimits, untilGone } from './caller-wait.js';
-import { ConcurrentWrite } from './concurrent-write.js';
+import type { ClusterId } from './cluster.js';
 import { closedError, type FailureOutcome, PartialWriteError, toError } from './errors.js';
 import type { Invariants } from './invariant.js';
 import type { WriteOperation } from './operation.js';
+import { APPLIED, type FailedOutcome, type SettledOutcome } from './outcome.js';
+import type { Reservation } from './ports/replayer.js';
 import type { WriteStrategy } from './ports/write-strategy.js';
 import type { WriteReceipt } from './receipt.js';
-import { type Holdings, Settlement, type SettlementOptions } from './settlement.js';
+import { Settlement, type SettlementOptions } from './settlement.js';
 import { StrategyWrite } from './strategy-write.js';
-import { Wire } from './wire.js';
+import { Call, Wire } from './wire.js';
 
 export interface WritePathOptions extends SettlementOptions, AdmissionOptions {
   readonly strategy: WriteStrategy;
@@ -34,7 +36,6 @@ export interface WriteCall extends CallerLimits {
 export class WritePath {
   /** What every write goes over. */
   readonly wire: Wire;
-  readonly #operations: Barrier;
   readonly #admissions: Admissions;
   readonly #settlement: Settlement;
   #closed = false;
@@ -42,9 +43,8 @@ export class WritePath {
   constructor(private readonly options: WritePathOptions) {
     const { clock, writeTimeoutMs: timeoutMs, failover, invariants } = options;
     this.wire = new Wire({ clock, timeoutMs, failover, invariants });
-    this.#operations = new Barrier(invariants);
     this.#admissions = new Admissions(options, this.wire);
-    this.#settlement = new Settlement(options, this.#operations);
+    this.#settlement = new Settlement(options, this.#admissions);
   }
 
   run(operation: WriteOperation, call?: WriteCall): Promise<WriteReceipt> {
@@ -130,8 +130,7 @@ export class WritePath {
   }
 
   #enter<Held extends Holdings>(holdings: Held, within: Inside | undefined): Held {
-    if (within) this.#operations.enterWith(holdings, within);
-    else this.#operations.enter(holdings);
+    this.#admissions.enter(holdings, within);
     return holdings;
   }
 
@@ -148,18 +147,18 @@ export class WritePath {
       return await this.#settlement.settle(operation, a, b, holdings);
     } catch (error) {
       // Before anything was sent: what was sent is settled, whatever its strategy does.
-      if (holdings.since) this.#settlement.end(holdings);
+      if (holdings.since) this.#admissions.leave(holdings);
       throw error;
     }
   }
 
   async #runPrepared(prepare: () => Promise<WriteOperation>, signal?: AbortSignal): Promise<WriteReceipt> {
-    const place = new Stay();
-    this.#operations.enter(place);
+    const place: Holdings = { since: undefined, reservations: [] };
+    this.#admissions.enter(place);
     try {
       return await this.#run(await prepare(), signal, place);
     } finally {
-      this.#operations.leave(place);
+      this.#admissions.leave(place);
     }
   }
 
@@ -198,7 +197,85 @@ export class WritePath {
 
   /** Resolves when every operation that was accepted before this call has its decision carried out. */
   settled(): Promise<void> {
-    return this.#operations.passed();
+    return this.#admissions.passed();
+  }
+}
+
+/** Both sides at once, joined without wrapper objects; also the single-cluster write. */
+class ConcurrentWrite extends Call implements Holdings {
+  since: Inside['since'];
+  readonly reservations: Reservation[];
+  #a: SettledOutcome | undefined;
+  #b: SettledOutcome | undefined;
+
+  constructor(
+    wire: Wire,
+    private readonly admissions: Admissions,
+    private readonly settlement: Settlement,
+    private readonly operation: WriteOperation,
+    { A, B, reservations }: Admission,
+    private readonly resolve: (receipt: WriteReceipt | Promise<WriteReceipt>) => void,
+    private readonly reject: (error: unknown) => void,
+  ) {
+    super(wire);
+    this.#a = A;
+    this.#b = B;
+    this.reservations = reservations;
+  }
+
+  start(): void {
+    const { operation } = this;
+    const toB = !this.#b && !this.admissions.isSingle;
+    if (!this.#a) this.dispatch('A', operation.startedMs);
+    if (toB) this.dispatch('B', operation.startedMs);
+  }
+
+  protected override request(cluster: ClusterId): Promise<unknown> {
+    return this.operation.attempt(cluster);
+  }
+
+  protected override classify(error: unknown, cluster: ClusterId): FailedOutcome {
+    return this.operation.classify(error, cluster);
+  }
+
+  protected override timedOut(cluster: ClusterId): FailedOutcome {
+    return this.operation.expire(cluster);
+  }
+
+  protected override ended(cluster: ClusterId, outcome: SettledOutcome): void {
+    if (cluster === 'A') this.#a = outcome;
+    else this.#b = outcome;
+    if (this.admissions.isSingle) this.#endAlone(outcome);
+    else if (this.#a === APPLIED && this.#b === APPLIED) this.#succeed('applied');
+    else this.#join();
+  }
+
+  #endAlone(outcome: SettledOutcome): void {
+    if (outcome === APPLIED) {
+      this.#succeed('absent');
+      return;
+    }
+    this.admissions.leave(this);
+    this.reject(this.settlement.failedAlone(this.operation, outcome));
+  }
+
+  /** Goes on when both sides have settled, at least one of them not as it should. */
+  #join(): void {
+    if (!this.#a || !this.#b) return;
+    const left = this.admissions.lastResort(this.#a, this.#b);
+    if (!left) {
+      this.settlement.settle(this.operation, this.#a, this.#b, this).then(this.resolve, this.reject);
+      return;
+    }
+    if (left === 'A') this.#a = undefined;
+    else this.#b = undefined;
+    this.dispatch(left);
+  }
+
+  #succeed(b: 'applied' | 'absent'): void {
+    const { id, timestampUs } = this.operation;
+    this.admissions.leave(this);
+    this.resolve({ id, timestamp: timestampUs, A: 'applied', B: b });
   }
 }
 

@@ -17,6 +17,8 @@ const LOG_INTERVAL_MS = 60_000;
 
 /** Calls the user's hooks so that nothing they do reaches the lane. */
 export class SafeHooks {
+  /** `undefined` if nobody wants to know, as is usual for what happens most. */
+  readonly onSuccess: ((envelope: Envelope) => void) | undefined;
   readonly #hooks: ReplayHooks;
   readonly #clock: Clock;
   readonly #log: ReplayLog;
@@ -26,10 +28,9 @@ export class SafeHooks {
     this.#hooks = hooks;
     this.#clock = clock;
     this.#log = log;
-  }
-
-  onSuccess(envelope: Envelope): void {
-    if (this.#hooks.onSuccess) this.#call('onSuccess', () => this.#hooks.onSuccess?.(envelope));
+    if (hooks.onSuccess) {
+      this.onSuccess = (envelope) => this.#call('onSuccess', () => hooks.onSuccess?.(envelope));
+    }
   }
 
   onError(envelope: Envelope, error: Error): void {

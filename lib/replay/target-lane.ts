@@ -8,6 +8,7 @@ import {
   type Envelope,
   errorLabel,
   type FailedOutcome,
+  type Failover,
   HelixUsageError,
   type Replayer,
   type ReplayLane,
@@ -37,8 +38,8 @@ export interface TargetLaneDependencies {
   readonly namespace: string;
   readonly replayer: Replayer;
   readonly target: ReplayTarget;
-  /** False: the target is left alone, pings included, and somebody else finds out when it is back. */
-  readonly isAvailable: () => boolean;
+  /** Says when the target is left alone, pings included: somebody else finds out when it is back. */
+  readonly failover: Pick<Failover, 'mayReplayTo'> | undefined;
   /** What every delivery goes over; its time limit is `executeTimeoutMs` and {@link GRACE_MS} more. */
   readonly wire: Wire;
   readonly executeTimeoutMs: number;
@@ -150,15 +151,20 @@ export class TargetLane {
     return this.#lane?.stop() ?? Promise.resolve();
   }
 
+  get #isLeftAlone(): boolean {
+    const { failover, cluster } = this.#on;
+    return failover?.mayReplayTo(cluster) === false;
+  }
+
   #resumeUnlessPaused(): void {
     if (this.#lane && this.#pausedBy.size === 0) this.#advance('resumed');
   }
 
   async #deliver({ envelope, attempts }: Delivery): Promise<DeliveryVerdict> {
     if (envelope.namespace !== this.#on.namespace) return this.#refuseForeign(envelope);
-    const { clock, cluster, wire, isAvailable } = this.#on;
+    const { clock, cluster, wire } = this.#on;
     const sent = { era: this.#era, answers: this.#answers };
-    if (!isAvailable()) return this.#skipped(sent);
+    if (this.#isLeftAlone) return this.#skipped(sent);
     const startedMs = clock.monotonicMs();
     const outcome = await new Promise<SettledOutcome>((resolve) => {
       new EnvelopeCall(this.#on, envelope, resolve).start();
@@ -167,7 +173,7 @@ export class TargetLane {
     switch (outcome.kind) {
       case 'applied':
         this.#limit.onSuccess(clock.monotonicMs() - startedMs, wire.traffic[cluster].inFlight + 1);
-        this.#on.hooks.onSuccess(envelope);
+        this.#on.hooks.onSuccess?.(envelope);
         this.#answered();
         return { kind: 'applied' };
       case 'rejected':
@@ -313,10 +319,10 @@ export class TargetLane {
   }
 
   async #askTarget(): Promise<boolean> {
-    const { clock, target, isAvailable } = this.#on;
+    const { clock, target } = this.#on;
     const limitMs = PING_TIMEOUT_MS + GRACE_MS;
     try {
-      if (!isAvailable()) throw new Error('The cluster is being avoided by the failover policy');
+      if (this.#isLeftAlone) throw new Error('The cluster is being avoided by the failover policy');
       const answer = target.ping(PING_TIMEOUT_MS);
       await withTimeout(clock, limitMs, answer, `The target did not answer within ${limitMs} ms`);
       return true;

@@ -2,6 +2,7 @@ import {
   type Clock,
   type ClusterId,
   delay,
+  type Failover,
   HelixConfigError,
   HelixUsageError,
   Invariants,
@@ -28,8 +29,8 @@ export interface ReplayWorkerOptions extends ReplayHooks {
 export interface ReplayWorkerDependencies {
   readonly replayer: Replayer;
   readonly targets: PerCluster<ReplayTarget>;
-  /** Whether a target may be sent to; while it may not, it is not pinged either. Default: always. */
-  readonly isAvailable?: (cluster: ClusterId) => boolean;
+  /** Says which targets are left alone, pings included. Default: none. */
+  readonly failover?: Pick<Failover, 'mayReplayTo'>;
   /** Default: a breach is a warning of the process. */
   readonly invariants?: Invariants;
   /** Envelopes of any other namespace are refused. */
@@ -62,7 +63,7 @@ export class ReplayWorker {
    * @throws {HelixConfigError} `executeTimeoutMs` is out of range
    */
   constructor(dependencies: ReplayWorkerDependencies) {
-    const { replayer, targets, namespace, clock, options, log, random, isAvailable } = dependencies;
+    const { replayer, targets, namespace, clock, options, log, random } = dependencies;
     const { executeTimeoutMs } = options;
     if (!Number.isFinite(executeTimeoutMs) || executeTimeoutMs <= 0) {
       throw new HelixConfigError(
@@ -80,7 +81,7 @@ export class ReplayWorker {
         namespace,
         replayer,
         target,
-        isAvailable: () => isAvailable?.(cluster) ?? true,
+        failover: dependencies.failover,
         wire,
         executeTimeoutMs,
         clock,

@@ -31,14 +31,11 @@ interface Dead {
 export class MemoryDeadLetters implements DeadLetterStore {
   readonly #owner: DeadLetterOwner;
   readonly #letters = new Map<string, Dead>();
-  readonly #sizes = { A: 0, B: 0 };
+  /** How many there are, by side. */
+  readonly sizes = { A: 0, B: 0 };
 
   constructor(owner: DeadLetterOwner) {
     this.#owner = owner;
-  }
-
-  size(cluster: ClusterId): number {
-    return this.#sizes[cluster];
   }
 
   /** Answers whether it took the place of one with the same id. */
@@ -46,7 +43,7 @@ export class MemoryDeadLetters implements DeadLetterStore {
     const id = idOf(dead.envelope);
     const replaces = this.#remove(id);
     this.#letters.set(id, dead);
-    this.#sizes[dead.envelope.cluster]++;
+    this.sizes[dead.envelope.cluster]++;
     return replaces;
   }
 
@@ -54,7 +51,7 @@ export class MemoryDeadLetters implements DeadLetterStore {
   clear(): Envelope[] {
     const envelopes = [...this.#letters.values()].map(({ envelope }) => envelope);
     this.#letters.clear();
-    this.#sizes.A = this.#sizes.B = 0;
+    this.sizes.A = this.sizes.B = 0;
     return envelopes;
   }
 
@@ -129,7 +126,7 @@ export class MemoryDeadLetters implements DeadLetterStore {
     const dead = this.#letters.get(id);
     if (!dead) return false;
     this.#letters.delete(id);
-    this.#sizes[dead.envelope.cluster]--;
+    this.sizes[dead.envelope.cluster]--;
     return true;
   }
 

@@ -4,7 +4,7 @@ import {
   HelixUsageError,
   type ReplayLane,
 } from '../../core/index.js';
-import type { Held } from './held.js';
+import type { Held } from './weighted-queue.js';
 
 /** A handler that breaks its promise not to reject has its envelope again after so long. */
 const BROKEN_HANDLER_DELAY_MS = 1_000;

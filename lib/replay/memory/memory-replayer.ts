@@ -17,11 +17,11 @@ import {
   SessionClosedError,
 } from '../../core/index.js';
 import { DelayedSet } from './delayed-set.js';
-import { Held } from './held.js';
 import { MemoryDeadLetters } from './memory-dead-letters.js';
 import { type MemoryReplayerOptions, resolveMemoryReplayerOptions } from './memory-replayer.options.js';
 import { Positions } from './positions.js';
 import { Side } from './side.js';
+import { Held } from './weighted-queue.js';
 
 interface Opened {
   readonly context: ReplayContext;
@@ -169,7 +169,8 @@ export class MemoryReplayer extends Replayer {
 
   #held(): number {
     const { A, B } = this.#sides;
-    return A.size + B.size + this.#deadLetters.size('A') + this.#deadLetters.size('B');
+    const dead = this.#deadLetters.sizes;
+    return A.size + B.size + dead.A + dead.B;
   }
 
   /** Why these envelopes cannot be taken; counts them as dropped then. */
@@ -234,7 +235,7 @@ export class MemoryReplayer extends Replayer {
   #statsOf(cluster: ClusterId): LaneStats {
     const { context } = this.#opened ?? {};
     const nowMs = context?.clock.nowMs() ?? 0;
-    const stats = this.#sides[cluster].stats(nowMs, this.#deadLetters.size(cluster));
+    const stats = this.#sides[cluster].stats(nowMs, this.#deadLetters.sizes[cluster]);
     if (!addsUp(stats)) context?.invariants?.breached('laneDoesNotAddUp');
     return stats;
   }

@@ -6,9 +6,8 @@ import {
   type LaneStats,
   type ReplayLane,
 } from '../../core/index.js';
-import type { Held } from './held.js';
 import { type LaneSource, MemoryLane } from './memory-lane.js';
-import { WeightedQueue } from './weighted-queue.js';
+import { type Held, WeightedQueue } from './weighted-queue.js';
 
 /** What one side has missed, and the lane it is delivered on. */
 export class Side implements LaneSource {
