@@ -10,7 +10,7 @@ export const mutants: readonly Mutant[] = [
           const againstA = this.#skipFor('A');
           const againstB = this.#skipFor('B');`,
         by: `
-          const areDraining = this.#draining.isDraining('A') && this.#draining.isDraining('B');
+          const areDraining = this.#draining.A && this.#draining.B;
           const againstA = areDraining ? undefined : this.#skipFor('A');
           const againstB = areDraining ? undefined : this.#skipFor('B');`,
       },
@@ -21,7 +21,7 @@ export const mutants: readonly Mutant[] = [
     breaks: 'A side that has begun to drain since the write began is tried after all.',
     changes: [
       {
-        replace: `return this.#hasRoom(cluster) && !this.#draining.isDraining(cluster);`,
+        replace: `return this.#hasRoom(cluster) && !this.#isDraining(cluster);`,
         by: `return this.#hasRoom(cluster);`,
       },
     ],
@@ -31,8 +31,8 @@ export const mutants: readonly Mutant[] = [
     breaks: 'A side at its in-flight limit is tried after all while it is still at it.',
     changes: [
       {
-        replace: `return this.#hasRoom(cluster) && !this.#draining.isDraining(cluster);`,
-        by: `return !this.#draining.isDraining(cluster);`,
+        replace: `return this.#hasRoom(cluster) && !this.#isDraining(cluster);`,
+        by: `return !this.#isDraining(cluster);`,
       },
     ],
   },

@@ -7,6 +7,8 @@ import { mutants as deadLetters } from './dead-letters.js';
 import { mutants as decide } from './decide.js';
 import { mutants as failover } from './failover.js';
 import { mutants as lanes } from './lanes.js';
+import { mutants as invariant } from './invariant.js';
+import { mutants as lifeOfAWrite } from './life-of-a-write.js';
 import { mutants as lifecycle } from './lifecycle.js';
 import { mutants as memoryQueue } from './memory-queue.js';
 import { mutants as outcome } from './outcome.js';
@@ -25,6 +27,8 @@ export const allMutants: readonly Mutant[] = [
   ...decide,
   ...failover,
   ...lanes,
+  ...invariant,
+  ...lifeOfAWrite,
   ...lifecycle,
   ...memoryQueue,
   ...outcome,

@@ -49,10 +49,8 @@ export const mutants: readonly Mutant[] = [
       'Here only the pings of replay are held back.',
     changes: [
       {
-        replace: `
-          if (this.isAvailable()) return this.target.apply(envelope, timeoutMs);
-          return Promise.resolve(SKIPPED_BY_BREAKER);`,
-        by: `return this.target.apply(envelope, timeoutMs);`,
+        replace: `if (this.#isLeftAlone) return this.#skipped(sent);`,
+        by: '',
       },
     ],
   },

@@ -6,9 +6,9 @@ export const mutants: readonly Mutant[] = [
     breaks: 'H16: the memory queue is bounded as a whole. Here each priority has half of it.',
     changes: [
       {
-        replace: `return A.size + B.size + this.#deadLetters.size('A') + this.#deadLetters.size('B');`,
+        replace: `return A.size + B.size + dead.A + dead.B;`,
         by: `
-            return A.size + B.size + this.#deadLetters.size('A') + this.#deadLetters.size('B');
+            return A.size + B.size + dead.A + dead.B;
           }
 
           #sizeOf(priority: Envelope['priority']): number {

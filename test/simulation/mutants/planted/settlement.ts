@@ -161,8 +161,8 @@ export const mutants: readonly Mutant[] = [
       'Here a side that is pending when the caller has its receipt has lost its place.',
     changes: [
       {
-        replace: `const rest = { epoch, reservations: takeOver(holdings.reservations) };`,
-        by: `const rest = { epoch, reservations: [] };`,
+        replace: `const rest: Holdings = { since: undefined, reservations: holdings.reservations.splice(0) };`,
+        by: `const rest: Holdings = { since: undefined, reservations: [] };`,
       },
     ],
   },
@@ -212,8 +212,8 @@ export const mutants: readonly Mutant[] = [
       'Here a pending side counts from the moment at which the caller has its receipt.',
     changes: [
       {
-        replace: `const epoch = this.operations.stay(holdings.epoch);`,
-        by: `const epoch = this.operations.enter();`,
+        replace: `this.#underWay.enterWith(rest, holdings);`,
+        by: `this.#underWay.enter(rest);`,
       },
     ],
   },

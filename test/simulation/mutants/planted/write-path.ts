@@ -4,7 +4,9 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'deadline-ends-one-side-only',
     breaks: 'Each side has its own deadline. Here B is waited for for ever when A is late, too.',
-    changes: [{ replace: `if (b) this.#settle('B', b);`, by: `else if (b) this.#settle('B', b);` }],
+    changes: [
+      { replace: `if (b) this.#tell('B', b, undefined);`, by: `else if (b) this.#tell('B', b, undefined);` },
+    ],
   },
   {
     name: 'decision-aborted-before-sent',
@@ -23,10 +25,10 @@ export const mutants: readonly Mutant[] = [
     breaks: 'A signal that is aborted after something was sent: the caller is told that nothing was applied.',
     changes: [
       {
-        replace: `return !this.settlement.isQueuedForBoth(operation) && operation.cancel() ? 'notApplied' : 'unknown';`,
+        replace: `return !this.#settlement.isQueuedForBoth(operation) && operation.cancel() ? 'notApplied' : 'unknown';`,
         by: `
           operation.cancel();
-          return this.settlement.isQueuedForBoth(operation) ? 'unknown' : 'notApplied';`,
+          return this.#settlement.isQueuedForBoth(operation) ? 'unknown' : 'notApplied';`,
       },
     ],
   },
@@ -37,8 +39,8 @@ export const mutants: readonly Mutant[] = [
       'is sent later.',
     changes: [
       {
-        replace: `return !this.settlement.isQueuedForBoth(operation) && operation.cancel() ? 'notApplied' : 'unknown';`,
-        by: `return !this.settlement.isQueuedForBoth(operation) && this.admissions.inFlight.A + this.admissions.inFlight.B === 0 ? 'notApplied' : 'unknown';`,
+        replace: `return !this.#settlement.isQueuedForBoth(operation) && operation.cancel() ? 'notApplied' : 'unknown';`,
+        by: `return !this.#settlement.isQueuedForBoth(operation) && this.wire.inFlight.A + this.wire.inFlight.B === 0 ? 'notApplied' : 'unknown';`,
       },
     ],
   },
@@ -47,10 +49,10 @@ export const mutants: readonly Mutant[] = [
     breaks: 'A caller that goes after something was sent: what one side misses is not queued any more.',
     changes: [
       {
-        replace: `let [outcomeA, outcomeB] = outcomes;`,
+        replace: `let [a, b] = await this.#asked(strategy, signal);`,
         by: `
-          signal?.throwIfAborted();
-          let [outcomeA, outcomeB] = outcomes;`,
+          let [a, b] = await this.#asked(strategy, signal);
+          signal?.throwIfAborted();`,
       },
     ],
   },
@@ -66,11 +68,8 @@ export const mutants: readonly Mutant[] = [
     breaks: 'A side skipped for its breaker is tried after all only if it is A.',
     changes: [
       {
-        replace: `
-          } else if (isLastHope(b, a) && path.admissions.mayTryAfterAll('B')) {
-            this.#b = undefined;
-            this.#attemptLate('B');`,
-        by: '',
+        replace: `return isLastHope(b, a) && this.#mayTry('B') ? 'B' : undefined;`,
+        by: `return undefined;`,
       },
     ],
   },
@@ -81,18 +80,18 @@ export const mutants: readonly Mutant[] = [
       'Here one that has missed its deadline is no longer counted.',
     changes: [
       {
-        replace: `settle?.(this.operation.expire(this.cluster));`,
+        replace: `if (a) this.#tell('A', a, undefined);`,
         by: `
-          this.path.admissions.inFlight[this.cluster]--;
-          settle?.(this.operation.expire(this.cluster));`,
+          if (a) this.wire.traffic.A.ended++;
+          if (a) this.#tell('A', a, undefined);`,
       },
       {
         replace: `
-          (error: unknown) => {
-            inFlight[cluster]--;`,
+          traffic.ended++;
+          if (this.#waitsFor & bit) return true;`,
         by: `
-          (error: unknown) => {
-            if (this.#settle) inFlight[cluster]--;`,
+          if (this.#waitsFor & bit || cluster === 'B') traffic.ended++;
+          if (this.#waitsFor & bit) return true;`,
       },
     ],
   },
@@ -103,10 +102,8 @@ export const mutants: readonly Mutant[] = [
       'Here a write that fails is counted for ever.',
     changes: [
       {
-        replace: `
-          (error: unknown) => {
-            inFlight.B--;`,
-        by: `(error: unknown) => {`,
+        replace: `if (this.#isWaitedFor(cluster)) this.#end(cluster, this.classify(error, cluster), undefined);`,
+        by: `if (this.#waitsFor) this.#end(cluster, this.classify(error, cluster), undefined);`,
       },
     ],
   },
@@ -117,8 +114,8 @@ export const mutants: readonly Mutant[] = [
       'Here an acknowledgement of A that comes late is still taken for an answer.',
     changes: [
       {
-        replace: `if (this.#a === undefined) this.#applied('A');`,
-        by: `if (this.#a !== APPLIED) this.#applied('A');`,
+        replace: `if (this.#isWaitedFor(cluster)) this.#end(cluster, this.outcomeOf(answer), answer);`,
+        by: `if (this.#isWaitedFor(cluster) || this.#waitsFor) this.#end(cluster, this.outcomeOf(answer), answer);`,
       },
     ],
   },
@@ -128,9 +125,15 @@ export const mutants: readonly Mutant[] = [
     changes: [
       {
         replace: `
-          this.path.deadlines.add(this);
-          this.#startedMs = this.dueMs - this.path.deadlines.timeoutMs;`,
-        by: `this.dueMs = Number.POSITIVE_INFINITY;`,
+          if (this.#waitsFor === 0) {
+            wire.deadlines.add(this, nowMs);`,
+        by: `
+          if (this.#waitsFor === 0 && this.#onWire === 0 && this.startedMs === 0) {
+            wire.deadlines.add(this, nowMs);`,
+      },
+      {
+        replace: `if (this.#waitsFor === 0) this.wire.deadlines.remove(this);`,
+        by: `if (this.#waitsFor === 0 && this.inList) this.wire.deadlines.remove(this);`,
       },
     ],
   },
@@ -154,9 +157,12 @@ export const mutants: readonly Mutant[] = [
     changes: [
       {
         replace: `
-          const { reservations } = this.admission;
-          if (reservations.length > 0) release(reservations);`,
-        by: '',
+          const { id, timestampUs } = this.operation;
+          this.admissions.leave(this);`,
+        by: `
+          const { id, timestampUs } = this.operation;
+          this.reservations.splice(0);
+          this.admissions.leave(this);`,
       },
     ],
   },
@@ -171,13 +177,11 @@ export const mutants: readonly Mutant[] = [
           /** Sends nothing more: every write is decided by what has come back of it until now. */
           cutOff(): void {
             this.#closed = true;
-            this.#isCutOff = true;
-            this.deadlines.expireAll();`,
+            this.wire.cutOff();`,
         by: `
           /** Sends nothing more: every write is decided by what has come back of it until now. */
           cutOff(): void {
-            this.#closed = true;
-            this.#isCutOff = true;`,
+            this.#closed = true;`,
       },
     ],
   },
@@ -188,7 +192,11 @@ export const mutants: readonly Mutant[] = [
       'Here a strategy that comes to its second side later still sends.',
     changes: [
       {
-        replace: `if (path.isCutOff) return Promise.resolve({ kind: 'unreached', error: closedError() });`,
+        replace: `
+          if (wire.isCutOff) {
+            this.ended(cluster, { kind: 'unreached', error: closedError() }, undefined);
+            return;
+          }`,
         by: '',
       },
     ],
@@ -201,8 +209,8 @@ export const mutants: readonly Mutant[] = [
       'Here its pending side counts from the moment at which it was prepared.',
     changes: [
       {
-        replace: `const epoch = within ? this.operations.stay(within) : this.operations.enter();`,
-        by: `const epoch = this.operations.enter();`,
+        replace: `this.#admissions.enter(holdings, within);`,
+        by: `this.#admissions.enter(holdings);`,
       },
     ],
   },
