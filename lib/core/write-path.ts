@@ -124,7 +124,7 @@ export class WritePath {
         resolve,
         reject,
       );
-      this.#enter(write, within);
+      this.#admissions.enter(write, within);
       write.start();
     });
   }
@@ -204,7 +204,6 @@ export class WritePath {
 /** Both sides at once, joined without wrapper objects; also the single-cluster write. */
 class ConcurrentWrite extends Call implements Holdings {
   since: Inside['since'];
-  readonly reservations: Reservation[];
   #a: SettledOutcome | undefined;
   #b: SettledOutcome | undefined;
 
@@ -213,14 +212,17 @@ class ConcurrentWrite extends Call implements Holdings {
     private readonly admissions: Admissions,
     private readonly settlement: Settlement,
     private readonly operation: WriteOperation,
-    { A, B, reservations }: Admission,
+    private readonly admission: Admission,
     private readonly resolve: (receipt: WriteReceipt | Promise<WriteReceipt>) => void,
     private readonly reject: (error: unknown) => void,
   ) {
     super(wire);
-    this.#a = A;
-    this.#b = B;
-    this.reservations = reservations;
+    this.#a = admission.A;
+    this.#b = admission.B;
+  }
+
+  get reservations(): Reservation[] {
+    return this.admission.reservations;
   }
 
   start(): void {
