@@ -4,10 +4,13 @@ export interface CassandraPlace {
   host: string;
   port: number;
   storagePort: number;
+  /** Hosts, all with the same storage port. */
+  seeds: readonly string[];
 }
 
-/** cassandra.yaml for a node that is its own cluster and has to share a small machine with others. */
-export function cassandraConfig({ clusterName, directory, host, port, storagePort }: CassandraPlace): string {
+/** cassandra.yaml for a node that has to share a small machine with others. */
+export function cassandraConfig(place: CassandraPlace): string {
+  const { clusterName, directory, host, port, storagePort, seeds } = place;
   const config = {
     cluster_name: clusterName,
     num_tokens: 1,
@@ -16,7 +19,7 @@ export function cassandraConfig({ clusterName, directory, host, port, storagePor
     seed_provider: [
       {
         class_name: 'org.apache.cassandra.locator.SimpleSeedProvider',
-        parameters: [{ seeds: `${host}:${storagePort}` }],
+        parameters: [{ seeds: seeds.map((seed) => `${seed}:${storagePort}`).join(',') }],
       },
     ],
     listen_address: host,
@@ -116,7 +119,7 @@ export const memoryFlags = [
   '-Xms64M',
   '-Xmx256M',
   '-Xss512k',
-  '-XX:MaxDirectMemorySize=64M',
+  '-XX:MaxDirectMemorySize=128M',
   '-XX:ReservedCodeCacheSize=64M',
   '-XX:+UseSerialGC',
   '-XX:TieredStopAtLevel=1',
@@ -124,11 +127,17 @@ export const memoryFlags = [
   '-XX:+ExitOnOutOfMemoryError',
 ];
 
-/** A cluster of one has nobody to wait for. */
-export const singleNodeFlags = [
-  '-Dcassandra.initial_token=0',
-  '-Dcassandra.ring_delay_ms=0',
-  '-Dcassandra.skip_wait_for_gossip_to_settle=0',
-  '-Dcassandra.superuser_setup_delay_ms=0',
-  '-Dcassandra.load_ring_state=false',
-];
+/**
+ * All nodes start at once, on a ring that is laid out beforehand: nobody is waited for, and nothing streams.
+ * Asked at ALL, the keyspace system_distributed then tells whether a node sees every other one.
+ */
+export function startFlags({ token, nodes }: { token: bigint; nodes: number }): string[] {
+  return [
+    `-Dcassandra.initial_token=${token}`,
+    `-Dcassandra.system_distributed.default_rf=${nodes}`,
+    '-Dcassandra.ring_delay_ms=0',
+    '-Dcassandra.skip_wait_for_gossip_to_settle=0',
+    '-Dcassandra.superuser_setup_delay_ms=0',
+    '-Dcassandra.load_ring_state=false',
+  ];
+}

@@ -1,6 +1,15 @@
-export { startCassandra, type CassandraOptions } from './cassandra.js';
+export { startCassandra } from './cassandra.js';
+export { startCassandraCluster, type CassandraClusterOptions } from './cassandra-cluster.js';
+export type { CassandraOptions } from './cassandra-node.js';
 export { startFaultProxy, type FaultProxy } from './fault-proxy.js';
 export { startNats } from './nats.js';
 export { startPostgres } from './postgres.js';
-export type { CassandraServer, NatsServer, PostgresServer, Server, ServerOptions } from './server.js';
+export type {
+  CassandraCluster,
+  CassandraServer,
+  NatsServer,
+  PostgresServer,
+  Server,
+  ServerOptions,
+} from './server.js';
 export { startServers, type Servers, type WantedServers } from './servers.js';

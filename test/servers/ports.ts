@@ -11,18 +11,20 @@ const aboveHighest = 32_768;
 const given = new Set<number>();
 
 /**
- * A port that is free now. Random, so that parallel runs rarely pick the same one between this look and
+ * A port that is free now on all these hosts. Random, so that parallel runs rarely pick the same one between this look and
  * the server's own bind; for when they do, see the retry in server-process.ts.
  */
-export async function freePort(host: string): Promise<number> {
+export async function freePort(...hosts: string[]): Promise<number> {
   for (let tries = 0; tries < 1_000; tries += 1) {
     const port = randomInt(lowest, aboveHighest);
-    if (!given.has(port) && (await isFree(host, port))) {
+    if (given.has(port)) continue;
+    const free = await Promise.all(hosts.map((host) => isFree(host, port)));
+    if (free.every(Boolean)) {
       given.add(port);
       return port;
     }
   }
-  throw new Error(`No free port between ${lowest} and ${aboveHighest} on ${host}.`);
+  throw new Error(`No free port between ${lowest} and ${aboveHighest} on ${hosts.join(', ')}.`);
 }
 
 function isFree(host: string, port: number): Promise<boolean> {

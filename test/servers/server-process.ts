@@ -24,12 +24,14 @@ const addressInUse = /address already in use|is in use by another process|failed
 
 /** What all servers have in common: one process tree, one data directory, one client port. */
 export abstract class ServerProcess implements Server {
-  readonly host = '127.0.0.1';
   readonly name: string;
+  readonly host: string;
   protected readonly directory: string;
   readonly #keepLogs: string | undefined;
   readonly #startTimeoutMs: number;
   readonly #withdraw: () => void;
+  /** Given by whoever decides for several servers; else the server looks for one. */
+  readonly #givenPort: number | undefined;
   #child: ChildProcess | undefined;
   #starting: Promise<void> | undefined;
   #port: number | undefined;
@@ -37,8 +39,14 @@ export abstract class ServerProcess implements Server {
   #ended = false;
   #log = '';
 
-  constructor(kind: string, { name = kind, keepLogs, startTimeoutMs = 90_000 }: ServerOptions) {
+  constructor(
+    kind: string,
+    { name = kind, keepLogs, startTimeoutMs = 90_000 }: ServerOptions,
+    place?: { host: string; port: number },
+  ) {
     this.name = name;
+    this.host = place?.host ?? '127.0.0.1';
+    this.#givenPort = place?.port;
     this.#keepLogs = keepLogs;
     this.#startTimeoutMs = startTimeoutMs;
     sweep(tmpdir(), 'nestjs-helix');
@@ -119,7 +127,7 @@ export abstract class ServerProcess implements Server {
       this.#refuseWhenEnded();
       if (this.running) return;
       if (!this.#settled) {
-        this.#port = await freePort(this.host);
+        this.#port = this.#givenPort ?? (await freePort(this.host));
         await this.configure(this.#port);
         this.#refuseWhenEnded();
       }

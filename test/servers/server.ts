@@ -31,6 +31,21 @@ export interface CassandraServer extends Server {
   };
 }
 
+/** Several nodes, each a server of its own on its own address, all on one port. */
+export interface CassandraCluster {
+  readonly name: string;
+  readonly clusterName: string;
+  /** After `start` and `restart` of a node the others see it, too. */
+  readonly nodes: readonly CassandraServer[];
+  readonly port: number;
+  /** For `new Client(…)` of cassandra-driver, with every node as contact point. */
+  readonly clientOptions: CassandraServer['clientOptions'];
+  /** Resolves when all nodes that run and are not frozen see one another: after `thaw` that takes a moment. */
+  united(): Promise<void>;
+  /** Ends all nodes for good and removes their data. */
+  stop(): Promise<void>;
+}
+
 export interface PostgresServer extends Server {
   readonly url: string;
   readonly user: string;
