@@ -139,5 +139,7 @@ export function startFlags({ token, nodes }: { token: bigint; nodes: number }): 
     '-Dcassandra.skip_wait_for_gossip_to_settle=0',
     '-Dcassandra.superuser_setup_delay_ms=0',
     '-Dcassandra.load_ring_state=false',
+    // What Cassandra arrives at itself with a third of the processor time of its whole start.
+    '-Dcassandra.memtable.row_overhead_size=180',
   ];
 }
