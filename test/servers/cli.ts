@@ -1,7 +1,8 @@
 import { inspect } from 'node:util';
 import { startServers, type Server } from './index.js';
 
-const all = { cassandra: 2, postgres: 2, nats: 1 };
+const unasked = { cassandra: 2, postgres: 2, nats: 1 };
+const all = { ...unasked, threeNodes: 2 };
 const kinds = Object.keys(all) as (keyof typeof all)[];
 const args = process.argv.slice(2);
 const unknown = args.filter((arg) => !kinds.some((kind) => kind === arg));
@@ -9,7 +10,7 @@ if (unknown.length > 0) {
   console.error(`Unknown: ${unknown.join(', ')}. Usage: npm run servers [-- ${kinds.join(' ')}]`);
   process.exit(2);
 }
-const wanted = kinds.filter((kind) => args.length === 0 || args.includes(kind));
+const wanted = kinds.filter((kind) => (args.length === 0 ? kind in unasked : args.includes(kind)));
 
 console.log(`Starting ${wanted.map((kind) => `${all[kind]} × ${kind}`).join(', ')} …`);
 const servers = await startServers(Object.fromEntries(wanted.map((kind) => [kind, all[kind]])));
@@ -21,11 +22,14 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
 }
 
 const row = ({ name, host, port, pid }: Server, connection: string) =>
-  [name.padEnd(13), `${host}:${port}`.padEnd(17), String(pid).padEnd(9), connection].join('');
+  [name.padEnd(15), `${host}:${port}`.padEnd(22), String(pid).padEnd(9), connection].join('');
 console.log(
   [
-    ['SERVER'.padEnd(13), 'ADDRESS'.padEnd(17), 'PID'.padEnd(9), 'CONNECT WITH'].join(''),
+    ['SERVER'.padEnd(15), 'ADDRESS'.padEnd(22), 'PID'.padEnd(9), 'CONNECT WITH'].join(''),
     ...servers.cassandra.map((each) => row(each, inspect(each.clientOptions, { breakLength: Infinity }))),
+    ...servers.threeNodes.flatMap(({ nodes, clientOptions }) =>
+      nodes.map((each) => row(each, inspect(clientOptions, { breakLength: Infinity }))),
+    ),
     ...servers.postgres.map((each) => row(each, each.url)),
     ...servers.nats.map((each) => row(each, each.url)),
     '',

@@ -1,10 +1,20 @@
 import { startCassandra } from './cassandra.js';
+import { startCassandraCluster } from './cassandra-cluster.js';
 import { startNats } from './nats.js';
 import { startPostgres } from './postgres.js';
-import type { CassandraServer, NatsServer, PostgresServer, Server, ServerOptions } from './server.js';
+import type {
+  CassandraCluster,
+  CassandraServer,
+  NatsServer,
+  PostgresServer,
+  ServerOptions,
+} from './server.js';
 
 export interface WantedServers {
+  /** Clusters of one node. */
   cassandra?: number;
+  /** Clusters of three nodes. */
+  threeNodes?: number;
   postgres?: number;
   nats?: number;
   /** A folder that receives `<name>.log` of every server when it ends. */
@@ -13,6 +23,7 @@ export interface WantedServers {
 
 export interface Servers {
   readonly cassandra: readonly CassandraServer[];
+  readonly threeNodes: readonly CassandraCluster[];
   readonly postgres: readonly PostgresServer[];
   readonly nats: readonly NatsServer[];
   stop(): Promise<void>;
@@ -20,8 +31,8 @@ export interface Servers {
 
 /** Starts what is asked for, all at once. If one fails, the others are stopped. */
 export async function startServers({ keepLogs, ...wanted }: WantedServers): Promise<Servers> {
-  const starts: Promise<Server>[] = [];
-  const several = <S extends Server>(
+  const starts: Promise<{ stop(): Promise<void> }>[] = [];
+  const several = <S extends { stop(): Promise<void> }>(
     kind: string,
     count: number | undefined,
     start: (options: ServerOptions) => Promise<S>,
@@ -36,12 +47,13 @@ export async function startServers({ keepLogs, ...wanted }: WantedServers): Prom
     await Promise.all(running.flatMap((start) => (start.status === 'fulfilled' ? [start.value.stop()] : [])));
   };
   try {
-    const [cassandra, postgres, nats] = await Promise.all([
+    const [cassandra, threeNodes, postgres, nats] = await Promise.all([
       several('cassandra', wanted.cassandra, startCassandra),
+      several('three-nodes', wanted.threeNodes, startCassandraCluster),
       several('postgres', wanted.postgres, startPostgres),
       several('nats', wanted.nats, startNats),
     ]);
-    return { cassandra, postgres, nats, stop };
+    return { cassandra, threeNodes, postgres, nats, stop };
   } catch (error) {
     await stop();
     throw error;
