@@ -1,7 +1,7 @@
 import { expect } from 'vitest';
 import type { LaneStats, ReplayStats } from '../../lib/index.js';
 import { cellsOfBoth } from '../e2e/support/cells.js';
-import type { TestPair } from '../e2e/support/clusters.js';
+import type { InspectedPair } from '../e2e/support/clusters.js';
 import type { WriteResult } from '../e2e/support/load.js';
 
 interface HelixMatchers {
@@ -42,7 +42,7 @@ expect.extend({
     };
   },
 
-  async toBeEqualCellByCell(pair: TestPair, keyspace: string, table: string, rows: number) {
+  async toBeEqualCellByCell(pair: InspectedPair, keyspace: string, table: string, rows: number) {
     const { A, B } = await cellsOfBoth(pair, keyspace, table);
     const onlyA = A.filter((row) => !new Set(B).has(row));
     const onlyB = B.filter((row) => !new Set(A).has(row));

@@ -45,13 +45,7 @@ describe('a Cassandra cluster of three nodes', () => {
   });
   afterEach(async () => {
     await Promise.all(clients.splice(0).map((client) => client.shutdown()));
-    await Promise.all(
-      cluster.nodes.map(async (node) => {
-        if (node.running) node.thaw();
-        else await node.start();
-      }),
-    );
-    await cluster.united();
+    await cluster.heal();
   });
   afterAll(() => cluster.stop());
 

@@ -90,6 +90,16 @@ class CassandraNodes implements CassandraCluster {
     }
   }
 
+  async heal(): Promise<void> {
+    await Promise.all(
+      this.nodes.map(async (node) => {
+        if (node.running) node.thaw();
+        else await node.startAlone();
+      }),
+    );
+    await this.united();
+  }
+
   async stop(): Promise<void> {
     await Promise.all(this.nodes.map((node) => node.stop()));
     await this.#network.release();

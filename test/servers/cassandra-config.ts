@@ -138,7 +138,8 @@ export function startFlags({ token, nodes }: { token: bigint; nodes: number }): 
     '-Dcassandra.ring_delay_ms=0',
     '-Dcassandra.skip_wait_for_gossip_to_settle=0',
     '-Dcassandra.superuser_setup_delay_ms=0',
-    '-Dcassandra.load_ring_state=false',
+    // One of several that restarts knows its ring at once: others send to it before gossip has told it.
+    `-Dcassandra.load_ring_state=${nodes > 1}`,
     // What Cassandra arrives at itself with a third of the processor time of its whole start.
     '-Dcassandra.memtable.row_overhead_size=180',
   ];

@@ -42,6 +42,8 @@ export interface CassandraCluster {
   readonly clientOptions: CassandraServer['clientOptions'];
   /** Resolves when all nodes that run and are not frozen see one another: after `thaw` that takes a moment. */
   united(): Promise<void>;
+  /** Thaws and starts what is not well; resolves when all nodes are united. */
+  heal(): Promise<void>;
   /** Ends all nodes for good and removes their data. */
   stop(): Promise<void>;
 }

@@ -1,7 +1,7 @@
-import type { TestCluster, TestPair } from './clusters.js';
+import type { InspectedCluster, InspectedPair } from './clusters.js';
 
 /** Every row of a table as text: its key, and each regular column with value and write time. */
-export async function cells(cluster: TestCluster, keyspace: string, table: string): Promise<string[]> {
+export async function cells(cluster: InspectedCluster, keyspace: string, table: string): Promise<string[]> {
   const { keys, regular } = await cluster.columns(keyspace, table);
   const columns = [...keys, ...regular.flatMap((name) => [name, `writetime(${name})`])];
   const { rows } = await cluster.run(`SELECT ${columns.join(', ')} FROM ${keyspace}.${table}`);
@@ -9,7 +9,7 @@ export async function cells(cluster: TestCluster, keyspace: string, table: strin
 }
 
 export async function cellsOfBoth(
-  pair: TestPair,
+  pair: InspectedPair,
   keyspace: string,
   table: string,
 ): Promise<{ A: string[]; B: string[] }> {

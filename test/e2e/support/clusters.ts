@@ -1,49 +1,23 @@
 import cassandra from 'cassandra-driver';
 import { guardControlConnection } from '../../../lib/cql/driver/control-connection-guard.js';
 import type { DriverClient } from '../../../lib/cql/driver/driver-internals.js';
-import { systemClock } from '../../../lib/core/index.js';
+import { type ClusterId, systemClock } from '../../../lib/core/index.js';
 import { type CassandraServer, type FaultProxy, startFaultProxy, startServers } from '../../servers/index.js';
 
-/** A real cluster behind a fault proxy. Faults act on the process or on the network before it. */
-export class TestCluster {
-  /** Straight to the server, past the proxy: how tests look at what is really there. */
+/** What is really there, asked straight at the servers: past every proxy and past Helix. */
+export class InspectedCluster {
   readonly #direct: cassandra.Client;
 
-  constructor(
-    readonly server: CassandraServer,
-    readonly proxy: FaultProxy,
-  ) {
+  constructor(options: CassandraServer['clientOptions'], consistency?: number) {
     const { reconnection } = cassandra.policies;
     this.#direct = new cassandra.Client({
-      ...server.clientOptions,
+      ...options,
       policies: { reconnection: new reconnection.ConstantReconnectionPolicy(100) },
       socketOptions: { readTimeout: 20_000 },
+      ...(consistency !== undefined && { queryOptions: { consistency } }),
     });
     // The client outlives every fault of a run, so it needs the guard that Helix gives its own.
     guardControlConnection((this.#direct as unknown as DriverClient).controlConnection, systemClock);
-  }
-
-  /** Driver options for an application under test: through the proxy. */
-  options(keyspace: string) {
-    return {
-      contactPoints: [this.proxy.host],
-      localDataCenter: this.server.clientOptions.localDataCenter,
-      protocolOptions: { port: this.proxy.port },
-      keyspace,
-    };
-  }
-
-  kill = (): Promise<void> => this.server.kill();
-  restart = (): Promise<void> => this.server.start();
-  freeze = (): void => this.server.freeze();
-  thaw = (): void => this.server.thaw();
-
-  /** Ends whatever fault there is. */
-  async heal(): Promise<void> {
-    this.proxy.pass();
-    if (this.server.running) this.server.thaw();
-    else await this.server.start();
-    await this.run('SELECT key FROM system.local');
   }
 
   /** Runs a statement straight on the server; waits for the client to find its way back after a fault. */
@@ -68,7 +42,47 @@ export class TestCluster {
       rows.filter((row) => (row['kind'] !== 'regular') === isKey).map((row) => row['column_name'] as string);
     return { keys: names(true), regular: names(false) };
   }
+
+  protected disconnect(): Promise<void> {
+    return this.#direct.shutdown();
+  }
 }
+
+/** A real cluster of one node behind a fault proxy. Faults act on the process or on the network before it. */
+export class TestCluster extends InspectedCluster {
+  constructor(
+    readonly server: CassandraServer,
+    readonly proxy: FaultProxy,
+  ) {
+    super(server.clientOptions);
+  }
+
+  /** Driver options for an application under test: through the proxy. */
+  options(keyspace: string) {
+    return {
+      contactPoints: [this.proxy.host],
+      localDataCenter: this.server.clientOptions.localDataCenter,
+      protocolOptions: { port: this.proxy.port },
+      keyspace,
+    };
+  }
+
+  kill = (): Promise<void> => this.server.kill();
+  restart = (): Promise<void> => this.server.start();
+  freeze = (): void => this.server.freeze();
+  thaw = (): void => this.server.thaw();
+
+  /** Ends whatever fault there is. */
+  async heal(): Promise<void> {
+    this.proxy.pass();
+    if (this.server.running) this.server.thaw();
+    else await this.server.start();
+    await this.run('SELECT key FROM system.local');
+  }
+}
+
+/** Two clusters, whatever they are made of. */
+export type InspectedPair = Readonly<Record<ClusterId, InspectedCluster>>;
 
 export interface TestPair {
   readonly A: TestCluster;
@@ -91,10 +105,15 @@ async function start(): Promise<TestPair> {
 }
 
 /** A keyspace of one's own on both clusters; `schema` runs in it. */
-export async function createKeyspace(pair: TestPair, name: string, schema: readonly string[]): Promise<void> {
+export async function createKeyspace(
+  pair: InspectedPair,
+  name: string,
+  schema: readonly string[],
+  replicas = 1,
+): Promise<void> {
   for (const cluster of [pair.A, pair.B]) {
     await cluster.run(
-      `CREATE KEYSPACE ${name} WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}`,
+      `CREATE KEYSPACE ${name} WITH replication = {'class': 'SimpleStrategy', 'replication_factor': ${replicas}}`,
     );
     for (const statement of schema) await cluster.run(statement.replaceAll('$ks', name));
   }
