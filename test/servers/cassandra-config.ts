@@ -136,6 +136,8 @@ export function startFlags({ token, nodes }: { token: bigint; nodes: number }): 
     `-Dcassandra.initial_token=${token}`,
     `-Dcassandra.system_distributed.default_rf=${nodes}`,
     '-Dcassandra.ring_delay_ms=0',
+    // Twice the ring's delay by default: nodes that were not quite ready together would forget one another.
+    '-Dcassandra.gossip_quarantine_delay_ms=60000',
     '-Dcassandra.skip_wait_for_gossip_to_settle=0',
     '-Dcassandra.superuser_setup_delay_ms=0',
     // One of several that restarts knows its ring at once: others send to it before gossip has told it.
