@@ -2,7 +2,7 @@ import cassandra from 'cassandra-driver';
 import { type CassandraCluster, startServers } from '../../servers/index.js';
 import { InspectedCluster } from './clusters.js';
 
-/** A cluster of three nodes. What it holds is read at ALL: that no replica lacks it, or one has made up for another. */
+/** A cluster of three nodes, read at ALL: what it holds does not depend on which replicas answer. */
 export class ThreeNodeCluster extends InspectedCluster {
   constructor(readonly cluster: CassandraCluster) {
     super(cluster.clientOptions, cassandra.types.consistencies.all);
