@@ -22,10 +22,10 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
 }
 
 const row = ({ name, host, port, pid }: Server, connection: string) =>
-  [name.padEnd(15), `${host}:${port}`.padEnd(22), String(pid).padEnd(9), connection].join('');
+  [name.padEnd(17), `${host}:${port}`.padEnd(22), String(pid).padEnd(9), connection].join('');
 console.log(
   [
-    ['SERVER'.padEnd(15), 'ADDRESS'.padEnd(22), 'PID'.padEnd(9), 'CONNECT WITH'].join(''),
+    ['SERVER'.padEnd(17), 'ADDRESS'.padEnd(22), 'PID'.padEnd(9), 'CONNECT WITH'].join(''),
     ...servers.cassandra.map((each) => row(each, inspect(each.clientOptions, { breakLength: Infinity }))),
     ...servers.threeNodes.flatMap(({ nodes, clientOptions }) =>
       nodes.map((each) => row(each, inspect(clientOptions, { breakLength: Infinity }))),
