@@ -24,7 +24,7 @@ export interface SideState {
   readonly breaker: BreakerState;
   /** Written in the background because it is slow. */
   readonly degraded: boolean;
-  /** Requests that are under way to this cluster. */
+  /** Reads and writes that its driver has not answered, also those that nobody waits for any more. */
   readonly inFlight: number;
 }
 

@@ -62,4 +62,4 @@ const replayed = await filesPassedBy(async () => {
 });
 
 await app.close();
-console.log(JSON.stringify({ applied, replayed } satisfies Walks));
+process.stdout.write(JSON.stringify({ applied, replayed } satisfies Walks));

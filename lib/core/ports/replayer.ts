@@ -149,7 +149,7 @@ export interface ReplayContext {
   readonly namespace: string;
   /** For timers and for telling the time. */
   readonly clock: Clock;
-  /** Told when a rule of Helix's own is found broken. Default: a warning of the process. */
+  /** @internal Told when a rule of Helix's own is found broken. Default: a warning of the process. */
   readonly invariants?: Invariants;
   /** Readable, masked description of an envelope, for dead letters. */
   describe(envelope: Envelope): { readonly statement: string; readonly table?: string };
