@@ -135,8 +135,9 @@ export class Admissions {
 
   #hasRoom(cluster: ClusterId): boolean {
     // Asked twice for every write: a field that is named by a variable would cost 5 ns each time.
-    const { A, B } = this.wire.traffic;
-    return (cluster === 'A' ? A : B).inFlight < this.options.maxInFlight;
+    const { traffic } = this.wire;
+    const { sent, ended } = cluster === 'A' ? traffic.A : traffic.B;
+    return sent - ended < this.options.maxInFlight;
   }
 
   #isDraining(cluster: ClusterId): boolean {

@@ -174,4 +174,12 @@ describe('DeadlineList', () => {
     expect(all.map(({ expiredAtMs }) => expiredAtMs)).toEqual([150, 100]);
     expect(reports).toEqual([expect.stringContaining('deadlineAddedTwice')]);
   });
+
+  it('may have no time at all', async () => {
+    const { clock, list, add } = setUp(0);
+    const [first, second] = [add(), add()];
+    list.remove(first);
+    await clock.advance(0);
+    expect([first.expiredAtMs, second.expiredAtMs]).toEqual([undefined, 0]);
+  });
 });

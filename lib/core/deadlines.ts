@@ -1,13 +1,14 @@
 import type { Clock, Timer } from './clock.js';
 import { Invariants } from './invariant.js';
 
+/** No moment at which anything could fall due, whatever the clock. */
+const NOT_LISTED = Number.NEGATIVE_INFINITY;
+
 /** Something that must end within a span of time. */
 export abstract class Deadline {
+  /** @internal The monotonic clock's ms while it waits in a list. */
+  dueMs = NOT_LISTED;
   /** @internal Links of the list it waits in. */
-  dueMs = 0;
-  /** @internal */
-  inList: DeadlineList | undefined;
-  /** @internal */
   previous: Deadline | undefined;
   /** @internal */
   next: Deadline | undefined;
@@ -34,12 +35,11 @@ export class DeadlineList {
 
   /** @param nowMs a fresh reading of the monotonic clock; reading it is most of what this costs */
   add(deadline: Deadline, nowMs = this.clock.monotonicMs()): void {
-    if (deadline.inList) {
+    if (deadline.dueMs !== NOT_LISTED) {
       this.invariants.breached('deadlineAddedTwice');
-      deadline.inList.remove(deadline);
+      this.remove(deadline);
     }
     deadline.dueMs = nowMs + this.timeoutMs;
-    deadline.inList = this;
     deadline.previous = this.#last;
     if (this.#last) this.#last.next = deadline;
     else this.#first = deadline;
@@ -49,7 +49,7 @@ export class DeadlineList {
 
   /** Call once, and only for a deadline that has not expired. */
   remove(deadline: Deadline): void {
-    if (deadline.inList !== this) {
+    if (deadline.dueMs === NOT_LISTED) {
       this.invariants.breached('deadlineRemovedTwice');
       return;
     }
@@ -58,7 +58,8 @@ export class DeadlineList {
     else this.#first = next;
     if (next) next.previous = previous;
     else this.#last = previous;
-    deadline.inList = deadline.previous = deadline.next = undefined;
+    deadline.previous = deadline.next = undefined;
+    deadline.dueMs = NOT_LISTED;
   }
 
   /** Ends everything that is still waiting, at once. */

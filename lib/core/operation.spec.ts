@@ -13,6 +13,7 @@ import {
 class TestWrite extends WriteOperation {
   override readonly id = 'op1';
   override readonly timestampUs = 1;
+  override readonly startedMs = undefined;
   override readonly priority = 'high';
   override readonly class = 'idempotent';
   override readonly ack = 'any';

@@ -24,7 +24,7 @@ export abstract class WriteOperation {
   abstract readonly id: string;
   abstract readonly timestampUs: number;
   /** The monotonic clock's ms when it was made, if it was read. */
-  readonly startedMs: number | undefined;
+  abstract readonly startedMs: number | undefined;
   abstract readonly priority: Priority;
   abstract readonly class: OperationClass;
   abstract readonly ack: 'any' | 'both';
@@ -52,18 +52,18 @@ export abstract class WriteOperation {
 
   /** Brings it to one side; call it once for each. */
   attempt(cluster: ClusterId): Promise<unknown> {
-    return this.isPreparedOn(cluster) ? this.#send(cluster) : this.#prepareAndSend(cluster);
+    return this.isPreparedOn(cluster) ? this.sendInTime(cluster) : this.prepareAndSend(cluster);
   }
 
   classify(error: unknown, cluster: ClusterId): FailedOutcome {
-    return this.#said(this.classifyAt(error, this.#wasSent(cluster) ? 'execute' : 'prepare'));
+    return this.said(this.classifyAt(error, this.wasSent(cluster) ? 'execute' : 'prepare'));
   }
 
   /** The side's time is over: what has not been sent by now must never be. */
   expire(cluster: ClusterId): FailedOutcome {
     this.#state |= cluster === 'A' ? EXPIRED.A : EXPIRED.B;
-    const kind = this.#wasSent(cluster) ? 'ambiguous' : 'unreached';
-    return this.#said({ kind, error: this.timeoutOf(cluster) });
+    const kind = this.wasSent(cluster) ? 'ambiguous' : 'unreached';
+    return this.said({ kind, error: this.timeoutOf(cluster) });
   }
 
   /** The caller has gone. True if nothing has been sent to either side: then nothing ever will be. */
@@ -73,24 +73,26 @@ export abstract class WriteOperation {
     return true;
   }
 
-  async #prepareAndSend(cluster: ClusterId): Promise<unknown> {
+  // `private` and not `#`, as in wire.ts: one object for every write.
+
+  private async prepareAndSend(cluster: ClusterId): Promise<unknown> {
     await this.prepareOn(cluster);
-    return this.#send(cluster);
+    return this.sendInTime(cluster);
   }
 
-  #send(cluster: ClusterId): Promise<unknown> {
+  private sendInTime(cluster: ClusterId): Promise<unknown> {
     const isOver = this.#state & (cluster === 'A' ? EXPIRED.A : EXPIRED.B);
     if (isOver) return Promise.reject(new Error('Its time was over before it could be sent'));
     this.#state |= cluster === 'A' ? SENT.A : SENT.B;
     return this.send(cluster);
   }
 
-  #wasSent(cluster: ClusterId): boolean {
+  private wasSent(cluster: ClusterId): boolean {
     return (this.#state & (cluster === 'A' ? SENT.A : SENT.B)) !== 0;
   }
 
   /** What was never sent because its caller went says nothing of the cluster. */
-  #said(outcome: FailedOutcome): FailedOutcome {
+  private said(outcome: FailedOutcome): FailedOutcome {
     return this.isCancelled ? { ...outcome, scope: 'request' } : outcome;
   }
 }

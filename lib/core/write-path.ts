@@ -102,21 +102,14 @@ export class WritePath {
     const { A, B, reservations } = admission;
     if (A && B) {
       // Both sides are left out: a strategy has nothing to send.
-      return this.#settlement.settle(
-        operation,
-        A,
-        B,
-        this.#enter({ since: undefined, reservations }, within),
-      );
+      return this.#settlement.settle(operation, A, B, this.#holdings(reservations, within));
     }
     if (!this.#admissions.isSingle && !this.options.strategy.sendsBothAtOnce) {
-      const holdings = this.#enter({ since: undefined, reservations }, within);
-      return this.#runStrategy(operation, admission, holdings, signal);
+      return this.#runStrategy(operation, admission, this.#holdings(reservations, within), signal);
     }
     return new Promise((resolve, reject) => {
-      const { wire } = this;
       const write = new ConcurrentWrite(
-        wire,
+        this.wire,
         this.#admissions,
         this.#settlement,
         operation,
@@ -129,7 +122,8 @@ export class WritePath {
     });
   }
 
-  #enter<Held extends Holdings>(holdings: Held, within: Inside | undefined): Held {
+  #holdings(reservations: Reservation[], within: Inside | undefined): Holdings {
+    const holdings: Holdings = { since: undefined, reservations };
     this.#admissions.enter(holdings, within);
     return holdings;
   }
@@ -247,14 +241,14 @@ class ConcurrentWrite extends Call implements Holdings {
   protected override ended(cluster: ClusterId, outcome: SettledOutcome): void {
     if (cluster === 'A') this.#a = outcome;
     else this.#b = outcome;
-    if (this.admissions.isSingle) this.#endAlone(outcome);
-    else if (this.#a === APPLIED && this.#b === APPLIED) this.#succeed('applied');
-    else this.#join();
+    if (this.admissions.isSingle) this.endAlone(outcome);
+    else if (this.#a === APPLIED && this.#b === APPLIED) this.succeed('applied');
+    else this.join();
   }
 
-  #endAlone(outcome: SettledOutcome): void {
+  private endAlone(outcome: SettledOutcome): void {
     if (outcome === APPLIED) {
-      this.#succeed('absent');
+      this.succeed('absent');
       return;
     }
     this.admissions.leave(this);
@@ -262,7 +256,7 @@ class ConcurrentWrite extends Call implements Holdings {
   }
 
   /** Goes on when both sides have settled, at least one of them not as it should. */
-  #join(): void {
+  private join(): void {
     if (!this.#a || !this.#b) return;
     const left = this.admissions.lastResort(this.#a, this.#b);
     if (!left) {
@@ -274,7 +268,7 @@ class ConcurrentWrite extends Call implements Holdings {
     this.dispatch(left);
   }
 
-  #succeed(b: 'applied' | 'absent'): void {
+  private succeed(b: 'applied' | 'absent'): void {
     const { id, timestampUs } = this.operation;
     this.admissions.leave(this);
     this.resolve({ id, timestamp: timestampUs, A: 'applied', B: b });

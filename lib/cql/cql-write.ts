@@ -78,7 +78,7 @@ export abstract class CqlWrite extends WriteOperation implements StatementOption
   }
 
   override envelope(cluster: ClusterId): Envelope {
-    const session = this.#session(cluster);
+    const session = this.session(cluster);
     return {
       version: 1,
       namespace: this.context.namespace,
@@ -115,8 +115,8 @@ export abstract class CqlWrite extends WriteOperation implements StatementOption
   }
 
   protected override send(cluster: ClusterId): Promise<unknown> {
-    const answer = this.execute(this.#session(cluster));
-    return this.answers ? this.#showAnswer(cluster, answer, this.answers) : answer;
+    const answer = this.execute(this.session(cluster));
+    return this.answers ? this.showAnswer(cluster, answer, this.answers) : answer;
   }
 
   protected override classifyAt(error: unknown, stage: Stage): FailedOutcome {
@@ -130,7 +130,7 @@ export abstract class CqlWrite extends WriteOperation implements StatementOption
     );
   }
 
-  async #showAnswer(
+  private async showAnswer(
     cluster: ClusterId,
     answer: Promise<CqlClientResult>,
     answers: WriteAnswers,
@@ -138,7 +138,7 @@ export abstract class CqlWrite extends WriteOperation implements StatementOption
     answers.add(cluster, await answer);
   }
 
-  #session(cluster: ClusterId): CqlSession {
+  private session(cluster: ClusterId): CqlSession {
     const session = this.context.sessions[cluster];
     if (!session) throw new HelixUsageError(`There is no cluster ${cluster}`);
     return session;

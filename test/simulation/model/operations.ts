@@ -37,6 +37,7 @@ export interface RequestObserver {
 export class ModelWrite extends WriteOperation {
   override readonly id: string;
   override readonly masked: string;
+  override readonly startedMs = undefined;
   override readonly class;
   override readonly ack;
   override readonly priority;

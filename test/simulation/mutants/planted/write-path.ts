@@ -133,7 +133,7 @@ export const mutants: readonly Mutant[] = [
       },
       {
         replace: `if (this.#waitsFor === 0) this.wire.deadlines.remove(this);`,
-        by: `if (this.#waitsFor === 0 && this.inList) this.wire.deadlines.remove(this);`,
+        by: `if (this.#waitsFor === 0 && this.dueMs !== -Infinity) this.wire.deadlines.remove(this);`,
       },
     ],
   },
