@@ -15,7 +15,7 @@ import type { Change, ReadStep, WriteStep } from '../history.js';
 import type { Ledger, ReadRecord, SeenRow, WriteRecord } from '../ledger.js';
 import { bytesOf, type Mutation, textOf } from './cluster.js';
 import { RESPONSE_CODE, responseError } from './driver-errors.js';
-import type { ModelSession } from './session.js';
+import type { ModelConnection, ModelSession } from './session.js';
 
 export type ModelSessions = Readonly<Record<ClusterId, ModelSession>>;
 
@@ -27,6 +27,13 @@ const SENT = { A: 1, B: 2 } as const;
 const EXPIRED = { A: 4, B: 8 } as const;
 const CANCELLED = 16;
 
+/** What decides, beside its error, what a failure means. */
+export interface WhatFailed {
+  readonly wasSent: boolean;
+  /** It changes several partitions. */
+  readonly isOfMany?: boolean;
+}
+
 /** What a process tells the world about the requests it makes. */
 export interface RequestObserver {
   /** A write turns to a side, to prepare or to send. */
@@ -34,6 +41,8 @@ export interface RequestObserver {
   /** A write itself, not replay, goes to a side. */
   onWriteSent(write: WriteRecord, cluster: ClusterId): void;
   onReadSent(read: ReadRecord, cluster: ClusterId): void;
+  /** What was made of a failure: of a write, or of an envelope, that was sent or not; of a read. */
+  onOutcome(who: string, cluster: ClusterId, outcome: FailedOutcome, write?: WhatFailed): void;
 }
 
 /** A write as Helix sees it: what `CqlWrite` does with a driver, done with model clusters. */
@@ -87,8 +96,11 @@ export class ModelWrite implements WriteOperation {
   }
 
   classify(error: unknown, cluster: ClusterId): FailedOutcome {
-    const stage: Stage = this.#state & SENT[cluster] ? 'execute' : 'prepare';
-    return classifyWriteError(error, { stage, singlePartition: true });
+    const wasSent = (this.#state & SENT[cluster]) !== 0;
+    const stage: Stage = wasSent ? 'execute' : 'prepare';
+    const outcome = classifyWriteError(error, { stage, singlePartition: true });
+    this.observer.onOutcome(this.id, cluster, outcome, { wasSent });
+    return outcome;
   }
 
   expire(cluster: ClusterId): FailedOutcome {
@@ -150,7 +162,7 @@ export class ModelWrite implements WriteOperation {
     const session = this.sessions[cluster];
     this.observer.onWriteSent(record, cluster);
     return session.connection.request('write', this.driverTimeoutMs, () => {
-      refuse(record, session);
+      refuse(record, session.connection);
       const mutation: Mutation = { key: step.key, change: step.change, value: step.id, timestampUs };
       session.connection.server.carryOut(mutation, record);
     });
@@ -192,7 +204,9 @@ export class ModelRead implements ReadOperation<SeenRow> {
 
   classify(error: unknown, cluster: ClusterId): FailedOutcome {
     for (const asked of this.record.asked) if (asked.cluster === cluster) asked.failed = true;
-    return classifyReadError(error);
+    const outcome = classifyReadError(error);
+    this.observer.onOutcome(this.step.id, cluster, outcome);
+    return outcome;
   }
 }
 
@@ -201,7 +215,7 @@ export class ModelReplayTarget implements ReplayTarget {
   constructor(
     private readonly session: ModelSession,
     private readonly ledger: Ledger,
-    private readonly observer: {
+    private readonly observer: Pick<RequestObserver, 'onOutcome'> & {
       onReplayRequest(cluster: ClusterId, kind: 'ping' | 'envelope'): void;
     },
     /** Its own time limit as a multiple of the one it is told. */
@@ -232,22 +246,24 @@ export class ModelReplayTarget implements ReplayTarget {
       stage = 'execute';
       // A driver may be more patient than it is told to be.
       await session.connection.request('write', this.patience * timeoutMs, () => {
-        refuse(record, session);
+        refuse(record, session.connection);
         session.connection.server.carryOut(mutation, record);
       });
       return APPLIED;
     } catch (error) {
-      return classifyWriteError(error, { stage, singlePartition: true });
+      const outcome = classifyWriteError(error, { stage, singlePartition: true });
+      this.observer.onOutcome(envelope.operationId, cluster, outcome, { wasSent: stage === 'execute' });
+      return outcome;
     }
   }
 }
 
 /** Throws what the server says to a statement that it does not take, or not yet. */
-function refuse({ step, startedMs }: WriteRecord, { cluster, connection }: ModelSession): void {
+export function refuse({ step, startedMs }: WriteRecord, { server }: ModelConnection): void {
   const { refusedBy, forbidden } = step;
+  const cluster = server.id;
   if (refusedBy?.includes(cluster)) throw responseError(RESPONSE_CODE.invalid);
-  const isForbidden =
-    forbidden?.by === cluster && connection.server.scheduler.nowMs < startedMs + forbidden.forMs;
+  const isForbidden = forbidden?.by === cluster && server.scheduler.nowMs < startedMs + forbidden.forMs;
   if (isForbidden) throw responseError(RESPONSE_CODE.unauthorized);
 }
 
