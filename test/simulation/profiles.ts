@@ -16,7 +16,7 @@ export const profiles = {
   /** On every change, as part of `npm test`. */
   standard: { seeds: 2_000, scenarioSeeds: 50 },
   /** The same, through `HelixCqlService`. */
-  cql: { seeds: 500, scenarioSeeds: 0, surface: 'cql' },
+  cql: { seeds: 300, scenarioSeeds: 0, surface: 'cql' },
   /** Before a release, and after a change of the core. */
   comprehensive: { seeds: 20_000, scenarioSeeds: 500 },
   /** Histories three times as long, with three times as many faults. For as long as one likes. */

@@ -96,10 +96,10 @@ export function checkRead(
   const statement = spellRead(step);
   const { columns, parameters } = statement;
   const values = (params ?? []) as Record<string, unknown>;
-  const encoder = new driver.Encoder(4, {});
+  const encoder = encoderOf(driver);
   const encoded = columns.map((column, index) => {
     const value = Array.isArray(params) ? (params as unknown[])[index] : values[column.name];
-    return encoder.encode(value, column.type as never);
+    return encoder.encode(value, column.type);
   });
   const isKnown = Array.isArray(params) || parameters.length === 0 || step.isNamed === true;
   const difference = differenceOf(driver, statement, { query, params: isKnown ? encoded : [] });
@@ -109,6 +109,14 @@ export function checkRead(
   if (options.isIdempotent !== true) wrong.push('may not be repeated by the driver');
   if (options.fetchSize !== step.pageSize) wrong.push(`has fetchSize ${options.fetchSize}`);
   return [...wrong, ...wrongWithConsistency(step, cluster, options)];
+}
+
+const encoders = new WeakMap<FullDriver, InstanceType<FullDriver['Encoder']>>();
+
+function encoderOf(driver: FullDriver): InstanceType<FullDriver['Encoder']> {
+  let encoder = encoders.get(driver);
+  if (!encoder) encoders.set(driver, (encoder = new driver.Encoder(4, {})));
+  return encoder;
 }
 
 function wrongWithConsistency(

@@ -14,7 +14,7 @@ export function wrongWithEnvelope(
   cluster: ClusterId,
 ): string | undefined {
   const { step, timestampUs } = record;
-  const due: Partial<Envelope> = {
+  const due: Readonly<Record<string, string | number | undefined>> = {
     namespace: NAMESPACE,
     cluster,
     class: step.class,

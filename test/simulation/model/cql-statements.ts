@@ -31,6 +31,14 @@ export function signatureOf(columns: readonly Column[]): string {
 
 /** The statements of a write: one, or those of its batch. */
 export function spellWrite(step: WriteStep): readonly Spelled[] {
+  let known = spelledWrites.get(step);
+  if (!known) spelledWrites.set(step, (known = spellChanges(step)));
+  return known;
+}
+
+const spelledWrites = new WeakMap<WriteStep, readonly Spelled[]>();
+
+function spellChanges(step: WriteStep): readonly Spelled[] {
   const changes = [{ key: step.key, change: step.change }, ...(step.batch?.also ?? [])];
   return changes.map(({ key, change }, index) => spellChange(step, key, change, index === 0));
 }

@@ -1,4 +1,9 @@
-import { type ClusterId, OperationIds, type WriteReceipt } from '../../../lib/core/index.js';
+import {
+  CallContexts,
+  type ClusterId,
+  type OperationIds,
+  type WriteReceipt,
+} from '../../../lib/core/index.js';
 import {
   type CqlBatch,
   type CqlContext,
@@ -21,6 +26,9 @@ import { OpenCall } from './open-call.js';
 import type { Calls } from './surface.js';
 import { watchReads, watchWrites } from './watched-paths.js';
 
+/** One for all instances, which come one after the other: each that was ever used costs every promise for good. */
+const contexts = new CallContexts();
+
 /** Calls of `HelixCqlService` as an application makes them. */
 export class CqlCalls implements Calls {
   readonly #context: CqlContext;
@@ -31,8 +39,8 @@ export class CqlCalls implements Calls {
     private readonly surface: CqlSurface,
     private readonly instance: HelixInstance,
   ) {
-    this.#context = createContext(instance, surface.sessions, surface.statements);
-    this.#host = new HelixCallHost(instance.contexts);
+    this.#context = { ...createContext(instance, surface.sessions, surface.statements), contexts };
+    this.#host = new HelixCallHost(contexts);
   }
 
   heldUp(step: WriteStep | ReadStep): ClusterId[] {
@@ -47,7 +55,7 @@ export class CqlCalls implements Calls {
     const { step } = record;
     world.texts.add(step, spellWrite(step));
     const helix = this.#service({
-      ids: new StepIds(step.id),
+      ids: idsOf(step.id),
       timestamps: (monotonicMs) => {
         const timestampUs = this.instance.timestamps(monotonicMs);
         caller.world.onTimestamp({ step, timestampUs });
@@ -221,14 +229,9 @@ export class CqlCalls implements Calls {
 }
 
 /** The ids of operations are random; here they are those of the steps, so that a run can be played again. */
-class StepIds extends OperationIds {
-  constructor(private readonly id: string) {
-    super();
-  }
-
-  override next(): string {
-    return this.id;
-  }
+function idsOf(id: string): OperationIds {
+  const ids: Pick<OperationIds, 'next'> = { next: () => id };
+  return ids as OperationIds;
 }
 
 /** What a call around says where it is not to count: something else than is due, if anything is. */

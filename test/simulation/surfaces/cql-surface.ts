@@ -16,6 +16,9 @@ import type { ModelConnection } from '../model/session.js';
 import { CqlCalls } from './cql-calls.js';
 import { type Caller, type Calls, type Connections, keyspaceOf, type Surface } from './surface.js';
 
+/** One for all processes: each that was ever used costs every promise for good. */
+const purposes = new AsyncLocalStorage<Purpose>();
+
 /** All of CQL as it ships, sessions included, over clients of the model. */
 export class CqlSurface implements Surface {
   readonly sessions: Readonly<Record<ClusterId, CqlSession>>;
@@ -36,7 +39,7 @@ export class CqlSurface implements Surface {
       setup: world.setup,
       ledger: world.ledger,
       texts: world.texts,
-      purposes: new AsyncLocalStorage<Purpose>(),
+      purposes,
       observer: caller,
       note: (what) => world.note('driver', what),
     };

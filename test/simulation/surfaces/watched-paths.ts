@@ -8,7 +8,6 @@ import {
 } from '../../../lib/core/index.js';
 import type { WriteRecord } from '../ledger.js';
 import type { Purpose } from '../model/cql-client.js';
-import { ROUNDING_MS } from '../oracle/fates.js';
 import type { CqlSurface } from './cql-surface.js';
 
 // The paths of an instance for one call: they note what its operation does, as operations of the model do themselves.
