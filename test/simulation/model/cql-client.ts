@@ -57,6 +57,7 @@ export class ModelCqlClient implements CqlClient {
   readonly #prepared = new Map<string, PreparedText>();
   readonly #preparing = new Map<string, Promise<PreparedText>>();
   #schemaRequests = 0;
+  #hasConnected = false;
 
   constructor(
     private readonly world: ClientWorld,
@@ -66,8 +67,9 @@ export class ModelCqlClient implements CqlClient {
     this.keyspace = (options as { keyspace: string }).keyspace;
   }
 
-  connect(): Promise<void> {
-    return this.connection.make();
+  async connect(): Promise<void> {
+    await this.connection.make();
+    this.#hasConnected = true;
   }
 
   shutdown(): Promise<void> {
@@ -83,6 +85,7 @@ export class ModelCqlClient implements CqlClient {
   /** As the driver's prepare handler: once for each text, however many want it. */
   prepare(text: string, keyspace: string | undefined): Promise<PreparedText> {
     if (keyspace !== this.keyspace) this.#violate(`prepares in keyspace ${keyspace}: ${text}`);
+    this.#checkConnected();
     const known = this.#prepared.get(text);
     if (known) return Promise.resolve(known);
     let preparing = this.#preparing.get(text);
@@ -94,6 +97,7 @@ export class ModelCqlClient implements CqlClient {
   }
 
   execute(query: string, params?: unknown, options: object = {}): Promise<CqlClientResult> {
+    this.#checkConnected();
     if (query === PING) return this.#ping(options);
     if (query.includes('system_schema.columns')) return this.#describe(params, options);
     const purpose = this.world.purposes.getStore();
@@ -102,6 +106,7 @@ export class ModelCqlClient implements CqlClient {
   }
 
   batch(queries: { query: string; params?: unknown }[], options: object = {}): Promise<CqlClientResult> {
+    this.#checkConnected();
     const { logged, counter } = options as { logged?: unknown; counter?: unknown };
     if (counter !== false) this.#violate('sends a batch of counters');
     return this.#write(this.world.purposes.getStore(), logged ? 'logged' : 'unlogged', queries, options);
@@ -255,6 +260,11 @@ export class ModelCqlClient implements CqlClient {
   get #ownTimeoutMs(): number {
     const { driverPatience, writeTimeoutMs } = this.world.setup;
     return driverPatience * writeTimeoutMs;
+  }
+
+  /** The driver would connect by itself, and hide that it cannot. */
+  #checkConnected(): void {
+    if (!this.#hasConnected) this.#violate('is used before it has connected');
   }
 
   #violate(what: string): void {

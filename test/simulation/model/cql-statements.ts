@@ -59,7 +59,8 @@ export function paramsOf({ isNamed }: { readonly isNamed?: boolean }, { paramete
     name,
     name === 'c' && typeof value === 'string' ? Buffer.from(value) : value,
   ]);
-  return isNamed ? Object.fromEntries(given) : given.map(([, value]) => value);
+  // In another order than the statement has them.
+  return isNamed ? Object.fromEntries(given.reverse()) : given.map(([, value]) => value);
 }
 
 /** The caller uses what it gave for something else. */
