@@ -12,7 +12,7 @@ import type { History, Step } from './history.js';
 export interface Size {
   /** At least so many reads and writes. Default 205. */
   readonly operations: number;
-  /** Faults of the clusters; those of the process, the queue and the control plane come on top. Default 5 to 7. */
+  /** Faults of the clusters; wrong credentials, and those of the process, the queue and the control plane come on top. Default 5 to 7. */
   readonly faults: number;
 }
 

@@ -15,7 +15,13 @@ import type { ModelConnection } from './session.js';
 /** What a request is made for. */
 export type Purpose =
   | { readonly kind: 'write'; readonly record: WriteRecord }
-  | { readonly kind: 'replay'; readonly record: WriteRecord; readonly timeoutMs: number; wasSent: boolean }
+  | {
+      readonly kind: 'replay';
+      readonly record: WriteRecord;
+      readonly timeoutMs: number;
+      readonly startedMs: number;
+      wasSent: boolean;
+    }
   | {
       readonly kind: 'read';
       readonly record: ReadRecord;
@@ -180,7 +186,7 @@ export class ModelCqlClient implements CqlClient {
       if (!this.#prepared.has(query)) this.#violate(`${step.id} is executed though never prepared: ${query}`);
     }
     if (purpose.kind === 'write') world.observer.onWriteSent(record, id);
-    else purpose.wasSent = true;
+    else this.#checkReplay(purpose);
     const timeoutMs = world.setup.driverPatience * (options.readTimeout ?? 0);
     const perform = (): CqlClientResult => {
       refuse(record, connection);
@@ -260,6 +266,14 @@ export class ModelCqlClient implements CqlClient {
   get #ownTimeoutMs(): number {
     const { driverPatience, writeTimeoutMs } = this.world.setup;
     return driverPatience * writeTimeoutMs;
+  }
+
+  /** What replay has given back by then may be under way once more. */
+  #checkReplay(purpose: Extract<Purpose, { kind: 'replay' }>): void {
+    const { record, startedMs, timeoutMs } = purpose;
+    purpose.wasSent = true;
+    const isLate = this.connection.server.scheduler.nowMs > startedMs + timeoutMs;
+    if (isLate) this.#violate(`${record.step.id}, replay: is sent after its time`);
   }
 
   /** The driver would connect by itself, and hide that it cannot. */

@@ -130,7 +130,13 @@ class ObservedReplayTarget implements ReplayTarget {
     if (!record) return target.apply(envelope, timeoutMs);
     const wrong = wrongWithEnvelope(this.world, envelope, record, cluster);
     if (wrong) ledger.violate('envelope', `${operationId} came to ${cluster} changed: ${wrong}`);
-    const purpose: Purpose = { kind: 'replay', record, timeoutMs, wasSent: false };
+    const purpose: Purpose = {
+      kind: 'replay',
+      record,
+      timeoutMs,
+      startedMs: caller.world.scheduler.nowMs,
+      wasSent: false,
+    };
     const outcome = await purposes.run(purpose, () => target.apply(envelope, timeoutMs));
     if ('error' in outcome) {
       const isOfMany = record.step.batch !== undefined;

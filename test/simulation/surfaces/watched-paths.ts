@@ -38,6 +38,12 @@ function watchWrite(operation: WriteOperation, record: WriteRecord, { caller, wo
   const { scheduler } = caller.world;
   const { step } = record;
   record.timestampUs = operation.timestampUs;
+  if (operation.timestampUs !== (step.ownTimestampUs ?? operation.timestampUs)) {
+    caller.world.ledger.violate(
+      'request',
+      `${step.id} is made with ${operation.timestampUs}, not its own time`,
+    );
+  }
   record.createdAtMs =
     step.ownTimestampUs === undefined ? Math.floor(operation.timestampUs / 1_000) : caller.clock.nowMs();
   const attempt = operation.attempt.bind(operation);
