@@ -16,17 +16,23 @@ async function outputOf(version: string, script: string, args: readonly string[]
 }
 
 describe('A simulated history', () => {
-  it(`is the same, event by event, on Node ${nodeVersions.join(', ')}`, async () => {
-    const [first = '', ...others] = await Promise.all(
-      nodeVersions.map((version) => outputOf(version, 'test/simulation/digests.ts', [String(SEEDS)])),
-    );
-    expect(first.split('\n')).toHaveLength(SEEDS + 1);
-    for (const other of others) expect(other.split('\n')).toEqual(first.split('\n'));
-  });
+  it.each(['core', 'cql'])(
+    `is the same, event by event, on Node ${nodeVersions.join(', ')} (%s)`,
+    async (surface) => {
+      const [first = '', ...others] = await Promise.all(
+        nodeVersions.map((version) =>
+          outputOf(version, 'test/simulation/digests.ts', [String(SEEDS), surface]),
+        ),
+      );
+      expect(first.split('\n')).toHaveLength(SEEDS + 1);
+      for (const other of others) expect(other.split('\n')).toEqual(first.split('\n'));
+    },
+  );
 
-  it('is told in the same words', async () => {
+  it.each(['core', 'cql'])('is told in the same words (%s)', async (surface) => {
+    const args = ['--surface', surface, '--seed', '7'];
     const [first = '', ...others] = await Promise.all(
-      nodeVersions.map((version) => outputOf(version, 'test/simulation/simulate.ts', ['--seed', '7'])),
+      nodeVersions.map((version) => outputOf(version, 'test/simulation/simulate.ts', args)),
     );
     expect(first).toContain('Nothing is wrong.');
     for (const other of others) expect(other).toBe(first);

@@ -1,4 +1,4 @@
-import type { ClusterFault, History, Setup, Step, WriteStep } from './history.js';
+import type { ClusterFault, History, ReadStep, Setup, Step, WriteStep } from './history.js';
 import { PLAIN_SETUP } from './generate/setup.js';
 
 /** A history to read: what differs from a plain setup, then its steps, one a line. For reports of a bug. */
@@ -24,7 +24,7 @@ function counted(count: number, unit: string): string {
 }
 
 function differencesOf(setup: Setup): [name: string, value: string][] {
-  const differences: [string, string][] = [];
+  const differences: [string, string][] = setup.surface === 'cql' ? [['surface', 'cql']] : [];
   for (const name of Object.keys(PLAIN_SETUP) as (keyof Setup)[]) {
     if (name !== 'latency') {
       if (setup[name] !== PLAIN_SETUP[name]) differences.push([name, String(setup[name])]);
@@ -54,6 +54,7 @@ function describeStep(step: Step): string {
         step.timeoutMs !== undefined && `time limit ${step.timeoutMs} ms`,
         step.abortAfterMs !== undefined && `aborted after ${step.abortAfterMs} ms`,
         step.refusedBy !== undefined && `refused by ${step.refusedBy.join(' and ')}`,
+        ...inCql(step),
         step.forbidden !== undefined && `forbidden by ${step.forbidden.by} for ${step.forbidden.forMs} ms`,
       ]);
     case 'read':
@@ -63,6 +64,7 @@ function describeStep(step: Step): string {
         step.timeoutMs !== undefined && `time limit ${step.timeoutMs} ms`,
         step.abortAfterMs !== undefined && `aborted after ${step.abortAfterMs} ms`,
         step.isBad === true && 'syntax error',
+        ...inCql(step),
       ]);
     case 'fault':
       return `cluster ${step.cluster}: ${describeFault(step.fault)}, ${lasting(step)}`;
@@ -83,6 +85,17 @@ function describeStep(step: Step): string {
     case 'purge':
       return step.do;
   }
+}
+
+/** How it is put in CQL, field by field. */
+function inCql(step: WriteStep | ReadStep): string[] {
+  const fields = [
+    ...['batch', 'style', 'isNewText', 'isNamed', 'reuses', 'said', 'serialConsistency', 'preparesLate'],
+    ...['ownTimestampUs', 'refusedAt', 'how', 'pageSize'],
+  ];
+  return fields
+    .filter((field) => field in step)
+    .map((field) => `${field} ${JSON.stringify(Reflect.get(step, field))}`);
 }
 
 function describeChange({ change }: WriteStep): string {

@@ -1,5 +1,7 @@
 import { Random } from './engine/random.js';
 import { clusterFaults } from './generate/cluster-faults.js';
+import { wrongCredentials } from './generate/credentials.js';
+import { inCql } from './generate/cql.js';
 import { incidents } from './generate/incidents.js';
 import { Moments } from './generate/moments.js';
 import { randomSetup } from './generate/setup.js';
@@ -10,7 +12,7 @@ import type { History, Step } from './history.js';
 export interface Size {
   /** At least so many reads and writes. Default 205. */
   readonly operations: number;
-  /** Faults of the clusters; those of the process, the queue and the control plane come on top. Default 5 to 7. */
+  /** Faults of the clusters; wrong credentials, and those of the process, the queue and the control plane come on top. Default 5 to 7. */
   readonly faults: number;
 }
 
@@ -20,9 +22,11 @@ const DEFAULT_OPERATIONS = 205;
  * A random history. The same seed and size give the same one, everywhere; each part draws from a stream of its
  * own, so that a change of one distribution leaves the others as they are.
  */
-export function generate(seed: number, size?: Size): History {
+export function generate(seed: number, size?: Size, surface: 'core' | 'cql' = 'core'): History {
   const random = new Random(seed);
-  const setup = randomSetup(random.fork('setup'));
+  const common = randomSetup(random.fork('setup'));
+  // What no side could prepare has no parameters yet, and would be queued without them.
+  const setup = surface === 'cql' ? { ...common, surface, whenBothFail: 'throw' as const } : common;
   const { operations = DEFAULT_OPERATIONS, faults = random.fork('faults').int(5, 7) } = size ?? {};
   const rounds = Math.max(1, Math.round(operations / DEFAULT_OPERATIONS));
   const moments = new Moments(setup, rounds * roundMs(random.fork('span')));
@@ -31,8 +35,10 @@ export function generate(seed: number, size?: Size): History {
     ...incidents(random.fork('incidents'), setup, moments, rounds),
     ...traffic(random.fork('traffic'), setup, moments, operations),
   ];
+  steps.push(...wrongCredentials(random.fork('credentials'), setup, steps));
   steps.sort((a, b) => a.atMs - b.atMs);
-  return { seed, setup, steps: withIds(steps) };
+  const spoken = surface === 'cql' ? inCql(random.fork('cql'), setup, steps) : steps;
+  return { seed, setup, steps: withIds(spoken) };
 }
 
 /** Time in which a default number of things begins. */

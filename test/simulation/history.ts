@@ -2,6 +2,11 @@ import type { ClusterId, OperationClass, Priority } from '../../lib/core/index.j
 
 /** What a history runs on; everything about it that a seed chooses. */
 export interface Setup {
+  /**
+   * How the process calls Helix: operations of the model go to the core's write path and read path, or statements to
+   * `HelixCqlService`. Default `core`.
+   */
+  readonly surface?: 'core' | 'cql';
   /** `hasty`: one of a user's own, that answers when it likes. */
   readonly writeStrategy: 'concurrent' | 'straggler' | 'A first' | 'B first' | 'hasty';
   /** Of the strategy `straggler`. */
@@ -43,7 +48,28 @@ export type Change =
   /** Adds one to the row's counter: of class `once`, and nothing else is. */
   | { readonly kind: 'add' };
 
-export interface WriteStep {
+/** How a call is put in CQL. On the surface `core` none of it means anything. */
+export interface InCql {
+  /** One of the ways to spell the same thing: INSERT or UPDATE, DELETE or null. Default 0. */
+  readonly style?: number;
+  /** Its text is used by nobody else, so it is prepared for this call. */
+  readonly isNewText?: boolean;
+  /** Parameters by name. */
+  readonly isNamed?: boolean;
+  /** As soon as it has made the call, the caller uses its parameters for something else. */
+  readonly reuses?: boolean;
+  /**
+   * Where the settings are said. Default: on the query. `by both`: a decorated call around it says others, which do
+   * not count.
+   */
+  readonly said?: 'by call' | 'by both' | 'to execute';
+  /** Protocol code. */
+  readonly serialConsistency?: number;
+  /** The side on which alone preparing takes `prepareMs`. Default: on both. */
+  readonly preparesLate?: ClusterId;
+}
+
+export interface WriteStep extends InCql {
   readonly do: 'write';
   readonly id: string;
   readonly key: string;
@@ -51,8 +77,15 @@ export interface WriteStep {
   readonly class: OperationClass;
   readonly ack: 'any' | 'both';
   readonly priority: Priority;
-  /** Protocol code. */
+  /** Protocol code. In CQL 6 is not asked for: each cluster has a default of its own. */
   readonly consistency: number;
+  /** In CQL: a batch, with these changes after the first. */
+  readonly batch?: {
+    readonly kind: 'logged' | 'unlogged';
+    readonly also: readonly { readonly key: string; readonly change: Change }[];
+  };
+  /** In CQL: the write time, from the caller. */
+  readonly ownTimestampUs?: number;
   /** Not prepared yet: so long does it take on each side, as a step of its own. */
   readonly prepareMs?: number;
   /** Its statement is used for the first time: so long does it take until it can be sent anywhere. */
@@ -63,11 +96,21 @@ export interface WriteStep {
   readonly call?: string;
   /** Sides whose schema does not take this statement. */
   readonly refusedBy?: readonly ClusterId[];
+  /** In CQL: when they say so. Default: when it is prepared. */
+  readonly refusedAt?: 'execute';
   /** A side on which a permission for it is missing, until so long after it was made. */
   readonly forbidden?: { readonly by: ClusterId; readonly forMs: number };
 }
 
-export interface ReadStep {
+/** Everything that a write changes: one row, or those of its batch. */
+export function changesOf({ key, change, batch }: Pick<WriteStep, 'key' | 'change' | 'batch'>): readonly {
+  readonly key: string;
+  readonly change: Change;
+}[] {
+  return batch ? [{ key, change }, ...batch.also] : [{ key, change }];
+}
+
+export interface ReadStep extends InCql {
   readonly do: 'read';
   readonly id: string;
   readonly key: string;
@@ -80,6 +123,12 @@ export interface ReadStep {
   readonly abortAfterMs?: number;
   /** A syntax error: every side refuses it. */
   readonly isBad?: boolean;
+  /** In CQL: the call that runs it. Default `one`. */
+  readonly how?: 'all' | 'page' | 'iter';
+  /** In CQL: the row is looked for in the whole table, by so many rows a page. Needs `all` or `iter`. */
+  readonly pageSize?: number;
+  /** In CQL. Protocol code; default: each cluster's own. */
+  readonly consistency?: number;
 }
 
 /** What a cluster, or the network before it, does to requests. */
@@ -109,6 +158,8 @@ export type ClusterFault =
         | 'write timeout'
         | 'read failure'
         | 'unauthorized'
+        /** To whoever connects anew. */
+        | 'bad credentials'
         | 'unknown';
       readonly share: number;
     };

@@ -58,12 +58,13 @@ export const WAITING: { readonly kind: 'waiting' } = { kind: 'waiting' };
 /** A write that a caller made. */
 export interface WriteRecord {
   readonly step: WriteStep;
-  readonly timestampUs: number;
+  /** 0 until it has one: where it must be prepared first, that is afterwards. */
+  timestampUs: number;
   readonly startedMs: number;
   /** The process it was made in, by number. */
   readonly process: number;
   /** What its envelopes must say, from the operation itself. */
-  readonly createdAtMs: number;
+  createdAtMs: number;
   answer: Answer<WriteReceipt>;
   /** Sides that were draining, for all the process knew, when it was decided what the write is sent to. */
   draining: readonly ClusterId[];

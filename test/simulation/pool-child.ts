@@ -4,9 +4,9 @@ import type { Assignment } from './pool.js';
 
 /** One process of the pool: gets its seeds, answers with their report, ends. */
 process.once('message', (message) => {
-  const { from, count, stride, size, stopAfter } = message as Assignment;
+  const { from, count, stride, size, surface, stopAfter } = message as Assignment;
   const seeds = Array.from({ length: count }, (_, index) => from + index * stride);
-  void runBatch(seeds, (seed) => generate(seed, size), stopAfter).then((report) => {
+  void runBatch(seeds, (seed) => generate(seed, size, surface), stopAfter).then((report) => {
     process.send?.(report, () => process.disconnect());
   });
 });

@@ -10,12 +10,15 @@ export interface Assignment {
   readonly count: number;
   readonly stride: number;
   readonly size: Size | undefined;
+  readonly surface: 'core' | 'cql' | undefined;
   /** No further histories are begun after so many failures. */
   readonly stopAfter: number;
 }
 
 export interface PoolOptions {
   readonly size?: Size | undefined;
+  /** Default: that of {@link generate}. */
+  readonly surface?: 'core' | 'cql' | undefined;
   /** Each process ends after so many failures. Default 10. */
   readonly stopAfter?: number;
   /** Default: as many as there are cores, 8 at most. */
@@ -24,10 +27,10 @@ export interface PoolOptions {
 
 /** Runs the random histories of `count` seeds from `from` on, in several processes. */
 export async function runSeeds(from: number, count: number, options: PoolOptions = {}): Promise<BatchReport> {
-  const { size, stopAfter = 10, processes = Math.min(availableParallelism(), 8) } = options;
+  const { size, surface, stopAfter = 10, processes = Math.min(availableParallelism(), 8) } = options;
   const shares = Array.from({ length: processes }, (_, index): Assignment => {
     const share = Math.ceil((count - index) / processes);
-    return { from: from + index, count: share, stride: processes, size, stopAfter };
+    return { from: from + index, count: share, stride: processes, size, surface, stopAfter };
   });
   return withBundles(async (folder) => {
     const script = await bundle('test/simulation/pool-child.ts', folder);

@@ -1,9 +1,9 @@
 import {
-  CallContext,
   type ClusterId,
   type DeadLetter,
   type DeadLetterReason,
   type Envelope,
+  type FailedOutcome,
   type Replayer,
   toError,
 } from '../../lib/core/index.js';
@@ -21,15 +21,10 @@ import {
   WAITING,
   type WriteRecord,
 } from './ledger.js';
-import {
-  ModelRead,
-  ModelReplayTarget,
-  type ModelSessions,
-  ModelWrite,
-  NAMESPACE,
-} from './model/operations.js';
+import { NAMESPACE, type WhatFailed } from './model/operations.js';
+import { wrongWithOutcome } from './model/outcomes.js';
 import { ModelTopologyWatcher } from './model/control-plane.js';
-import { ModelConnection, ModelSession, type RequestKind } from './model/session.js';
+import { ModelConnection, type RequestKind } from './model/session.js';
 import {
   ObservedDurableReplayer,
   ObservedMemoryReplayer,
@@ -38,14 +33,17 @@ import {
 } from './observed-queues.js';
 import { ProcessClock } from './process-clock.js';
 import { policyOf, readStrategyOf, writeStrategyOf } from './setup-parts.js';
+import { CoreSurface } from './surfaces/core-surface.js';
+import { CqlSurface } from './surfaces/cql-surface.js';
+import type { Caller, Calls, Connections } from './surfaces/surface.js';
 import type { World } from './world.js';
 
 const SIDES: readonly ClusterId[] = ['A', 'B'];
 
 /** An application process with one Helix instance in it. */
-export class SimulatedProcess {
+export class SimulatedProcess implements Caller {
   readonly clock: ProcessClock;
-  readonly sessions: ModelSessions;
+  readonly connections: Connections;
   readonly instance: HelixInstance;
   readonly helix: HelixService;
   readonly replayer: ObservedReplayer | undefined;
@@ -64,13 +62,12 @@ export class SimulatedProcess {
   readonly #filledMs = { A: -Infinity, B: -Infinity };
   #isAlive = true;
   #dropped = 0;
-  readonly #calls = new Map<string, CallContext>();
-  readonly #stickyCalls = new Map<string, CallContext>();
+  readonly #calls: Calls;
   /** Until the operators before have done what they do. */
   #operating: Promise<void> = Promise.resolve();
 
   constructor(
-    private readonly world: World,
+    readonly world: World,
     readonly number: number,
   ) {
     const { setup, ledger, clusters, random } = world;
@@ -79,13 +76,14 @@ export class SimulatedProcess {
     const onRequest = (kind: RequestKind, cluster: ClusterId): void => {
       ledger.requests.push({ kind, cluster, atMs: world.scheduler.nowMs });
     };
-    const onPinged = (cluster: ClusterId, wasAnswered: boolean): void => {
-      ledger.pings.push({ process: number, cluster, wasAnswered, endedMs: world.scheduler.nowMs });
+    this.connections = {
+      A: new ModelConnection(clusters.A, isAlive, onRequest),
+      B: new ModelConnection(clusters.B, isAlive, onRequest),
     };
-    this.sessions = {
-      A: new ModelSession(new ModelConnection(clusters.A, isAlive, onRequest), this.clock, onPinged),
-      B: new ModelSession(new ModelConnection(clusters.B, isAlive, onRequest), this.clock, onPinged),
-    };
+    const surface =
+      world.driver === undefined
+        ? new CoreSurface(this, this.connections)
+        : new CqlSurface(this, this.connections, world.driver);
     this.replayer = this.#makeReplayer();
     this.#watcher = new ModelTopologyWatcher(world.controlPlane, isAlive);
     // Before the instance hears of it.
@@ -93,8 +91,6 @@ export class SimulatedProcess {
       this.#drainingSinceMs[cluster] = draining ? world.scheduler.nowMs : Infinity;
       this.#drainEndedMs[cluster] = world.scheduler.nowMs;
     });
-    const targetOn = (session: ModelSession): ModelReplayTarget =>
-      new ModelReplayTarget(session, ledger, this, setup.driverPatience);
     this.instance = new HelixInstance({
       name: NAMESPACE,
       kind: 'cql',
@@ -121,9 +117,9 @@ export class SimulatedProcess {
         timestampProvider: undefined,
       },
       clock: this.clock,
-      sessions: this.sessions,
-      targets: { A: targetOn(this.sessions.A), B: targetOn(this.sessions.B) },
-      describe: ({ operationId }) => ({ statement: operationId }),
+      sessions: surface.sessions,
+      targets: surface.targets,
+      describe: surface.describe,
       readStrategy: readStrategyOf(setup, this.clock),
       writeStrategy: writeStrategyOf(setup, this.clock, random.fork(`haste ${number}`)),
       failoverPolicy: policyOf(setup),
@@ -132,6 +128,7 @@ export class SimulatedProcess {
       logger: this.#logger(),
       random: random.fork(`jitter ${number}`).next,
     });
+    this.#calls = surface.callsOn(this.instance);
     this.instance.events.subscribe(({ cluster, state }) => {
       ledger.breakers.push({ process: number, cluster, state, atMs: world.scheduler.nowMs });
     });
@@ -163,63 +160,36 @@ export class SimulatedProcess {
   }
 
   #write(step: WriteStep): void {
-    const { world, clock, instance } = this;
-    const { ledger, setup } = world;
+    const { world, clock } = this;
     const monotonicMs = clock.monotonicMs();
     const record: WriteRecord = {
       step,
-      timestampUs: instance.timestamps(monotonicMs),
+      timestampUs: 0,
       startedMs: monotonicMs,
       process: this.number,
       createdAtMs: clock.nowMs(),
       answer: WAITING,
       usable: [],
-      draining: this.#drainedSince(Infinity),
+      draining: this.drainingNow(),
       drained: [],
       full: this.#fullSince(Infinity),
       A: newSideTruth(),
       B: newSideTruth(),
     };
-    world.onTimestamp(record);
-    ledger.writes.set(step.id, record);
-    const operation = new ModelWrite(
-      step,
-      record,
-      record.timestampUs,
-      this.sessions,
-      setup.driverPatience * setup.writeTimeoutMs,
-      this,
-    );
-    const { call, timeoutMs, abortAfterMs, firstUseMs } = step;
-    const settings = {
-      ...(call !== undefined && { context: this.#call(call) }),
-      ...(timeoutMs !== undefined && { timeoutMs }),
-      ...(abortAfterMs !== undefined && { signal: this.#abortAfter(abortAfterMs) }),
-    };
-    const isPlain = call === undefined && timeoutMs === undefined && abortAfterMs === undefined;
-    const { writePath } = instance;
-    const prepare = async (ms: number): Promise<ModelWrite> => {
-      await this.sessions.A.connection.takesTime(ms);
-      record.draining = this.#drainedSince(Infinity);
-      return operation;
-    };
-    ledger.accepting = record;
-    const answered =
-      firstUseMs === undefined
-        ? writePath.run(operation, isPlain ? undefined : settings)
-        : writePath.runPrepared(() => prepare(firstUseMs), step.id, isPlain ? undefined : settings);
-    ledger.accepting = undefined;
+    world.ledger.writes.set(step.id, record);
+    const heldUp = this.#calls.heldUp(step);
+    const answered = this.#calls.write(record);
     this.#noteEnd(answered, step.id, record, () => {
       record.drained = this.#drainedSince(record.startedMs);
       record.full = [...record.full, ...this.#fullSince(record.startedMs)];
       record.usable = this.#usableSince(record.startedMs).filter(
-        (cluster) => this.#notDrainingSinceMs(cluster) < record.startedMs,
+        (cluster) => this.#notDrainingSinceMs(cluster) < record.startedMs && !heldUp.includes(cluster),
       );
     });
   }
 
   #read(step: ReadStep): void {
-    const { world, instance } = this;
+    const { world } = this;
     const record: ReadRecord = {
       step,
       startedMs: world.scheduler.nowMs,
@@ -231,18 +201,10 @@ export class SimulatedProcess {
       usable: [],
     };
     world.ledger.reads.push(record);
-    const { call, isSticky, timeoutMs, abortAfterMs, hedgeAfterMs } = step;
-    const { readTimeoutMs, driverPatience } = world.setup;
-    const operation = new ModelRead(step, record, this.sessions, driverPatience * readTimeoutMs, this);
-    const answered = instance.readPath.run(operation, {
-      ...(call !== undefined && { context: isSticky ? this.#stickyCall(call) : this.#call(call) }),
-      ...(timeoutMs !== undefined && { timeoutMs }),
-      ...(hedgeAfterMs !== undefined && { hedgeAfterMs }),
-      ...(abortAfterMs !== undefined && { signal: this.#abortAfter(abortAfterMs) }),
-    });
+    const heldUp = this.#calls.heldUp(step);
+    const answered = this.#calls.read(record);
     this.#noteEnd(answered, step.id, record, () => {
-      if (record.answer.kind === 'value') record.answeredBy = operation.cluster(record.answer.value);
-      record.usable = this.#usableSince(record.startedMs);
+      record.usable = this.#usableSince(record.startedMs).filter((cluster) => !heldUp.includes(cluster));
     });
   }
 
@@ -363,6 +325,20 @@ export class SimulatedProcess {
     if (this.world.timeline.isOn) this.world.note(read.step.id, `asks ${cluster}`);
   }
 
+  onOutcome(who: string, cluster: ClusterId, outcome: FailedOutcome, write?: WhatFailed): void {
+    const wrong = wrongWithOutcome(outcome, write);
+    if (wrong) this.world.ledger.violate('outcome', `${who} on ${cluster}: ${wrong}`);
+  }
+
+  onPinged(cluster: ClusterId, wasAnswered: boolean): void {
+    const { ledger, scheduler } = this.world;
+    ledger.pings.push({ process: this.number, cluster, wasAnswered, endedMs: scheduler.nowMs });
+  }
+
+  drainingNow(): ClusterId[] {
+    return this.#drainedSince(Infinity);
+  }
+
   onReplayRequest(cluster: ClusterId, kind: 'ping' | 'envelope'): void {
     if (this.#drainingSinceMs[cluster] < this.world.scheduler.nowMs) {
       this.world.ledger.violate('draining', `Replay sent ${kind} to ${cluster}, which is draining`);
@@ -412,8 +388,8 @@ export class SimulatedProcess {
     this.isReady = false;
     this.clock.isStopped = true;
     this.#watcher.close();
-    this.sessions.A.connection.close();
-    this.sessions.B.connection.close();
+    this.connections.A.close();
+    this.connections.B.close();
   }
 
   #end(how: ProcessEnd['how'], atMs: number, deadLetters?: readonly DeadLetter[]): ProcessEnd {
@@ -436,19 +412,7 @@ export class SimulatedProcess {
     return (await this.replayer?.deadLetters.list({ limit: 100_000 })) ?? [];
   }
 
-  #call(name: string): CallContext {
-    let context = this.#calls.get(name);
-    if (!context) this.#calls.set(name, (context = CallContext.dualWrite({})));
-    return context;
-  }
-
-  #stickyCall(name: string): CallContext {
-    let context = this.#stickyCalls.get(name);
-    if (!context) this.#stickyCalls.set(name, (context = CallContext.stickyRead({}, this.#call(name))));
-    return context;
-  }
-
-  #abortAfter(ms: number): AbortSignal {
+  abortAfter(ms: number): AbortSignal {
     const controller = new AbortController();
     const abort = (): void => {
       if (this.#isAlive) controller.abort(new Error('The caller has gone'));
@@ -459,7 +423,7 @@ export class SimulatedProcess {
   }
 
   #usableSince(startedMs: number): ClusterId[] {
-    return SIDES.filter((cluster) => this.sessions[cluster].connection.usableSinceMs < startedMs);
+    return SIDES.filter((cluster) => this.connections[cluster].usableSinceMs < startedMs);
   }
 
   /** Sides that drain, or have at some time since. */

@@ -6,6 +6,8 @@ export interface Profile {
   readonly seeds: number;
   /** Default: that of {@link generate}. */
   readonly size?: Size;
+  /** Default: that of {@link generate}. */
+  readonly surface?: 'core' | 'cql';
   /** So many seeds of each scenario. */
   readonly scenarioSeeds: number;
 }
@@ -13,6 +15,8 @@ export interface Profile {
 export const profiles = {
   /** On every change, as part of `npm test`. */
   standard: { seeds: 2_000, scenarioSeeds: 50 },
+  /** The same, through `HelixCqlService`. */
+  cql: { seeds: 300, scenarioSeeds: 0, surface: 'cql' },
   /** Before a release, and after a change of the core. */
   comprehensive: { seeds: 20_000, scenarioSeeds: 500 },
   /** Histories three times as long, with three times as many faults. For as long as one likes. */

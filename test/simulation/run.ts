@@ -1,3 +1,4 @@
+import { loadDriver } from '../../lib/cql/index.js';
 import type { History } from './history.js';
 import type { FinalState, Ledger, Violation } from './ledger.js';
 import { judge } from './oracle/index.js';
@@ -22,7 +23,8 @@ export interface RunOptions {
 
 /** Runs a history from beginning to end and has it judged. */
 export async function run(history: History, options: RunOptions = {}): Promise<Outcome> {
-  const world = new World(history, options.timeline ?? false);
+  const driver = history.setup.surface === 'cql' ? await loadDriver() : undefined;
+  const world = new World(history, options.timeline ?? false, driver);
   const end = await world.run();
   const violations = judge(history, world.ledger, end);
   const { timeline, ledger, scheduler } = world;

@@ -98,6 +98,16 @@ const OPTIONAL_FIELDS = [
     'timeoutMs',
     'abortAfterMs',
     'hedgeAfterMs',
+    'batch',
+    'style',
+    'isNewText',
+    'isNamed',
+    'reuses',
+    'said',
+    'serialConsistency',
+    'preparesLate',
+    'ownTimestampUs',
+    'refusedAt',
   ],
 ] as const;
 

@@ -2,10 +2,10 @@ import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { check, checkScenario, type Failure } from './batch.js';
 import { generate, type Size } from './generate.js';
-import type { History } from './history.js';
+import type { History, Setup } from './history.js';
 import type { Violation } from './ledger.js';
 import { runSeeds } from './pool.js';
-import { profiles } from './profiles.js';
+import { type Profile, profiles } from './profiles.js';
 import { describe } from './describe.js';
 import { shrink } from './shrink.js';
 import type { Scenario } from './scenario.js';
@@ -19,6 +19,7 @@ const USAGE = `npm run simulate -- [options]
   --profile NAME         many seeds, and every scenario: ${Object.keys(profiles).join(', ')}
   --seeds N              many random histories, on all cores; --from N is the first (default 1)
   --minutes N            stop beginning new ones after so long (with --profile or --seeds)
+  --surface cql          of random histories: through HelixCqlService instead of from the core up
   --quiet                no timeline
 
 Scenarios: ${scenarios.map(({ name }) => name).join(', ')}
@@ -33,6 +34,7 @@ const { values } = parseArgs({
     seeds: { type: 'string' },
     from: { type: 'string' },
     minutes: { type: 'string' },
+    surface: { type: 'string' },
     quiet: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
@@ -47,11 +49,13 @@ else process.exitCode = (await main()) ? 0 : 1;
 
 async function main(): Promise<boolean> {
   if (values.profile !== undefined) {
-    const profile = Object.entries(profiles).find(([name]) => name === values.profile)?.[1];
+    const profile: Profile | undefined = Object.entries(profiles).find(
+      ([name]) => name === values.profile,
+    )?.[1];
     if (!profile)
       throw new Error(`--profile ${values.profile}: there are ${Object.keys(profiles).join(', ')}`);
     const areScenariosWell = await runScenarios(scenarios, profile.scenarioSeeds);
-    return (await runMany(profile.seeds, 'size' in profile ? profile.size : undefined)) && areScenariosWell;
+    return (await runMany(profile.seeds, profile.size, profile.surface)) && areScenariosWell;
   }
   if (values.history !== undefined) {
     return show(JSON.parse(readFileSync(values.history, 'utf8')) as History);
@@ -59,12 +63,18 @@ async function main(): Promise<boolean> {
   const scenario = values.scenario === undefined ? undefined : scenarioOf(values.scenario);
   if (values.seeds !== undefined) {
     const seeds = whole('seeds', values.seeds);
-    return scenario ? runScenarios([scenario], seeds) : runMany(seeds, undefined);
+    return scenario ? runScenarios([scenario], seeds) : runMany(seeds, undefined, surface());
   }
   const seed = whole('seed', values.seed ?? '1');
-  if (!scenario) return show(generate(seed));
+  if (!scenario) return show(generate(seed, undefined, surface()));
   console.log(`${scenario.name}: ${scenario.about}\n`);
   return show(scenario.history(seed), scenario);
+}
+
+function surface(): Setup['surface'] {
+  const { surface: name = 'core' } = values;
+  if (name === 'core' || name === 'cql') return name;
+  throw new Error(`--surface ${name}: there are core and cql`);
 }
 
 function scenarioOf(name: string): Scenario {
@@ -99,7 +109,7 @@ async function showShort(history: History, violations: readonly Violation[]): Pr
   );
 }
 
-async function runMany(seeds: number, size: Size | undefined): Promise<boolean> {
+async function runMany(seeds: number, size: Size | undefined, of: Setup['surface']): Promise<boolean> {
   const minutes = values.minutes === undefined ? Infinity : whole('minutes', values.minutes);
   const untilMs = performance.now() + 60_000 * minutes;
   const startMs = performance.now();
@@ -109,7 +119,7 @@ async function runMany(seeds: number, size: Size | undefined): Promise<boolean> 
   let virtualMs = 0;
   const failures: Failure[] = [];
   for (let from = first; from < first + seeds && performance.now() < untilMs; from += ROUND) {
-    const report = await runSeeds(from, Math.min(ROUND, first + seeds - from), { size });
+    const report = await runSeeds(from, Math.min(ROUND, first + seeds - from), { size, surface: of });
     runs += report.runs;
     operations += report.operations;
     virtualMs += report.virtualMs;
@@ -122,7 +132,7 @@ async function runMany(seeds: number, size: Size | undefined): Promise<boolean> 
   );
   for (const { seed, violations } of failures) console.log(`\nSeed ${seed}: ${verdict(violations)}`);
   const [failure] = failures;
-  if (failure) await showShort(generate(failure.seed, size), failure.violations);
+  if (failure) await showShort(generate(failure.seed, size, of), failure.violations);
   return failures.length === 0;
 }
 

@@ -11,21 +11,27 @@ import { run } from './run.js';
 const regressions = new URL('./regressions/', import.meta.url);
 
 describe('random histories', () => {
-  it('of the standard profile leave nothing lost, unequal or unanswered', async () => {
-    const { seeds } = profiles.standard;
-    const { runs, failures } = await runSeeds(1, seeds);
-    const told = failures.map(
-      ({ seed, violations: [first] }) =>
-        `npm run simulate -- --seed ${seed}   [${first?.rule ?? ''}] ${first?.message ?? ''}`,
-    );
-    expect(told).toEqual([]);
-    expect(runs).toBe(seeds);
-  });
+  it.each([
+    ['standard', profiles.standard.seeds, 'core'],
+    ['cql', profiles.cql.seeds, 'cql'],
+  ] as const)(
+    'of the profile %s leave nothing lost, unequal or unanswered',
+    async (_name, seeds, surface) => {
+      const { runs, failures } = await runSeeds(1, seeds, { surface });
+      const told = failures.map(
+        ({ seed, violations: [first] }) =>
+          `npm run simulate -- --surface ${surface} --seed ${seed}   [${first?.rule ?? ''}] ${first?.message ?? ''}`,
+      );
+      expect(told).toEqual([]);
+      expect(runs).toBe(seeds);
+    },
+  );
 
   it('are the same, event by event, each time a seed is played', async () => {
-    for (const seed of [3, 14, 159]) {
-      const once = await run(generate(seed), { timeline: true });
-      const again = await run(generate(seed), { timeline: true });
+    const histories = [3, 14, 159].flatMap((seed) => [generate(seed), generate(seed, undefined, 'cql')]);
+    for (const history of histories) {
+      const once = await run(history, { timeline: true });
+      const again = await run(history, { timeline: true });
       expect(once.timeline.length).toBeGreaterThan(500);
       expect(again.timeline).toEqual(once.timeline);
     }

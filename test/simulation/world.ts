@@ -1,4 +1,5 @@
 import type { ClusterId } from '../../lib/core/index.js';
+import type { Driver } from '../../lib/cql/index.js';
 import { Random } from './engine/random.js';
 import { Scheduler } from './engine/scheduler.js';
 import { Timeline } from './engine/timeline.js';
@@ -6,6 +7,7 @@ import type { History, ReadStep, Setup, Step, WriteStep } from './history.js';
 import { type Answer, type FinalState, Ledger, type ProcessEnd, type WriteRecord } from './ledger.js';
 import { ModelCluster } from './model/cluster.js';
 import { ModelControlPlane } from './model/control-plane.js';
+import { KnownTexts } from './model/cql-statements.js';
 import { ModelDurableQueue } from './model/durable-queue.js';
 import { observeQueue } from './observed-queues.js';
 import { SimulatedProcess } from './process.js';
@@ -30,6 +32,7 @@ export class World {
   readonly controlPlane: ModelControlPlane;
   /** Used by nobody unless the setup says so. */
   readonly durableQueue: ModelDurableQueue;
+  readonly texts = new KnownTexts();
   /** What was done to the wall clock, in ms. */
   wallOffsetMs = 0;
   #process: SimulatedProcess | undefined;
@@ -44,6 +47,8 @@ export class World {
   constructor(
     private readonly history: History,
     isRecorded: boolean,
+    /** Of the surface `cql`. */
+    readonly driver?: Driver,
   ) {
     const { seed, setup } = history;
     this.setup = setup;

@@ -5,7 +5,7 @@ import type { Scheduler } from '../engine/scheduler.js';
 import type { Timeline } from '../engine/timeline.js';
 import type { Change, ClusterFault, Setup, StoredCell } from '../history.js';
 import type { SeenRow, WriteRecord } from '../ledger.js';
-import { RESPONSE_CODE, responseError } from './driver-errors.js';
+import { badCredentials, RESPONSE_CODE, responseError } from './driver-errors.js';
 import type { ModelConnection, ModelRequest } from './session.js';
 
 /** A change to one row, with everything that decides what it leaves behind. */
@@ -68,6 +68,12 @@ export class ModelCluster {
     return !this.#isDown && !this.#isHung && !this.#isPartitioned;
   }
 
+  /** Whoever connects now is turned away. */
+  get refusesCredentials(): boolean {
+    for (const fault of this.#faults) if (isOfCredentials(fault)) return true;
+    return false;
+  }
+
   get isDown(): boolean {
     return this.#isDown;
   }
@@ -93,7 +99,8 @@ export class ModelCluster {
     if (fault.kind === 'crash' && !this.#isDown) this.#forget(fault.losesMs);
     if (!this.#isHung) this.#thaw();
     if (fault.kind === 'partition' && !this.#isPartitioned) this.#letThrough(fault.thenReset);
-    if (this.isReachable) for (const connection of this.connections) connection.onReachable();
+    if (this.isReachable && !this.refusesCredentials)
+      for (const connection of this.connections) connection.onReachable();
   }
 
   /** One way through the network, in ms. */
@@ -134,6 +141,17 @@ export class ModelCluster {
         `stores ${record.step.id} ${mutation.change.kind} ${mutation.key} @${mutation.timestampUs}`,
       );
     }
+  }
+
+  /** Several changes as one: all of them or none. */
+  carryOutBatch(mutations: readonly Mutation[], record: CarriedRecord): void {
+    for (const mutation of mutations) this.carryOut(mutation, record);
+    record[this.id].applied -= mutations.length - 1;
+  }
+
+  /** Keys of the rows that there are, in the order of a scan of the table. */
+  keys(): readonly string[] {
+    return [...this.cells()].filter(([, row]) => row.size > 0).map(([key]) => key);
   }
 
   read(key: string): SeenRow {
@@ -192,9 +210,9 @@ export class ModelCluster {
     } else {
       if (
         request.kind === 'write' &&
-        OPEN_CODES.includes(refusal.code) &&
+        mayBeOpen(refusal, request) &&
         this.random.chance(0.5) &&
-        !refusal.isCertain
+        (!refusal.isCertain || refusal.code === RESPONSE_CODE.unavailable)
       ) {
         try {
           request.perform();
@@ -202,7 +220,7 @@ export class ModelCluster {
           // Refused for itself: then it was not carried out either.
         }
       }
-      error = responseError(refusal.code, refusal.message);
+      error = refusal.error?.() ?? responseError(refusal.code, refusal.message);
     }
     if (this.#loses('answers lost')) {
       request.giveUpInTime();
@@ -215,7 +233,7 @@ export class ModelCluster {
     );
   }
 
-  #refusal({ kind }: ModelRequest): { code: number; message: string; isCertain: boolean } | undefined {
+  #refusal({ kind }: ModelRequest): Refusal | undefined {
     for (const fault of this.#faults) {
       if (fault.kind !== 'refuse' || !this.random.chance(fault.share)) continue;
       const refused = refusalOf(fault.error, kind);
@@ -307,10 +325,27 @@ export class ModelCluster {
   }
 }
 
+interface Refusal {
+  readonly code: number;
+  readonly message: string;
+  readonly isCertain: boolean;
+  /** Default: a response with the code and the message. */
+  readonly error?: () => Error;
+}
+
+/** Of several partitions some may have been there. */
+function mayBeOpen({ code }: Refusal, { isOfMany }: ModelRequest): boolean {
+  return OPEN_CODES.includes(code) || (isOfMany && code === RESPONSE_CODE.unavailable);
+}
+
+function isOfCredentials(fault: ClusterFault): boolean {
+  return fault.kind === 'refuse' && fault.error === 'bad credentials';
+}
+
 function refusalOf(
   error: Extract<ClusterFault, { kind: 'refuse' }>['error'],
   kind: ModelRequest['kind'],
-): { code: number; message: string; isCertain: boolean } | undefined {
+): Refusal | undefined {
   const isLocal = kind === 'ping' || kind === 'prepare';
   switch (error) {
     case 'overloaded':
@@ -331,6 +366,10 @@ function refusalOf(
     case 'read failure':
       return kind === 'read'
         ? { code: RESPONSE_CODE.readFailure, message: 'Read failure', isCertain: true }
+        : undefined;
+    case 'bad credentials':
+      return kind === 'connect'
+        ? { code: 0x0100, message: 'Bad credentials', isCertain: true, error: badCredentials }
         : undefined;
     case 'unauthorized':
       return kind === 'ping'

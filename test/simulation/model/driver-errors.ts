@@ -34,6 +34,21 @@ export function noHostAvailable(): Error {
   return new DriverError('NoHostAvailableError', 'All host(s) tried for query failed.', { innerErrors: {} });
 }
 
+/** The server does not know who connects. */
+export function badCredentials(): Error {
+  const refusal = new DriverError('AuthenticationError', 'Provided username and/or password are incorrect');
+  return new DriverError('NoHostAvailableError', 'All host(s) tried for query failed.', {
+    innerErrors: { 'model:9042': refusal },
+  });
+}
+
+/** Whether somebody has to act before one can connect. */
+export function isTurnedAway(error: unknown): boolean {
+  const { innerErrors, code } = (error ?? {}) as { innerErrors?: Record<string, Error>; code?: unknown };
+  if (code === RESPONSE_CODE.unauthorized) return true;
+  return Object.values(innerErrors ?? {}).some(({ name }) => name === 'AuthenticationError');
+}
+
 /** The connection closed under a request that was on it. */
 export function connectionLost(): Error {
   return new DriverError('DriverError', 'Socket was closed', { isSocketError: true });

@@ -16,13 +16,20 @@ import type { Change, ReadStep, WriteStep } from '../history.js';
 import type { Ledger, ReadRecord, SeenRow, WriteRecord } from '../ledger.js';
 import { bytesOf, type Mutation, textOf } from './cluster.js';
 import { RESPONSE_CODE, responseError } from './driver-errors.js';
-import type { ModelSession } from './session.js';
+import type { ModelConnection, ModelSession } from './session.js';
 
 export type ModelSessions = Readonly<Record<ClusterId, ModelSession>>;
 
 export const NAMESPACE = 'simulation';
 const KEYSPACE = 'model';
 const SIGNATURE = 'text';
+
+/** What decides, beside its error, what a failure means. */
+export interface WhatFailed {
+  readonly wasSent: boolean;
+  /** It changes several partitions. */
+  readonly isOfMany?: boolean;
+}
 
 /** What a process tells the world about the requests it makes. */
 export interface RequestObserver {
@@ -31,6 +38,8 @@ export interface RequestObserver {
   /** A write itself, not replay, goes to a side. */
   onWriteSent(write: WriteRecord, cluster: ClusterId): void;
   onReadSent(read: ReadRecord, cluster: ClusterId): void;
+  /** What was made of a failure: of a write, or of an envelope, that was sent or not; of a read. */
+  onOutcome(who: string, cluster: ClusterId, outcome: FailedOutcome, write?: WhatFailed): void;
 }
 
 /** A write as Helix sees it: the life of a write that ships, with model clusters at its ends. */
@@ -70,6 +79,19 @@ export class ModelWrite extends WriteOperation {
       (error: unknown) => (truth.failure = { error: toError(error), atMs: scheduler.nowMs }),
     );
     return answer;
+  }
+
+  override classify(error: unknown, cluster: ClusterId): FailedOutcome {
+    return this.#observed(cluster, super.classify(error, cluster));
+  }
+
+  override expire(cluster: ClusterId): FailedOutcome {
+    return this.#observed(cluster, super.expire(cluster));
+  }
+
+  #observed(cluster: ClusterId, outcome: FailedOutcome): FailedOutcome {
+    this.observer.onOutcome(this.id, cluster, outcome, { wasSent: this.record[cluster].sent > 0 });
+    return outcome;
   }
 
   override envelope(cluster: ClusterId): Envelope {
@@ -120,7 +142,7 @@ export class ModelWrite extends WriteOperation {
     const session = this.sessions[cluster];
     this.observer.onWriteSent(record, cluster);
     return session.connection.request('write', this.driverTimeoutMs, () => {
-      refuse(record, session);
+      refuse(record, session.connection);
       const mutation: Mutation = { key: step.key, change: step.change, value: step.id, timestampUs };
       session.connection.server.carryOut(mutation, record);
     });
@@ -170,7 +192,9 @@ export class ModelRead implements ReadOperation<SeenRow> {
 
   classify(error: unknown, cluster: ClusterId): FailedOutcome {
     for (const asked of this.record.asked) if (asked.cluster === cluster) asked.failed = true;
-    return classifyReadError(error);
+    const outcome = classifyReadError(error);
+    this.observer.onOutcome(this.step.id, cluster, outcome);
+    return outcome;
   }
 }
 
@@ -179,7 +203,7 @@ export class ModelReplayTarget implements ReplayTarget {
   constructor(
     private readonly session: ModelSession,
     private readonly ledger: Ledger,
-    private readonly observer: {
+    private readonly observer: Pick<RequestObserver, 'onOutcome'> & {
       onReplayRequest(cluster: ClusterId, kind: 'ping' | 'envelope'): void;
     },
     /** Its own time limit as a multiple of the one it is told. */
@@ -210,22 +234,24 @@ export class ModelReplayTarget implements ReplayTarget {
       stage = 'execute';
       // A driver may be more patient than it is told to be.
       await session.connection.request('write', this.patience * timeoutMs, () => {
-        refuse(record, session);
+        refuse(record, session.connection);
         session.connection.server.carryOut(mutation, record);
       });
       return APPLIED;
     } catch (error) {
-      return classifyWriteError(error, { stage, singlePartition: true });
+      const outcome = classifyWriteError(error, { stage, singlePartition: true });
+      this.observer.onOutcome(envelope.operationId, cluster, outcome, { wasSent: stage === 'execute' });
+      return outcome;
     }
   }
 }
 
 /** Throws what the server says to a statement that it does not take, or not yet. */
-function refuse({ step, startedMs }: WriteRecord, { cluster, connection }: ModelSession): void {
+export function refuse({ step, startedMs }: WriteRecord, { server }: ModelConnection): void {
   const { refusedBy, forbidden } = step;
+  const cluster = server.id;
   if (refusedBy?.includes(cluster)) throw responseError(RESPONSE_CODE.invalid);
-  const isForbidden =
-    forbidden?.by === cluster && connection.server.scheduler.nowMs < startedMs + forbidden.forMs;
+  const isForbidden = forbidden?.by === cluster && server.scheduler.nowMs < startedMs + forbidden.forMs;
   if (isForbidden) throw responseError(RESPONSE_CODE.unauthorized);
 }
 

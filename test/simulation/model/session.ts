@@ -13,6 +13,8 @@ export class ModelRequest {
   isOver = false;
   /** False when the connection was lost before it was written. */
   isOnItsWay = true;
+  /** Changes more than one partition. */
+  isOfMany = false;
   /** Of the server it was sent to. */
   life = 0;
   #isGivenUpInTime = false;
@@ -81,9 +83,9 @@ export class ModelConnection {
   }
 
   /** Sends a request; the promise is the driver's. */
-  request<T>(kind: RequestKind, timeoutMs: number, perform: () => T): Promise<T> {
+  request<T>(kind: RequestKind, timeoutMs: number, perform: () => T, isOfMany = false): Promise<T> {
     if (!this.isThere) return Promise.reject(noHostAvailable());
-    return this.#send(kind, timeoutMs, perform);
+    return this.#send(kind, timeoutMs, perform, isOfMany);
   }
 
   /** Resolves after so long, in a turn of its own. */
@@ -133,6 +135,7 @@ export class ModelConnection {
     const { scheduler, random } = this.server;
     scheduler.after(random.chance(0.7) ? random.int(0, 20) : random.int(0, 1_000), 'world', () => {
       if (this.isThere || this.#isClosed || !this.server.isReachable || !this.isAlive()) return;
+      if (this.server.refusesCredentials) return;
       this.#sinceMs = scheduler.nowMs;
       if (this.server.timeline.isOn) this.server.timeline.add(this.server.id, 'is connected again');
     });
@@ -150,7 +153,7 @@ export class ModelConnection {
     return this.#send('connect', CONNECT_TIMEOUT_MS, () => undefined);
   }
 
-  #send<T>(kind: RequestKind, timeoutMs: number, perform: () => T): Promise<T> {
+  #send<T>(kind: RequestKind, timeoutMs: number, perform: () => T, isOfMany = false): Promise<T> {
     this.onRequest(kind, this.server.id);
     return new Promise<T>((resolve, reject) => {
       const request = new ModelRequest(
@@ -162,6 +165,7 @@ export class ModelConnection {
         resolve as (result: unknown) => void,
         reject,
       );
+      request.isOfMany = isOfMany;
       this.#pending.add(request);
       this.server.send(request);
     });

@@ -33,7 +33,11 @@ function wrongWithAsking(
   const other = otherCluster(cluster);
   if (!write.step.refusedBy?.includes(other)) return undefined;
   const fate = fateOf(evidence, write, other);
-  return fate?.kind === 'refused' && fate.atMs <= atMs
+  // In CQL, what was refused when it was prepared says so as soon as it is turned to: both sides at one moment.
+  const isAfterwards =
+    evidence.setup.surface !== 'cql' || (write[other].sent > 0 && !isAtOnce(evidence.setup));
+  const isBefore = fate && (isAfterwards ? fate.atMs <= atMs : fate.atMs < atMs);
+  return fate?.kind === 'refused' && isBefore
     ? `turned to ${cluster} at ${ms(atMs)}, although ${other} had refused it`
     : undefined;
 }

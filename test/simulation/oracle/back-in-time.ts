@@ -1,5 +1,5 @@
 import type { ClusterId } from '../../../lib/core/index.js';
-import type { Change } from '../history.js';
+import { type Change, changesOf } from '../history.js';
 import type { ReadRecord, SeenRow, Violation, WriteRecord } from '../ledger.js';
 import { describeRead, describeTruth, describeWrite } from './describe.js';
 import { type Evidence, type OwnWrite, SIDES } from './evidence.js';
@@ -17,7 +17,7 @@ export function backInTime(evidence: Evidence): Violation[] {
     // What those did that their callers did not wait for, the call has learnt, and we have not.
     if (hiddenFromMs <= answer.atMs) continue;
     for (const write of mustBeSeen(known, read, answer.atMs)) {
-      const wrong = wrongWithSight(evidence, write, answer.value, answeredBy, answer.atMs);
+      const wrong = wrongWithSight(evidence, write, step.key, answer.value, answeredBy, answer.atMs);
       if (!wrong) continue;
       found.push({
         rule: 'back in time',
@@ -31,7 +31,7 @@ export function backInTime(evidence: Evidence): Violation[] {
 /** Writes to the row that were answered before the read began, and that it may not miss. */
 function mustBeSeen(known: readonly OwnWrite[], read: ReadRecord, atMs: number): readonly WriteRecord[] {
   const answered = known.filter((own) => own.atMs <= atMs);
-  const earlier = answered.filter((own) => own.atMs < read.startedMs && own.write.step.key === read.step.key);
+  const earlier = answered.filter((own) => own.atMs < read.startedMs && changes(own.write, read.step.key));
   if (earlier.length === 0) return [];
   const isComplete = SIDES.some((cluster) => answered.every(({ receipt }) => receipt[cluster] === 'applied'));
   const certain = isComplete ? earlier : earlier.filter((own) => isLatest(own, answered) && isSomewhere(own));
@@ -43,6 +43,10 @@ function isLatest(own: OwnWrite, answered: readonly OwnWrite[]): boolean {
   return answered.every((other) => other === own || other.atMs < own.atMs);
 }
 
+function changes({ step }: WriteRecord, key: string): boolean {
+  return changesOf(step).some((each) => each.key === key);
+}
+
 function isSomewhere({ receipt }: OwnWrite): boolean {
   return receipt.A === 'applied' || receipt.B === 'applied';
 }
@@ -50,18 +54,19 @@ function isSomewhere({ receipt }: OwnWrite): boolean {
 function wrongWithSight(
   evidence: Evidence,
   write: WriteRecord,
+  key: string,
   seen: SeenRow,
   cluster: ClusterId,
   atMs: number,
 ): string | undefined {
   if (write[cluster].wasLostByCluster) return undefined;
-  const { change } = write.step;
+  const change = changesOf(write.step).find((each) => each.key === key)?.change ?? write.step.change;
   switch (change.kind) {
     case 'set': {
       const missing = change.columns.find((column) => {
         const cell = seen.get(column);
         if (cell) return cell.writeTimeUs < write.timestampUs;
-        return !isDeletedSince(evidence, write, column, cluster, atMs);
+        return !isDeletedSince(evidence, write, key, column, cluster, atMs);
       });
       return missing && `sees ${describe(seen, missing)} in ${missing}`;
     }
@@ -86,15 +91,16 @@ function isOld(seen: SeenRow, column: string, { timestampUs }: WriteRecord): boo
 
 function isDeletedSince(
   evidence: Evidence,
-  { step, timestampUs }: WriteRecord,
+  { timestampUs }: WriteRecord,
+  key: string,
   column: string,
   cluster: ClusterId,
   atMs: number,
 ): boolean {
-  return evidence.writesTo(step.key).some((other) => {
+  return evidence.writesTo(key).some((other) => {
     const { appliedMs } = other[cluster];
     return (
-      deletes(other.step.change, column) &&
+      changesOf(other.step).some((each) => each.key === key && deletes(each.change, column)) &&
       other.timestampUs >= timestampUs &&
       appliedMs !== undefined &&
       appliedMs <= atMs

@@ -1,5 +1,5 @@
 import type { ClusterId } from '../../../lib/core/index.js';
-import type { StoredCell } from '../history.js';
+import { type Change, changesOf, type StoredCell } from '../history.js';
 import type { Violation, WriteRecord } from '../ledger.js';
 import { type Evidence, SIDES } from './evidence.js';
 
@@ -34,23 +34,29 @@ export function cells(evidence: Evidence): Violation[] {
 function rowsOf(writes: readonly WriteRecord[], cluster: ClusterId): ReadonlyMap<string, Row> {
   const rows = new Map<string, Row>();
   for (const write of writes) {
-    const { change, id, key } = write.step;
-    if (!write[cluster].isThere || change.kind === 'add') continue;
-    let row = rows.get(key);
-    if (!row) rows.set(key, (row = { deletedUs: -Infinity, cells: new Map() }));
-    const writeTimeUs = write.timestampUs;
-    switch (change.kind) {
-      case 'set':
-        for (const column of change.columns) put(row, column, { value: id, writeTimeUs });
-        break;
-      case 'unset':
-        put(row, change.column, { value: undefined, writeTimeUs });
-        break;
-      case 'delete':
-        row.deletedUs = Math.max(row.deletedUs, writeTimeUs);
+    if (!write[cluster].isThere || write.step.change.kind === 'add') continue;
+    for (const { key, change } of changesOf(write.step)) {
+      let row = rows.get(key);
+      if (!row) rows.set(key, (row = { deletedUs: -Infinity, cells: new Map() }));
+      apply(change, row, write.step.id, write.timestampUs);
     }
   }
   return rows;
+}
+
+function apply(change: Change, row: Row, id: string, writeTimeUs: number): void {
+  switch (change.kind) {
+    case 'set':
+      for (const column of change.columns) put(row, column, { value: id, writeTimeUs });
+      break;
+    case 'unset':
+      put(row, change.column, { value: undefined, writeTimeUs });
+      break;
+    case 'delete':
+      row.deletedUs = Math.max(row.deletedUs, writeTimeUs);
+      break;
+    case 'add':
+  }
 }
 
 function put(row: Row, column: string, cell: Cell): void {

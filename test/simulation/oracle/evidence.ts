@@ -1,5 +1,5 @@
 import type { ClusterId, WriteReceipt } from '../../../lib/core/index.js';
-import type { History, Setup } from '../history.js';
+import { changesOf, type History, type Setup } from '../history.js';
 import type { FinalState, Ledger, ProcessEnd, Violation, WriteRecord } from '../ledger.js';
 import { isCallerGone, receiptOf } from './answers.js';
 
@@ -91,9 +91,11 @@ export class Evidence {
 function groupByKey(writes: readonly WriteRecord[]): ReadonlyMap<string, readonly WriteRecord[]> {
   const groups = new Map<string, WriteRecord[]>();
   for (const write of writes) {
-    const group = groups.get(write.step.key);
-    if (group) group.push(write);
-    else groups.set(write.step.key, [write]);
+    for (const { key } of changesOf(write.step)) {
+      const group = groups.get(key);
+      if (group) group.push(write);
+      else groups.set(key, [write]);
+    }
   }
   return groups;
 }

@@ -47,6 +47,8 @@ function wrongWithFailure(
   if (!hadTime(evidence, read, atMs)) return undefined;
   const usable = read.usable.filter((cluster) => !mayBeBarred(evidence, read, cluster, atMs));
   if (usable.length === 0) return undefined;
+  // Once it has rows of one side, an iteration does not go on on the other.
+  if (read.step.how === 'iter' && usable.length === 1) return undefined;
   if (!read.step.isBad) return `failed, although nothing was wrong with ${usable.join(' and ')}`;
 
   if (!(error instanceof ClusterError))
@@ -60,8 +62,11 @@ function wrongWithFailure(
 
 /** Whether a side that is well must have answered in time: not if the process slept, or the way is too long. */
 function hadTime(evidence: Evidence, { startedMs }: ReadRecord, atMs: number): boolean {
-  const { latency, readTimeoutMs } = evidence.setup;
-  const longestMs = (cluster: ClusterId): number => 2 * (latency[cluster].baseMs + latency[cluster].spreadMs);
+  const { latency, readTimeoutMs, surface } = evidence.setup;
+  // In CQL the driver may have to prepare first.
+  const messages = surface === 'cql' ? 4 : 2;
+  const longestMs = (cluster: ClusterId): number =>
+    messages * (latency[cluster].baseMs + latency[cluster].spreadMs);
   const neededMs = Math.max(longestMs('A'), longestMs('B')) + evidence.stalledMs(startedMs, atMs) + MARGIN_MS;
   return neededMs < readTimeoutMs;
 }

@@ -8,6 +8,8 @@ import { type Evidence, SIDES } from './evidence.js';
 export const NEVER_FULL = 250;
 /** What a request may take on its way beside the latency that is set. */
 const MARGIN_MS = 5;
+/** To prepare, to look at the table, to execute; and the second side to be prepared has half the time. */
+const MESSAGES_IN_CQL = 12;
 
 /** A write fails only when no side could have taken it, and what a side has acknowledged is said to be applied. */
 export function failedWrites(evidence: Evidence): Violation[] {
@@ -57,7 +59,7 @@ function mustHaveTaken(evidence: Evidence, write: WriteRecord, cluster: ClusterI
   if (setup.maxInFlight < NEVER_FULL || write.step.refusedBy?.includes(cluster)) return false;
   if (evidence.isClosing(write.process, atMs)) return false;
   const { baseMs, spreadMs } = setup.latency[cluster];
-  const messages = write.step.prepareMs === undefined ? 2 : 4;
+  const messages = setup.surface === 'cql' ? MESSAGES_IN_CQL : write.step.prepareMs === undefined ? 2 : 4;
   const neededMs = (write.step.prepareMs ?? 0) + messages * (baseMs + spreadMs) + MARGIN_MS;
   return neededMs + evidence.stalledMs(write.startedMs, atMs) < setup.writeTimeoutMs;
 }

@@ -26,9 +26,9 @@ export function fateOf(evidence: Evidence, write: WriteRecord, cluster: ClusterI
   if (evidence.isClosing(write.process, atMs)) return undefined;
   const isAtTheEnd = Math.abs(answeredMs - dueMs) <= ROUNDING_MS;
   if (answeredMs < dueMs && !isAtTheEnd)
-    return { kind: acknowledgedMs === undefined ? kindOf(truth) : 'applied', atMs };
+    return { kind: acknowledgedMs === undefined ? kindOf(truth, write) : 'applied', atMs };
   const timedOut = sent > 0 ? 'in doubt' : 'not applied';
-  const isRace = isAtTheEnd && (acknowledgedMs !== undefined || kindOf(truth) !== timedOut);
+  const isRace = isAtTheEnd && (acknowledgedMs !== undefined || kindOf(truth, write) !== timedOut);
   return isRace || isStalledAt(evidence, dueMs) ? undefined : { kind: timedOut, atMs };
 }
 
@@ -44,13 +44,14 @@ const UNAVAILABLE = 0x1000;
 const OVERLOADED = 0x1001;
 
 /** Only what is certain: whatever else a driver says of a request that was sent leaves it open. */
-function kindOf({ failure, sent }: SideTruth): 'refused' | 'not applied' | 'in doubt' {
+function kindOf({ failure, sent }: SideTruth, { step }: WriteRecord): 'refused' | 'not applied' | 'in doubt' {
   const { name, message, code } = (failure?.error ?? {}) as Partial<Error & { code: unknown }>;
   if (REFUSALS.includes(code)) return 'refused';
   const isCertain =
     sent === 0 ||
     code === UNAUTHORIZED ||
-    code === UNAVAILABLE ||
+    // Of several partitions some may have been there.
+    (code === UNAVAILABLE && !step.batch) ||
     (code === OVERLOADED && message?.includes('shutting down') === true) ||
     name === 'NoHostAvailableError';
   return isCertain ? 'not applied' : 'in doubt';

@@ -7,6 +7,8 @@ const TOLERANCE_MS = 5;
 /** What a call may take beside its time limits: messages on their way. */
 const CALL_MARGIN_MS = 1_000;
 const SHUTDOWN_TOLERANCE_MS = 100;
+/** Of a table in a model cluster. */
+const MOST_PAGES = 8;
 
 /** Everything ends, and within the time that its options allow. */
 export function liveness(evidence: Evidence): Violation[] {
@@ -19,14 +21,15 @@ export function liveness(evidence: Evidence): Violation[] {
     const limitMs =
       (write.step.prepareMs ?? 0) +
       (write.step.firstUseMs ?? 0) +
-      3 * setup.writeTimeoutMs +
+      (setup.surface === 'cql' ? 5 : 3) * setup.writeTimeoutMs +
       2 * setup.enqueueTimeoutMs +
       CALL_MARGIN_MS;
     const wrong = wrongWithTime(evidence, write, ownLimitMs(write.step, limitMs));
     if (wrong) report(`${describeWrite(write)} ${wrong}`);
   }
   for (const read of ledger.reads) {
-    const limitMs = 2 * setup.readTimeoutMs + CALL_MARGIN_MS;
+    const pages = read.step.pageSize === undefined ? 1 : MOST_PAGES;
+    const limitMs = 2 * pages * setup.readTimeoutMs + CALL_MARGIN_MS;
     const wrong = wrongWithTime(evidence, read, ownLimitMs(read.step, limitMs));
     if (wrong) report(`${describeRead(read)} ${wrong}`);
   }

@@ -13,6 +13,7 @@ import {
 import type { Answer, Violation } from '../ledger.js';
 import { describeRead, describeWrite, ms } from './describe.js';
 import type { Evidence } from './evidence.js';
+import { ROUNDING_MS } from './fates.js';
 
 type ErrorClass = abstract new (...args: never[]) => Error;
 
@@ -28,6 +29,7 @@ const OF_READS: readonly ErrorClass[] = [ClusterError, DualClusterError, NoAvail
 
 interface Call {
   readonly process: number;
+  readonly startedMs: number;
   readonly answer: Answer<unknown>;
   readonly step: { readonly timeoutMs?: number; readonly abortAfterMs?: number };
 }
@@ -54,12 +56,17 @@ export function unexpectedErrors(evidence: Evidence): Violation[] {
 }
 
 function wrongWith(evidence: Evidence, call: Call, expected: readonly ErrorClass[]): string | undefined {
-  const { answer, process, step } = call;
+  const { answer, process, startedMs, step } = call;
   if (answer.kind !== 'error') return undefined;
   const { error, atMs } = answer;
   if (error instanceof OperationAbortedError) {
     const isLimited = step.timeoutMs !== undefined || step.abortAfterMs !== undefined;
-    return isLimited ? undefined : `${full(error)}, although it had no time limit and no signal`;
+    if (!isLimited) return `${full(error)}, although it had no time limit and no signal`;
+    const { timeoutMs = Infinity, abortAfterMs = Infinity } = step;
+    // In CQL a call around it may say a shorter one, which does not count.
+    const isBefore =
+      evidence.setup.surface === 'cql' && atMs < startedMs + Math.min(timeoutMs, abortAfterMs) - ROUNDING_MS;
+    return isBefore ? `${full(error)}, before its time was over and its signal aborted` : undefined;
   }
   if (error instanceof SessionClosedError) {
     return evidence.isClosing(process, atMs)

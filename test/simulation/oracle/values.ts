@@ -1,3 +1,4 @@
+import { changesOf } from '../history.js';
 import type { ReadRecord, Violation } from '../ledger.js';
 import { describeRead } from './describe.js';
 import type { Evidence } from './evidence.js';
@@ -34,8 +35,9 @@ function wrongWithCell(
 ): string | undefined {
   const write = ledger.writes.get(value);
   if (!write) return 'nobody wrote that';
-  const { change, key } = write.step;
-  if (key !== step.key) return `${value} was written to ${key}`;
-  if (change.kind !== 'set' || !change.columns.includes(column)) return `${value} did not set that column`;
+  const changes = changesOf(write.step).filter(({ key }) => key === step.key);
+  if (changes.length === 0) return `${value} was written to ${write.step.key}`;
+  const sets = changes.some(({ change }) => change.kind === 'set' && change.columns.includes(column));
+  if (!sets) return `${value} did not set that column`;
   return writeTimeUs === write.timestampUs ? undefined : `${value} has write time ${write.timestampUs}`;
 }
