@@ -14,6 +14,7 @@ class TestWrite extends WriteOperation {
   override readonly id = 'op1';
   override readonly timestampUs = 1;
   override readonly startedMs = undefined;
+  override readonly canBeQueued = true;
   override readonly priority = 'high';
   override readonly class = 'idempotent';
   override readonly ack = 'any';

@@ -32,6 +32,8 @@ export abstract class WriteOperation {
   abstract readonly masked: string;
   #state = 0;
 
+  /** Whether there is something to queue: parameters whose types no side has told cannot be kept. */
+  abstract readonly canBeQueued: boolean;
   /** What is queued for a side that misses it. */
   abstract envelope(cluster: ClusterId): Envelope;
   /** Whether it can be sent to the side as it is. */

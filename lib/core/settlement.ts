@@ -146,7 +146,7 @@ export class Settlement {
   }
 
   #isQueuedWhenBothFail(operation: WriteOperation): boolean {
-    return this.options.whenBothFail === 'queue' && !operation.isCancelled;
+    return this.options.whenBothFail === 'queue' && operation.canBeQueued && !operation.isCancelled;
   }
 
   /** Nothing was sent, or nothing arrived: the queue alone answers for the write. */

@@ -266,6 +266,15 @@ describe('a batch', () => {
     const error = await caught(helix.batch('unlogged').add(DELETE, [1]).add(DELETE, [2]));
     expect(error.message).toContain(`unlogged batch of 2: ${DELETE} …`);
   });
+
+  it("is not queued when neither cluster has told its types, also with whenBothFail: 'queue'", async () => {
+    const { clock, helix, clients, replayer } = await setUp({ whenBothFail: 'queue' });
+    for (const client of [clients.A, clients.B]) client.statements.set(INSERT, 'never');
+    const error = caught(helix.batch().add(INSERT, [1, 'Ada']).add(DELETE, [2]));
+    await clock.advance(2 * WRITE_TIMEOUT_MS);
+    expect(await error).toMatchObject({ code: 'HELIX_BOTH_FAILED', outcome: 'notApplied' });
+    expect(replayer.enqueued).toEqual([]);
+  });
 });
 
 describe('batch().iter()', () => {

@@ -85,13 +85,13 @@ export class CqlBatch extends CqlBuilder {
     answers: WriteAnswers | undefined,
     errors: PrepareErrors,
   ): CqlBatchWrite {
-    // Without types there is nothing to encode for: no side could be prepared, so none will be sent to.
     const isReady = this.#items.every(({ statement }) => statement.isReady);
     const items = this.#items.map(({ statement, params }) => ({
       statement,
       params: isReady ? this.bind(statement, params) : [],
     }));
-    return new CqlBatchWrite(this.context, this.own, caller?.settings, this.kind, items, answers, errors);
+    const { context, own, kind } = this;
+    return new CqlBatchWrite(context, own, caller?.settings, kind, items, answers, errors, isReady);
   }
 
   /** A side that cannot prepare one of the statements cannot take the batch. */

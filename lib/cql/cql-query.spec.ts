@@ -415,6 +415,15 @@ describe('a statement that one cluster cannot prepare', () => {
     expect(replayer.enqueued).toEqual([]);
   });
 
+  it("is not queued when neither has told its types, also with whenBothFail: 'queue'", async () => {
+    const { clock, helix, clients, replayer } = await setUp({ whenBothFail: 'queue' });
+    for (const client of [clients.A, clients.B]) client.statements.set(INSERT, 'never');
+    const answer = new Watched(helix.query(INSERT, [1, 'Ada']).exec());
+    await clock.advance(WRITE_TIMEOUT_MS);
+    expect(answer.error).toMatchObject({ code: 'HELIX_BOTH_FAILED', outcome: 'notApplied' });
+    expect(replayer.enqueued).toEqual([]);
+  });
+
   it('counts as accepted while it is prepared: what is settled waits for it', async () => {
     const { clock, helix, clients, context } = await setUp();
     clients.B.statements.set(INSERT, 'never');
@@ -713,6 +722,20 @@ describe('a read', () => {
     expect(await helix.query(SELECT, [1]).one()).toBeUndefined();
   });
 
+  it.each(['one', 'values', 'all', 'page'] as const)(
+    '%s() reads what it was asked for, whatever becomes of the parameters of the caller',
+    async (terminal) => {
+      const { helix, clients } = await setUp();
+      const [id, bytes] = [[1], Buffer.from([1])];
+      void helix.query(SELECT, id)[terminal]();
+      void helix.query(SELECT, [bytes])[terminal]();
+      id[0] = 2;
+      bytes[0] = 2;
+      await new Promise((resolve) => setImmediate(resolve));
+      expect(clients.A.executed.map(({ params }) => params)).toEqual([[1], [Buffer.from([1])]]);
+    },
+  );
+
   it('values() is the first row by position, or undefined', async () => {
     const { helix, clients } = await setUp();
     clients.A.answers.push({ rows: [row(ada), row(bob)] });
@@ -782,11 +805,11 @@ describe('a read', () => {
     expect(clients.B.executed).toEqual([]);
   });
 
-  it('hands its parameters to the driver as they are', async () => {
+  it('hands its parameters to the driver under their names', async () => {
     const { helix, clients } = await setUp();
     const params = { id: 1 };
     await helix.query('SELECT * FROM users WHERE id = :id', params).one();
-    expect(lastOf(clients.A).params).toBe(params);
+    expect(lastOf(clients.A).params).toEqual(params);
   });
 });
 

@@ -265,7 +265,8 @@ export class CqlQuery<Row = CqlRow> extends CqlBuilder {
 
   #firstPage(terminal: string): Promise<CqlClientResult> {
     const { statement, settings, call } = this.#read(terminal);
-    return this.context.readPath.run(new CqlPageRead(this.context, statement, this.params, settings), call);
+    const read = new CqlPageRead(this.context, statement, snapshot(this.params), settings);
+    return this.context.readPath.run(read, call);
   }
 
   #pages(terminal: string): PagedSelect {
@@ -342,8 +343,9 @@ export class CqlQuery<Row = CqlRow> extends CqlBuilder {
     answers: WriteAnswers | undefined,
     errors?: PrepareErrors,
   ): CqlStatementWrite {
-    // Without types there is nothing to encode for: no side could be prepared, so none will be sent to.
-    const bound = statement.isReady ? this.bind(statement, params) : [];
-    return new CqlStatementWrite(this.context, this.own, caller?.settings, statement, bound, answers, errors);
+    const { isReady } = statement;
+    const { context, own } = this;
+    const bound = isReady ? this.bind(statement, params) : [];
+    return new CqlStatementWrite(context, own, caller?.settings, statement, bound, answers, errors, isReady);
   }
 }

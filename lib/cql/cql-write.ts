@@ -156,6 +156,8 @@ export class CqlStatementWrite extends CqlWrite {
     private readonly params: BoundValue[],
     answers?: WriteAnswers,
     prepareErrors?: PrepareErrors,
+    /** False: no side could prepare it, so that none will be sent to, and there are no parameters. */
+    override readonly canBeQueued = true,
   ) {
     super(context, own, inherited, answers, prepareErrors);
   }
@@ -213,6 +215,8 @@ export class CqlBatchWrite extends CqlWrite {
     private readonly items: readonly BatchItem[],
     answers: WriteAnswers | undefined,
     prepareErrors: PrepareErrors,
+    /** As of a single statement. */
+    override readonly canBeQueued: boolean,
   ) {
     super(context, own, inherited, answers, prepareErrors);
   }

@@ -25,7 +25,7 @@ const DEFAULT_OPERATIONS = 205;
 export function generate(seed: number, size?: Size, surface: 'core' | 'cql' = 'core'): History {
   const random = new Random(seed);
   const common = randomSetup(random.fork('setup'));
-  // What no side could prepare has no parameters yet, and would be queued without them.
+  // What no side could prepare cannot be queued, and the oracle does not know what was prepared in time.
   const setup = surface === 'cql' ? { ...common, surface, whenBothFail: 'throw' as const } : common;
   const { operations = DEFAULT_OPERATIONS, faults = random.fork('faults').int(5, 7) } = size ?? {};
   const rounds = Math.max(1, Math.round(operations / DEFAULT_OPERATIONS));

@@ -24,12 +24,17 @@ export const FIRST_TIMESTAMP_US = 1_735_689_600_000_001;
 
 interface CqlSetup {
   readonly single?: boolean;
+  readonly whenBothFail?: 'throw' | 'queue';
   /** Sides that are connected from the start. Default: all. */
   readonly connected?: readonly ('A' | 'B')[];
 }
 
 /** `HelixCqlService` over two fake clients, on a clock that stands still. */
-export async function setUpCql({ single = false, connected = ['A', 'B'] }: CqlSetup = {}) {
+export async function setUpCql({
+  single = false,
+  connected = ['A', 'B'],
+  whenBothFail = 'throw',
+}: CqlSetup = {}) {
   const clock = new FakeClock();
   const driver = await loadDriver();
   const clients = { A: new FakeCqlClient(), B: new FakeCqlClient() };
@@ -59,7 +64,7 @@ export async function setUpCql({ single = false, connected = ['A', 'B'] }: CqlSe
       replayer: single ? undefined : replayer,
       maxInFlight: 1_024,
       onReplayLost: 'report',
-      whenBothFail: 'throw',
+      whenBothFail,
       writeTimeoutMs: WRITE_TIMEOUT_MS,
       invariants: noBreaches(),
       enqueueTimeoutMs: 500,

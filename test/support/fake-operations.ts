@@ -66,6 +66,7 @@ export class FakeWrite extends WriteOperation {
   override readonly id: string;
   override readonly timestampUs = 1_735_689_600_000_123;
   override readonly startedMs = undefined;
+  override readonly canBeQueued = true;
   override readonly priority: Priority = 'low';
   override readonly class: OperationClass;
   override readonly ack: 'any' | 'both';

@@ -51,15 +51,13 @@ function readInCql(random: Random, step: ReadStep, { readTimeoutMs }: Setup): Re
   // An iteration waits that long for each page.
   const isLong = how === 'iter' && step.hedgeAfterMs !== undefined && step.hedgeAfterMs > readTimeoutMs;
   const { reuses, ...said } = spoken(random);
-  // What `one()` is given must be left alone for now: it is looked at again when the statement has been prepared.
-  const isCopied = how !== 'one' || said.said === 'to execute';
   return {
     ...step,
     ...(how !== 'one' && !isLong && { how }),
     ...(isScan && !isLong && { pageSize: random.int(1, 3) }),
     ...(random.chance(0.2) && { consistency: random.pick([1, 4, 10]) }),
     ...(random.chance(0.05) && { isNewText: true }),
-    ...(reuses && isCopied && !isLong && { reuses }),
+    ...(reuses && !isLong && { reuses }),
     ...said,
   };
 }

@@ -47,6 +47,7 @@ export class ModelWrite extends WriteOperation {
   override readonly id: string;
   override readonly masked: string;
   override readonly startedMs = undefined;
+  override readonly canBeQueued = true;
   override readonly class;
   override readonly ack;
   override readonly priority;

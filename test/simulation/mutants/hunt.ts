@@ -11,6 +11,8 @@ export interface Budget {
   readonly scenarioSeeds: number;
   /** Of random histories, after the scenarios. */
   readonly seeds: readonly number[];
+  /** Of histories through `HelixCqlService`, before all others. */
+  readonly cqlSeeds: readonly number[];
   /** No further one is begun after so much time of a processor, in ms: others may have it meanwhile. */
   readonly cpuMs: number;
 }
@@ -24,8 +26,10 @@ export interface Findings {
 
 export interface Catch {
   readonly by: string;
-  /** Of the random history that it was. */
+  /** Of the random history that it was, … */
   readonly seed?: number;
+  /** … if it was not one from the core up. */
+  readonly surface?: 'cql';
   readonly violation: Violation;
 }
 
@@ -34,6 +38,7 @@ const REGRESSIONS = 'test/simulation/regressions';
 interface Play {
   readonly name: string;
   readonly seed?: number;
+  readonly surface?: 'cql';
   play(): Promise<readonly Violation[]>;
 }
 
@@ -47,11 +52,11 @@ async function hunt(budget: Budget): Promise<Findings> {
   Error.stackTraceLimit = 0;
   const fromMs = cpuMs();
   let runs = 0;
-  for (const { name, seed, play } of plays(budget)) {
+  for (const { name, play, ...which } of plays(budget)) {
     if (cpuMs() - fromMs >= budget.cpuMs) break;
     const [violation] = await play();
     runs++;
-    if (violation) return { caught: { by: name, ...(seed !== undefined && { seed }), violation }, runs };
+    if (violation) return { caught: { by: name, ...which, violation }, runs };
   }
   return { caught: undefined, runs };
 }
@@ -62,9 +67,13 @@ function cpuMs(): number {
 }
 
 /** The first seed of every scenario, then the second…, which show most, and cost least; then what was found before. */
-function* plays({ scenarioSeeds, seeds }: Budget): Generator<Play, undefined> {
+function* plays({ scenarioSeeds, seeds, cqlSeeds }: Budget): Generator<Play, undefined> {
   const check = async (history: History): Promise<readonly Violation[]> =>
     (await checkHistory(history)).violations;
+  for (const seed of cqlSeeds) {
+    const play = (): Promise<readonly Violation[]> => check(generate(seed, undefined, 'cql'));
+    yield { name: `cql seed ${seed}`, seed, surface: 'cql', play };
+  }
   for (let seed = 1; seed <= scenarioSeeds; seed++) {
     for (const scenario of scenarios) {
       const name = `scenario ${scenario.name}, seed ${seed}`;

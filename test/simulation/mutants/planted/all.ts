@@ -3,6 +3,7 @@ import { mutants as admission } from './admission.js';
 import { mutants as callContext } from './call-context.js';
 import { mutants as classify } from './classify.js';
 import { mutants as codec } from './codec.js';
+import { mutants as cql } from './cql.js';
 import { mutants as deadLetters } from './dead-letters.js';
 import { mutants as decide } from './decide.js';
 import { mutants as failover } from './failover.js';
@@ -23,6 +24,7 @@ export const allMutants: readonly Mutant[] = [
   ...callContext,
   ...classify,
   ...codec,
+  ...cql,
   ...deadLetters,
   ...decide,
   ...failover,

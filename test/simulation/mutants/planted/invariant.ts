@@ -7,11 +7,11 @@ export const mutants: readonly Mutant[] = [
     breaks: 'Each request is counted off the wire once. Here one that fails is counted off twice.',
     changes: [
       {
-        replace: `if (this.#isWaitedFor(cluster)) this.#end(cluster, this.classify(error, cluster), undefined);`,
+        replace: `if (this.comesBack(cluster)) this.tell(cluster, this.classify(error, cluster), undefined);`,
         by: `
-          if (this.#isWaitedFor(cluster)) {
-            this.#end(cluster, this.classify(error, cluster), undefined);
-            this.#isWaitedFor(cluster);
+          if (this.comesBack(cluster)) {
+            this.tell(cluster, this.classify(error, cluster), undefined);
+            this.comesBack(cluster);
           }`,
       },
     ],
@@ -41,12 +41,10 @@ export const mutants: readonly Mutant[] = [
     changes: [
       {
         replace: `
-          if (this.#waitsFor === 0) return;
-          this.#waitsFor = 0;
+          this.#state &= ~WAITED_FOR;
           this.wire.deadlines.remove(this);`,
         by: `
-          if (this.#waitsFor === 0) return;
-          this.#waitsFor = 0;
+          this.#state &= ~WAITED_FOR;
           this.wire.deadlines.remove(this);
           this.wire.deadlines.remove(this);`,
       },

@@ -75,7 +75,7 @@ export const mutants: readonly Mutant[] = [
     breaks: 'A write that was sent and not answered in time is in doubt. Here it counts as not sent.',
     changes: [
       {
-        replace: `const kind = this.#wasSent(cluster) ? 'ambiguous' : 'unreached';`,
+        replace: `const kind = this.wasSent(cluster) ? 'ambiguous' : 'unreached';`,
         by: `const kind = 'unreached' as const;`,
       },
     ],
@@ -87,8 +87,8 @@ export const mutants: readonly Mutant[] = [
       'Here B is judged by how far A has come.',
     changes: [
       {
-        replace: `this.classifyAt(error, this.#wasSent(cluster) ? 'execute' : 'prepare')`,
-        by: `this.classifyAt(error, this.#wasSent('A') ? 'execute' : 'prepare')`,
+        replace: `this.classifyAt(error, this.wasSent(cluster) ? 'execute' : 'prepare')`,
+        by: `this.classifyAt(error, this.wasSent('A') ? 'execute' : 'prepare')`,
       },
     ],
   },
@@ -98,7 +98,7 @@ export const mutants: readonly Mutant[] = [
       'A side that nothing was sent to has certainly not applied the write. Here its time is over, so it is in doubt.',
     changes: [
       {
-        replace: `const kind = this.#wasSent(cluster) ? 'ambiguous' : 'unreached';`,
+        replace: `const kind = this.wasSent(cluster) ? 'ambiguous' : 'unreached';`,
         by: `const kind = 'ambiguous' as const;`,
       },
     ],

@@ -48,7 +48,7 @@ export const mutants: readonly Mutant[] = [
     breaks: "whenBothFail 'queue': what its caller was told is not applied is queued all the same.",
     changes: [
       {
-        replace: `return this.options.whenBothFail === 'queue' && !operation.isCancelled;`,
+        replace: `return this.options.whenBothFail === 'queue' && operation.canBeQueued && !operation.isCancelled;`,
         by: `return this.options.whenBothFail === 'queue';`,
       },
     ],

@@ -5,7 +5,7 @@ export const mutants: readonly Mutant[] = [
     name: 'deadline-ends-one-side-only',
     breaks: 'Each side has its own deadline. Here B is waited for for ever when A is late, too.',
     changes: [
-      { replace: `if (b) this.#tell('B', b, undefined);`, by: `else if (b) this.#tell('B', b, undefined);` },
+      { replace: `if (b) this.tell('B', b, undefined);`, by: `else if (b) this.tell('B', b, undefined);` },
     ],
   },
   {
@@ -80,18 +80,18 @@ export const mutants: readonly Mutant[] = [
       'Here one that has missed its deadline is no longer counted.',
     changes: [
       {
-        replace: `if (a) this.#tell('A', a, undefined);`,
+        replace: `if (a) this.tell('A', a, undefined);`,
         by: `
           if (a) this.wire.traffic.A.ended++;
-          if (a) this.#tell('A', a, undefined);`,
+          if (a) this.tell('A', a, undefined);`,
       },
       {
         replace: `
-          traffic.ended++;
-          if (this.#waitsFor & bit) return true;`,
+          const traffic = isA ? wire.traffic.A : wire.traffic.B;
+          traffic.ended++;`,
         by: `
-          if (this.#waitsFor & bit || cluster === 'B') traffic.ended++;
-          if (this.#waitsFor & bit) return true;`,
+          const traffic = isA ? wire.traffic.A : wire.traffic.B;
+          if (!isA || state & WAITS_FOR.A) traffic.ended++;`,
       },
     ],
   },
@@ -102,8 +102,11 @@ export const mutants: readonly Mutant[] = [
       'Here a write that fails is counted for ever.',
     changes: [
       {
-        replace: `if (this.#isWaitedFor(cluster)) this.#end(cluster, this.classify(error, cluster), undefined);`,
-        by: `if (this.#waitsFor) this.#end(cluster, this.classify(error, cluster), undefined);`,
+        replace: `if (this.comesBack(cluster)) this.tell(cluster, this.classify(error, cluster), undefined);`,
+        by: `
+          const { ended } = this.wire.traffic[cluster];
+          if (this.comesBack(cluster)) this.tell(cluster, this.classify(error, cluster), undefined);
+          this.wire.traffic[cluster].ended = ended;`,
       },
     ],
   },
@@ -114,8 +117,8 @@ export const mutants: readonly Mutant[] = [
       'Here an acknowledgement of A that comes late is still taken for an answer.',
     changes: [
       {
-        replace: `if (this.#isWaitedFor(cluster)) this.#end(cluster, this.outcomeOf(answer), answer);`,
-        by: `if (this.#isWaitedFor(cluster) || this.#waitsFor) this.#end(cluster, this.outcomeOf(answer), answer);`,
+        replace: `if (this.comesBack(cluster)) this.tell(cluster, this.outcomeOf(answer), answer);`,
+        by: `if (this.comesBack(cluster) || this.#state & WAITED_FOR) this.tell(cluster, this.outcomeOf(answer), answer);`,
       },
     ],
   },
@@ -125,15 +128,15 @@ export const mutants: readonly Mutant[] = [
     changes: [
       {
         replace: `
-          if (this.#waitsFor === 0) {
+          if ((this.#state & WAITED_FOR) === 0) {
             wire.deadlines.add(this, nowMs);`,
         by: `
-          if (this.#waitsFor === 0 && this.#onWire === 0 && this.startedMs === 0) {
+          if ((this.#state & WAITED_FOR) === 0 && this.startedMs === 0) {
             wire.deadlines.add(this, nowMs);`,
       },
       {
-        replace: `if (this.#waitsFor === 0) this.wire.deadlines.remove(this);`,
-        by: `if (this.#waitsFor === 0 && this.dueMs !== -Infinity) this.wire.deadlines.remove(this);`,
+        replace: `if ((this.#state & WAITED_FOR) === 0) wire.deadlines.remove(this);`,
+        by: `if ((this.#state & WAITED_FOR) === 0 && this.dueMs !== -Infinity) wire.deadlines.remove(this);`,
       },
     ],
   },
