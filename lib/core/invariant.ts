@@ -12,8 +12,8 @@ export type Breach =
   | 'laneDoesNotAddUp';
 
 /**
- * What must hold whatever happens, and would corrupt in silence if it did not. A breach is a defect of Helix, never
- * of its user: it is counted each time, reported once for each kind, and the code that found it goes on with the
+ * What must hold whatever happens, and would corrupt in silence if it did not. A breach is a defect of Helix, or of a
+ * client or a strategy of the user's own: it is counted each time, reported once for each kind, and the code that found it goes on with the
  * state that it would have had without it.
  */
 export class Invariants {
@@ -35,6 +35,9 @@ export class Invariants {
     if (count > 1) return;
     // Where it was found is all there is to go by.
     const { stack = '' } = new Error(breach);
-    this.report(`Helix has found a defect of its own (${breach}). Please report it. ${stack}`);
+    this.report(
+      `A rule that has to hold always was broken (${breach}), and guarded against. Unless a client or a strategy of ` +
+        `your own has done it, this is a defect of Helix: please report it. ${stack}`,
+    );
   }
 }

@@ -347,6 +347,18 @@ describe('the deadline of a read', () => {
 });
 
 describe('a policy or a strategy that throws', () => {
+  it.each([['C'], [Promise.resolve('B')], [7]])(
+    'is one that answers a failure with %s: the error is told, and the other side asked',
+    async (rubbish) => {
+      const strategy = new FakeStrategy();
+      strategy.onFailure = () => rubbish as never;
+      const { run, read, strategyErrors } = setUp({ strategy });
+      const answer = await run(read('unreached', 'applied'));
+      expect(answer.value).toBe('B');
+      expect(strategyErrors).toMatchObject([{ code: 'HELIX_USAGE' }]);
+    },
+  );
+
   it('does not keep an answer from its caller', async () => {
     const strategy = new FakeStrategy();
     strategy.brokenIn = 'onSuccess';

@@ -3,7 +3,14 @@ import { Barrier, type Inside } from './barrier.js';
 import { abortedBefore, type CallerLimits, untilGone } from './caller-wait.js';
 import type { Clock } from './clock.js';
 import { type ClusterId, otherCluster } from './cluster.js';
-import { closedError, ClusterError, DualClusterError, NoAvailableClusterError, toError } from './errors.js';
+import {
+  closedError,
+  ClusterError,
+  DualClusterError,
+  HelixUsageError,
+  NoAvailableClusterError,
+  toError,
+} from './errors.js';
 import type { Failover } from './failover.js';
 import type { Invariants } from './invariant.js';
 import type { ReadOperation } from './operation.js';
@@ -190,7 +197,7 @@ class Read<Result> implements Inside {
   start(first: ClusterId): void {
     this.#ask(first);
     const hedgeAfterMs = this.call?.hedgeAfterMs;
-    if (hedgeAfterMs !== undefined) this.#hedgeAfter(hedgeAfterMs, otherCluster(first));
+    if (hedgeAfterMs !== undefined && !this.isOver) this.#hedgeAfter(hedgeAfterMs, otherCluster(first));
   }
 
   /** The caller has gone: nothing more is asked, and no answer is waited for. */
@@ -253,8 +260,12 @@ class Read<Result> implements Inside {
     if (isSingle || wire.isCutOff || !this.#mayAsk(other) || !failover.shouldFailover(failed, error))
       return undefined;
     try {
-      const next = strategy.onFailure(failed, error);
-      return next !== undefined && !this.#errors[next] ? next : undefined;
+      const next: unknown = strategy.onFailure(failed, error);
+      if (next === undefined || next === null) return undefined;
+      if (!isCluster(next)) {
+        throw new HelixUsageError("ReadStrategy.onFailure must answer with 'A', 'B' or undefined");
+      }
+      return this.#errors[next] ? undefined : next;
     } catch (thrown) {
       onStrategyError(toError(thrown));
       return this.#errors[other] ? undefined : other;
@@ -307,6 +318,10 @@ class Read<Result> implements Inside {
     for (const attempt of this.#waiting) if (attempt !== answered) attempt.abandon();
     this.path.reads.leave(this);
   }
+}
+
+function isCluster(answer: unknown): answer is ClusterId {
+  return answer === 'A' || answer === 'B';
 }
 
 /** A read on its way to one side. */

@@ -189,6 +189,32 @@ describe('a call over a wire', () => {
     expect(wire.inFlight.A).toBe(0);
   });
 
+  it('takes a client that answers with no promise for one that rejects', async () => {
+    const { clock, wire } = setUp();
+    const one = new TestCall(wire);
+    one.request = () => undefined as never;
+    one.dispatch('A');
+    one.dispatch('B');
+    await clock.settle();
+    expect(one.told.map(([cluster, kind]) => [cluster, kind])).toEqual([
+      ['A', 'unreached'],
+      ['B', 'unreached'],
+    ]);
+    expect(wire.inFlight).toEqual({ A: 0, B: 0 });
+  });
+
+  it('is in doubt when its error cannot be understood, and not left for ever', async () => {
+    const { clock, call, wire } = setUp();
+    const one = call('A');
+    one.classify = () => {
+      throw new TypeError('cannot read it');
+    };
+    one.answers.A.reject(new Error('no'));
+    await clock.advance(2 * TIMEOUT_MS);
+    expect(one.told).toEqual([['A', 'ambiguous', 'no']]);
+    expect([wire.inFlight.A, clock.pendingTimers]).toEqual([0, 0]);
+  });
+
   it('that is answered twice counts once, and says so once', async () => {
     const { clock, wire, call, reports, invariants } = setUp();
     const other = call('A');

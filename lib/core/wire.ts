@@ -117,21 +117,17 @@ export abstract class Call extends Deadline {
       this.#state |= ON_WIRE.B | WAITS_FOR.B;
       wire.traffic.B.sent++;
     }
-    let asked: Promise<unknown>;
+    const onError = (error: unknown): void => {
+      if (this.comesBack(cluster)) this.tell(cluster, this.meaningOf(error, cluster), undefined);
+    };
     try {
-      asked = this.request(cluster);
-    } catch (error) {
-      // The driver answers with a promise; a client of the user's own may throw.
-      asked = Promise.reject(toError(error));
-    }
-    asked.then(
-      (answer) => {
+      this.request(cluster).then((answer) => {
         if (this.comesBack(cluster)) this.tell(cluster, this.outcomeOf(answer), answer);
-      },
-      (error: unknown) => {
-        if (this.comesBack(cluster)) this.tell(cluster, this.classify(error, cluster), undefined);
-      },
-    );
+      }, onError);
+    } catch (error) {
+      // The driver answers with a promise; a client of the user's own may throw, or answer with none.
+      Promise.reject(toError(error)).catch(onError);
+    }
   }
 
   /** Begins the deadline anew, for the next of several answers. False: nothing is waited for any longer. */
@@ -182,11 +178,20 @@ export abstract class Call extends Deadline {
     return true;
   }
 
+  /** Nobody waits for its deadline any more: whatever is thrown here, it has to end. */
+  private meaningOf(error: unknown, cluster: ClusterId): FailedOutcome {
+    try {
+      return this.classify(error, cluster);
+    } catch {
+      return { kind: 'ambiguous', error: toError(error) };
+    }
+  }
+
   private tell(cluster: ClusterId, outcome: SettledOutcome, answer: unknown): void {
     const { traffic, failover } = this.wire;
     if (outcome === APPLIED) failover?.recordSuccess(cluster, this.startedMs);
     else {
-      if (outcome.kind !== 'applied') traffic[cluster].failed++;
+      if (outcome.kind !== 'applied') (cluster === 'A' ? traffic.A : traffic.B).failed++;
       failover?.record(cluster, outcome, this.startedMs);
     }
     this.ended(cluster, outcome, answer);

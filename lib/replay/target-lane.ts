@@ -99,6 +99,8 @@ export class TargetLane {
   #gate: Gate = PAUSED;
   #lane: ReplayLane | undefined;
   readonly #pausedBy = new Set<PausedBy>();
+  /** Deliveries whose outcome has not been looked at: answers that come together are looked at one by one. */
+  #running = 0;
   /** Rises whenever the gate opens after an outage: what was sent before says nothing about the target now. */
   #era = 0;
   /** Deliveries that the target has answered. */
@@ -162,17 +164,19 @@ export class TargetLane {
 
   async #deliver({ envelope, attempts }: Delivery): Promise<DeliveryVerdict> {
     if (envelope.namespace !== this.#on.namespace) return this.#refuseForeign(envelope);
-    const { clock, cluster, wire } = this.#on;
+    const { clock } = this.#on;
     const sent = { era: this.#era, answers: this.#answers };
     if (this.#isLeftAlone) return this.#skipped(sent);
     const startedMs = clock.monotonicMs();
+    this.#running++;
     const outcome = await new Promise<SettledOutcome>((resolve) => {
       new EnvelopeCall(this.#on, envelope, resolve).start();
     });
+    const inFlight = this.#running--;
 
     switch (outcome.kind) {
       case 'applied':
-        this.#limit.onSuccess(clock.monotonicMs() - startedMs, wire.traffic[cluster].inFlight + 1);
+        this.#limit.onSuccess(clock.monotonicMs() - startedMs, inFlight);
         this.#on.hooks.onSuccess?.(envelope);
         this.#answered();
         return { kind: 'applied' };

@@ -52,6 +52,25 @@ describe('ReplayWorker', () => {
     expect(b.applied).toEqual(['b1', 'b2', 'b3']);
   });
 
+  it('raises its concurrency also when answers come together, as from one packet', async () => {
+    const { clock, replayer, b } = await started();
+    const waiting: (() => void)[] = [];
+    b.apply = ({ operationId }) =>
+      new Promise((resolve) => {
+        waiting.push(() => {
+          b.applied.push(operationId);
+          resolve({ kind: 'applied' });
+        });
+      });
+    await replayer.enqueue(envelopes('e', 300));
+    for (let packet = 0; packet < 60; packet++) {
+      await clock.advance(10);
+      for (const answer of waiting.splice(0)) answer();
+    }
+    await clock.advance(10);
+    expect(b.applied).toHaveLength(300);
+  });
+
   it('delivers nothing before its target has answered a ping', async () => {
     const { clock, replayer, b, worker } = await setUp();
     b.isUp = false;

@@ -139,14 +139,42 @@ export const mutants: readonly Mutant[] = [
     ],
   },
   {
+    name: 'lane-outcome-lost-when-it-cannot-be-understood',
+    breaks:
+      'A request ends, whatever is thrown while its error is read. ' +
+      'Here what the classifier throws goes on, and nobody ever hears of the request.',
+    changes: [
+      {
+        replace: `export function classifyWriteError(thrown: unknown, context: ClassifyContext): FailedOutcome {`,
+        by: `
+          export function classifyWriteError(thrown: unknown, context: ClassifyContext): FailedOutcome {
+            if (context.stage === 'execute' && (thrown as { code?: unknown }).code === CODE.overloaded) throw new TypeError();`,
+      },
+      {
+        replace: `return { kind: 'ambiguous', error: toError(error) };
+    }
+  }
+
+  private tell(`,
+        by: `throw error;
+    }
+  }
+
+  private tell(`,
+      },
+    ],
+  },
+  {
     name: 'lane-time-limit-is-success',
     breaks:
       'An envelope is applied when its target says so. ' +
       'Here one that the target has not answered in time counts as applied.',
     changes: [
       {
-        replace: `return { kind: 'ambiguous', error: toError(error) };`,
-        by: `return error instanceof TypeError ? { kind: 'ambiguous', error } : { kind: 'applied' };`,
+        replace: `
+          const error = timeoutError(\`The target did not answer within \${this.wire.timeoutMs} ms\`);
+          return { kind: 'ambiguous', error };`,
+        by: `return { kind: 'applied' } as never;`,
       },
     ],
   },

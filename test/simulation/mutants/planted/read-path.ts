@@ -41,8 +41,8 @@ export const mutants: readonly Mutant[] = [
       'Here it fails with the side that was asked first if there was to be a hedge, asked or not.',
     changes: [
       {
-        replace: `return next !== undefined && !this.#errors[next] ? next : undefined;`,
-        by: `return next !== undefined && !this.#errors[next] && !this.#stopHedge ? next : undefined;`,
+        replace: `return this.#errors[next] ? undefined : next;`,
+        by: `return this.#errors[next] || this.#stopHedge ? undefined : next;`,
       },
     ],
   },

@@ -102,10 +102,10 @@ export const mutants: readonly Mutant[] = [
       'Here a write that fails is counted for ever.',
     changes: [
       {
-        replace: `if (this.comesBack(cluster)) this.tell(cluster, this.classify(error, cluster), undefined);`,
+        replace: `if (this.comesBack(cluster)) this.tell(cluster, this.meaningOf(error, cluster), undefined);`,
         by: `
           const { ended } = this.wire.traffic[cluster];
-          if (this.comesBack(cluster)) this.tell(cluster, this.classify(error, cluster), undefined);
+          if (this.comesBack(cluster)) this.tell(cluster, this.meaningOf(error, cluster), undefined);
           this.wire.traffic[cluster].ended = ended;`,
       },
     ],
