@@ -28,6 +28,16 @@ describe('a page state', () => {
     expect(decodePageState(encodePageState(position, owner(), SELECT), owner(), SELECT)).toEqual(position);
   });
 
+  it('is refused for a statement that differs in nothing but a literal', () => {
+    const of = (id: number) => ({
+      text: `SELECT * FROM users WHERE id = ${id}`,
+      facts: { masked: 'SELECT * FROM users WHERE id = ?' },
+    });
+    const state = encodePageState({ cluster: 'A', driverState: DRIVER_STATE }, owner(), of(1));
+    expect(refusal(state, owner(), of(2))).toBeInstanceOf(PageStateError);
+    expect(decodePageState(state, owner(), of(1))).toMatchObject({ driverState: DRIVER_STATE });
+  });
+
   it('can stand in a URL as it is', () => {
     expect(fromA()).toMatch(/^[\w-]+$/);
   });

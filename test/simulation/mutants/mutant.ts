@@ -5,6 +5,8 @@ export interface Mutant {
   readonly breaks: string;
   /** Made one after the other. */
   readonly changes: readonly Change[];
+  /** Unit tests that catch it, from `lib/`: what it breaks is not in the histories. */
+  readonly specs?: string;
 }
 
 /**

@@ -1,8 +1,9 @@
-import { fork } from 'node:child_process';
-import { rm } from 'node:fs/promises';
+import { execFile, fork } from 'node:child_process';
+import { readFile, rm } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { bundle, withBundles } from '../bundle.js';
 import type { Budget, Catch, Findings } from './hunt.js';
 import type { Mutant } from './mutant.js';
@@ -24,6 +25,7 @@ const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 /** The name of the code as it is. */
 const NO_MUTANT = '(none)';
 const SURVIVED = 'survived';
+const VITEST_CONFIG = 'test/simulation/mutants/vitest.config.mts';
 const SCENARIO_SEEDS = 5;
 const SEEDS = seedsUpTo(2_000);
 /** The core is under the same net by itself, which is the faster way. */
@@ -82,6 +84,7 @@ export function tableOf(verdicts: readonly Verdict[]): string {
 async function huntMutant(mutant: Mutant, sources: readonly Source[], folder: string): Promise<Verdict> {
   const startMs = performance.now();
   try {
+    if (mutant.specs) return await testMutant(mutant, mutant.specs, folder);
     const planted = plant(mutant, sources);
     const isInCql = planted.some((source, index) => source !== sources[index] && IN_CQL.test(source.path));
     const script = await compile(planted, folder);
@@ -93,6 +96,44 @@ async function huntMutant(mutant: Mutant, sources: readonly Source[], folder: st
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+/** Runs unit tests over the library with the mutant in it. */
+async function testMutant({ name }: Mutant, specs: string, folder: string): Promise<Verdict> {
+  const startMs = performance.now();
+  const report = join(folder, 'report.json');
+  const args = [
+    'run',
+    '--config',
+    VITEST_CONFIG,
+    '--reporter',
+    'json',
+    '--outputFile',
+    report,
+    join('lib', specs),
+  ];
+  const env = { ...process.env, HELIX_MUTANT: name };
+  // It ends with 1 when a test fails, which is what is wanted here.
+  await promisify(execFile)(join(ROOT, 'node_modules/.bin/vitest'), args, { cwd: ROOT, env }).catch(
+    () => undefined,
+  );
+  const { testResults } = JSON.parse(await readFile(report, 'utf8')) as VitestReport;
+  const tests = testResults.flatMap(({ assertionResults }) => assertionResults);
+  const failed = tests.find(({ status }) => status === 'failed');
+  const violation = failed && { rule: 'unit test', message: failed.fullName };
+  return {
+    name,
+    caught: violation && { by: specs, violation },
+    otherwise: SURVIVED,
+    runs: tests.length,
+    ms: performance.now() - startMs,
+  };
+}
+
+interface VitestReport {
+  readonly testResults: readonly {
+    readonly assertionResults: readonly { readonly status: string; readonly fullName: string }[];
+  }[];
 }
 
 async function hunt(

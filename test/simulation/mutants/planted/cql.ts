@@ -77,6 +77,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'cql-bound-by-is-always-a',
+    specs: 'cql/cql-query.spec.ts',
     breaks:
       'ClusterError names the cluster whose type a parameter does not fit. ' +
       'Here it is always A, also when B alone has prepared the statement and A was never reached.',
@@ -107,6 +108,22 @@ export const mutants: readonly Mutant[] = [
     ],
   },
   {
+    name: 'cql-envelope-of-the-other-session',
+    breaks:
+      'An envelope is stamped with what its own cluster has by default. ' +
+      "Here that of B has A's keyspace and consistency.",
+    changes: [
+      {
+        replace: `
+          override envelope(cluster: ClusterId): Envelope {
+            const session = this.session(cluster);`,
+        by: `
+          override envelope(cluster: ClusterId): Envelope {
+            const session = this.session('A');`,
+      },
+    ],
+  },
+  {
     name: 'cql-execute-serial-consistency-is-the-other',
     breaks:
       'execute() takes consistency and serialConsistency, each for what it is. ' +
@@ -120,6 +137,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'cql-iter-tells-page-when-it-is-over',
+    specs: 'cql/cql-iter.spec.ts',
     breaks:
       "An iterator's pageState, warnings, columns and rowCount are those of the page whose rows it yields. " +
       'Here they are those of the page before: who goes on from that state gets the current rows again.',
@@ -157,6 +175,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'cql-page-state-of-masked-text',
+    specs: 'cql/page-state.spec.ts',
     breaks:
       'A page state of another statement throws PageStateError. ' +
       'Here it is bound to the text with its literals masked: one that differs in a literal only is resumed, and ' +
@@ -171,6 +190,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'cql-prepare-refusal-becomes-timeout',
+    specs: 'cql/cql-query.spec.ts',
     breaks:
       'What goes wrong while preparing is the outcome of that side: a refused text throws ClusterError. ' +
       'Here, if no side could prepare it, both are said to have been too slow, and the write may be tried again.',
@@ -187,6 +207,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'cql-prepare-waits-whole-time-for-both',
+    specs: 'cql/cql-query.spec.ts',
     breaks:
       'A cluster that hangs while a statement is prepared must not use up the time of one that is well. ' +
       'Here the whole time is waited for both, and half of it again, before the first use of a statement is sent.',
@@ -211,6 +232,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'cql-warnings-of-one-side-only',
+    specs: 'cql/execute.spec.ts',
     breaks:
       'The warnings of a write are those of both clusters. ' +
       "Here they are those of the answer that is shown: B's are lost when A has answered.",
