@@ -104,7 +104,7 @@ function isBlocked(error: Error): boolean {
 
 /** `control-connection.js`: "localDataCenter was configured as 'x', but only found hosts in data centers: [y]". */
 function isWrongDataCenter(error: Error): boolean {
-  return error.name === 'ArgumentError' && String(error.message).includes('localDataCenter');
+  return error.name === 'ArgumentError' && error.message.includes('localDataCenter');
 }
 
 function isSocketError(error: DriverErrorShape): boolean {
@@ -126,7 +126,7 @@ function isUnreachedOnHost(error: DriverErrorShape, singlePartition: boolean): b
     case 'ResponseError':
       return (
         (error.code === CODE.unavailable && singlePartition) ||
-        (error.code === CODE.overloaded && String(error.message).includes('Server is shutting down'))
+        (error.code === CODE.overloaded && error.message.includes('Server is shutting down'))
       );
     case 'Error':
       return error.message === 'No connection available';

@@ -1,10 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import {
-  type CallContext,
-  type ClusterId,
-  type OperationIds,
-  type WriteReceipt,
-} from '../../../lib/core/index.js';
+import type { CallContext, ClusterId, OperationIds, WriteReceipt } from '../../../lib/core/index.js';
 import {
   type CqlBatch,
   type CqlContext,

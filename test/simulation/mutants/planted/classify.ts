@@ -28,7 +28,7 @@ export const mutants: readonly Mutant[] = [
       'Here it always is.',
     changes: [
       {
-        replace: `(error.code === CODE.overloaded && String(error.message).includes('Server is shutting down'))`,
+        replace: `(error.code === CODE.overloaded && error.message.includes('Server is shutting down'))`,
         by: `error.code === CODE.overloaded`,
       },
     ],
