@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { ClusterId, Priority } from './cluster.js';
 import type { FailedOutcome } from './outcome.js';
 import type { Envelope, OperationClass } from './ports/envelope.js';
+import { Call, type Wire } from './wire.js';
 
 /** How far an attempt had come when it failed. */
 export type Stage =
@@ -96,6 +97,28 @@ export abstract class WriteOperation {
   /** What was never sent because its caller went says nothing of the cluster. */
   private said(outcome: FailedOutcome): FailedOutcome {
     return this.isCancelled ? { ...outcome, scope: 'request' } : outcome;
+  }
+}
+
+/** A write on its way to one side, or to both. */
+export abstract class WriteOnWire extends Call {
+  constructor(
+    wire: Wire,
+    protected readonly operation: WriteOperation,
+  ) {
+    super(wire);
+  }
+
+  protected override request(cluster: ClusterId): Promise<unknown> {
+    return this.operation.attempt(cluster);
+  }
+
+  protected override classify(error: unknown, cluster: ClusterId): FailedOutcome {
+    return this.operation.classify(error, cluster);
+  }
+
+  protected override timedOut(cluster: ClusterId): FailedOutcome {
+    return this.operation.expire(cluster);
   }
 }
 

@@ -2,31 +2,25 @@ import type { Admission, Admissions } from './admission.js';
 import type { ClusterId } from './cluster.js';
 import { decide } from './decide.js';
 import { HelixUsageError, toError } from './errors.js';
-import type { WriteOperation } from './operation.js';
-import {
-  type FailedOutcome,
-  type Outcome,
-  type SettledOutcome,
-  type SkippedOutcome,
-  SKIPPED_BY_BREAKER,
-} from './outcome.js';
+import { type WriteOperation, WriteOnWire } from './operation.js';
+import { type Outcome, type SettledOutcome, type SkippedOutcome, SKIPPED_BY_BREAKER } from './outcome.js';
 import type { SideWrite, WriteContext, WriteStrategy } from './ports/write-strategy.js';
 import { nextToSettle } from './settlement.js';
-import { Call, type Wire } from './wire.js';
+import type { Wire } from './wire.js';
 
 /** One side of a write as a strategy sees it. */
-class SideAttempt extends Call implements SideWrite {
+class SideAttempt extends WriteOnWire implements SideWrite {
   #outcome: Promise<Outcome> | undefined;
   #resolve: ((outcome: SettledOutcome) => void) | undefined;
 
   constructor(
     wire: Wire,
     private readonly admissions: Admissions,
-    private readonly operation: WriteOperation,
+    operation: WriteOperation,
     readonly cluster: ClusterId,
     private skip: SkippedOutcome | undefined,
   ) {
-    super(wire);
+    super(wire, operation);
   }
 
   send(): Promise<Outcome> {
@@ -48,18 +42,6 @@ class SideAttempt extends Call implements SideWrite {
       this.#resolve = resolve;
       this.dispatch(this.cluster);
     }));
-  }
-
-  protected override request(cluster: ClusterId): Promise<unknown> {
-    return this.operation.attempt(cluster);
-  }
-
-  protected override classify(error: unknown, cluster: ClusterId): FailedOutcome {
-    return this.operation.classify(error, cluster);
-  }
-
-  protected override timedOut(cluster: ClusterId): FailedOutcome {
-    return this.operation.expire(cluster);
   }
 
   protected override ended(_cluster: ClusterId, outcome: SettledOutcome): void {

@@ -5,14 +5,14 @@ import { abortedBefore, type CallerLimits, untilGone } from './caller-wait.js';
 import type { ClusterId } from './cluster.js';
 import { closedError, type FailureOutcome, PartialWriteError, toError } from './errors.js';
 import type { Invariants } from './invariant.js';
-import type { WriteOperation } from './operation.js';
-import { APPLIED, type FailedOutcome, type SettledOutcome } from './outcome.js';
+import { type WriteOperation, WriteOnWire } from './operation.js';
+import { APPLIED, type SettledOutcome } from './outcome.js';
 import type { Reservation } from './ports/replayer.js';
 import type { WriteStrategy } from './ports/write-strategy.js';
 import type { WriteReceipt } from './receipt.js';
 import { Settlement, type SettlementOptions } from './settlement.js';
 import { StrategyWrite } from './strategy-write.js';
-import { Call, Wire } from './wire.js';
+import { Wire } from './wire.js';
 
 export interface WritePathOptions extends SettlementOptions, AdmissionOptions {
   readonly strategy: WriteStrategy;
@@ -196,7 +196,7 @@ export class WritePath {
 }
 
 /** Both sides at once, joined without wrapper objects; also the single-cluster write. */
-class ConcurrentWrite extends Call implements Holdings {
+class ConcurrentWrite extends WriteOnWire implements Holdings {
   since: Inside['since'];
   #a: SettledOutcome | undefined;
   #b: SettledOutcome | undefined;
@@ -205,12 +205,12 @@ class ConcurrentWrite extends Call implements Holdings {
     wire: Wire,
     private readonly admissions: Admissions,
     private readonly settlement: Settlement,
-    private readonly operation: WriteOperation,
+    operation: WriteOperation,
     private readonly admission: Admission,
     private readonly resolve: (receipt: WriteReceipt | Promise<WriteReceipt>) => void,
     private readonly reject: (error: unknown) => void,
   ) {
-    super(wire);
+    super(wire, operation);
     this.#a = admission.A;
     this.#b = admission.B;
   }
@@ -224,18 +224,6 @@ class ConcurrentWrite extends Call implements Holdings {
     const toB = !this.#b && !this.admissions.isSingle;
     if (!this.#a) this.dispatch('A', operation.startedMs);
     if (toB) this.dispatch('B', operation.startedMs);
-  }
-
-  protected override request(cluster: ClusterId): Promise<unknown> {
-    return this.operation.attempt(cluster);
-  }
-
-  protected override classify(error: unknown, cluster: ClusterId): FailedOutcome {
-    return this.operation.classify(error, cluster);
-  }
-
-  protected override timedOut(cluster: ClusterId): FailedOutcome {
-    return this.operation.expire(cluster);
   }
 
   protected override ended(cluster: ClusterId, outcome: SettledOutcome): void {
