@@ -7,6 +7,8 @@ import { scenarios } from '../scenarios/index.js';
 
 /** How much is played before a mutant counts as survived. */
 export interface Budget {
+  /** What has caught it before, as {@link Catch} calls it: played first, and nothing more than a short cut. */
+  readonly first: string | undefined;
   /** Of each scenario. */
   readonly scenarioSeeds: number;
   /** Of random histories, after the scenarios. */
@@ -66,24 +68,55 @@ function cpuMs(): number {
   return (user + system) / 1_000;
 }
 
-/** The first seed of every scenario, then the second…, which show most, and cost least; then what was found before. */
-function* plays({ scenarioSeeds, seeds, cqlSeeds }: Budget): Generator<Play, undefined> {
-  const check = async (history: History): Promise<readonly Violation[]> =>
-    (await checkHistory(history)).violations;
-  for (const seed of cqlSeeds) {
-    const play = (): Promise<readonly Violation[]> => check(generate(seed, undefined, 'cql'));
-    yield { name: `cql seed ${seed}`, seed, surface: 'cql', play };
-  }
+/**
+ * What has caught it before; the first seed of every scenario, then the second…, which show most, and cost least; then
+ * what was found before.
+ */
+function* plays(budget: Budget): Generator<Play, undefined> {
+  const { scenarioSeeds, seeds, cqlSeeds, first } = budget;
+  const before = first === undefined ? undefined : playCalled(first);
+  if (before) yield before;
+  for (const seed of cqlSeeds) yield cqlPlay(seed);
   for (let seed = 1; seed <= scenarioSeeds; seed++) {
     for (const scenario of scenarios) {
       const name = `scenario ${scenario.name}, seed ${seed}`;
       yield { name, play: () => checkScenario(scenario, seed) };
     }
   }
-  for (const name of readdirSync(REGRESSIONS)) {
-    const history = JSON.parse(readFileSync(`${REGRESSIONS}/${name}`, 'utf8')) as History;
-    yield { name: `regression ${name}`, play: () => check(history) };
-  }
-  for (const seed of seeds) yield { name: `seed ${seed}`, seed, play: () => check(generate(seed)) };
+  for (const name of readdirSync(REGRESSIONS)) yield regressionPlay(name);
+  for (const seed of seeds) yield seedPlay(seed);
   return undefined;
+}
+
+/** `undefined`: there is nothing of that name any more. */
+function playCalled(name: string): Play | undefined {
+  const [, surface, seed] = /^(cql )?seed (\d+)$/.exec(name) ?? [];
+  if (seed !== undefined) return surface ? cqlPlay(Number(seed)) : seedPlay(Number(seed));
+  const [, called, ofScenario] = /^scenario (.+), seed (\d+)$/.exec(name) ?? [];
+  const scenario = scenarios.find((each) => each.name === called);
+  if (scenario) return { name, play: () => checkScenario(scenario, Number(ofScenario)) };
+  const file = readdirSync(REGRESSIONS).find((each) => name === `regression ${each}`);
+  return file === undefined ? undefined : regressionPlay(file);
+}
+
+function seedPlay(seed: number): Play {
+  return { name: `seed ${seed}`, seed, play: () => check(generate(seed)) };
+}
+
+function cqlPlay(seed: number): Play {
+  return {
+    name: `cql seed ${seed}`,
+    seed,
+    surface: 'cql',
+    play: () => check(generate(seed, undefined, 'cql')),
+  };
+}
+
+function regressionPlay(file: string): Play {
+  const history = JSON.parse(readFileSync(`${REGRESSIONS}/${file}`, 'utf8')) as History;
+  return { name: `regression ${file}`, play: () => check(history) };
+}
+
+async function check(history: History): Promise<readonly Violation[]> {
+  return (await checkHistory(history)).violations;
 }

@@ -1,14 +1,20 @@
 /**
  * `node --import tsx test/simulation/mutants/run.ts [name…]`: hunts these mutants, or all; ends with 1 if one survives.
+ * With `--remember` it notes what has caught each, which is played first from then on.
  * With `--check` it only says which of them cannot be planted in the code as it is, and ends with 1 if there is one.
  */
+import { readFile, writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import type { Mutant } from './mutant.js';
+import type { Verdict } from './mutants.js';
 import { complaintsAbout, readSources } from './plant.js';
 import { allMutants } from './planted/all.js';
 
+/** The rule of what was caught in no history. */
+const UNIT_TEST = 'unit test';
+
 const { values, positionals: names } = parseArgs({
-  options: { check: { type: 'boolean' } },
+  options: { check: { type: 'boolean' }, remember: { type: 'boolean' } },
   allowPositionals: true,
 });
 for (const name of names) {
@@ -38,5 +44,17 @@ async function hunt(mutants: readonly Mutant[]): Promise<void> {
     console.log(`\n${name}: ${breaks}`);
     if (verdict?.caught) console.log(verdict.caught.violation.message);
   }
+  if (values.remember) await remember(verdicts);
   if (!verdicts.every(isAsItShouldBe)) process.exitCode = 1;
+}
+
+/** Those that were not hunted stay as they are; what a unit test has caught needs no note. */
+async function remember(verdicts: readonly Verdict[]): Promise<void> {
+  const file = new URL('caught-by.json', import.meta.url);
+  const known = JSON.parse(await readFile(file, 'utf8')) as Record<string, string>;
+  for (const { name, caught } of verdicts) {
+    if (caught && caught.violation.rule !== UNIT_TEST) known[name] = caught.by;
+  }
+  const sorted = Object.fromEntries(Object.entries(known).sort(([a], [b]) => (a < b ? -1 : 1)));
+  await writeFile(file, `${JSON.stringify(sorted, null, 2)}\n`);
 }
