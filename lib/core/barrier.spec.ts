@@ -1,7 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { noBreaches } from '../../test/support/invariants.js';
-import { Barrier, Stay } from './barrier.js';
+import { Barrier, type Inside } from './barrier.js';
 import { Invariants } from './invariant.js';
+
+/** A thing that does nothing but to be inside a barrier. */
+class Stay implements Inside {
+  since: Inside['since'];
+}
 
 /** A barrier, and things that enter it. */
 function setUp() {

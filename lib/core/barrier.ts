@@ -13,11 +13,6 @@ export interface Inside {
   since: Span | undefined;
 }
 
-/** A thing that does nothing but to be inside a barrier. */
-export class Stay implements Inside {
-  since: Span | undefined;
-}
-
 /**
  * Answers "has everything that was inside at that moment left?" at the cost of one increment and one decrement per
  * thing, without a list of them.
