@@ -10,7 +10,7 @@ import { ReplayWorker } from './worker.js';
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 
-async function setUp(hooks: ReplayHooks = {}) {
+async function setUp(hooks: ReplayHooks = {}, failover = { mayReplayTo: () => true }) {
   const clock = new FakeClock();
   const replayer = new ObservedReplayer();
   await replayer.open({ namespace: 'shop', clock, describe: () => ({ statement: 'INSERT …' }) });
@@ -20,6 +20,7 @@ async function setUp(hooks: ReplayHooks = {}) {
   const worker = new ReplayWorker({
     replayer,
     targets: { A: a, B: b },
+    failover,
     namespace: 'shop',
     clock,
     options: { executeTimeoutMs: 30_000, ...hooks },
@@ -92,6 +93,26 @@ describe('ReplayWorker', () => {
     await clock.advance(700);
     expect(replayer.lanes.B?.concurrency).toBeGreaterThan(30);
     expect(b.inFlight).toBe(replayer.lanes.B?.concurrency);
+  });
+
+  it('leaves a target alone while it may not be replayed to, pings included, and asks anew each time', async () => {
+    let mayReplay = false;
+    const { clock, replayer, b, worker } = await setUp({}, { mayReplayTo: () => mayReplay });
+    await replayer.enqueue([envelope('e1')]);
+    worker.start();
+    await clock.advance(MINUTE);
+    expect([b.pingedAtMs, b.executions]).toEqual([[], 0]);
+    mayReplay = true;
+    await clock.advance(10_000);
+    expect(b.applied).toEqual(['e1']);
+    mayReplay = false;
+    const pings = b.pingedAtMs.length;
+    await replayer.enqueue([envelope('e2')]);
+    await clock.advance(MINUTE);
+    expect([b.pingedAtMs.length, b.executions]).toEqual([pings, 1]);
+    mayReplay = true;
+    await clock.advance(10_000);
+    expect(b.applied).toEqual(['e1', 'e2']);
   });
 
   it('serves one cluster when there is only one', async () => {
