@@ -8,7 +8,8 @@ import { resolveOptions } from './helix.options.js';
 
 it('logs that a driver without a place for the guard of its control connection cannot be guarded', async () => {
   const Client = function () {
-    return new FakeCqlClient();
+    const controlConnection = { _registerToConnectionEvents: () => Promise.resolve() };
+    return Object.assign(new FakeCqlClient(), { controlConnection });
   } as unknown as Driver['Client'];
   const warnings: string[] = [];
   const logger = {

@@ -37,8 +37,13 @@ export function createSessions(
   return { A, B: new CqlSession(driver, 'B', clusterNames.B, cql.B, clock, warn) };
 }
 
-export function createStatements({ cql }: ResolvedOptions, sessions: CqlSessions, clock: Clock): Statements {
-  return new Statements(sessions, clock, undefined, cql.sharedToken);
+export function createStatements(
+  { cql }: ResolvedOptions,
+  sessions: CqlSessions,
+  clock: Clock,
+  logger: InstanceLogger,
+): Statements {
+  return new Statements(sessions, clock, undefined, cql.sharedToken, (message) => logger.warn(message));
 }
 
 export function replayTargets(

@@ -64,7 +64,7 @@ export function createProviders(name: string, async: HelixModuleAsyncOptions): F
       useFactory: () => new Logger(name === DEFAULT_INSTANCE ? 'Helix' : `Helix:${name}`),
     },
     { provide: sessions, useFactory: createSessions, inject: [options, driver, clock, logger] },
-    { provide: statements, useFactory: createStatements, inject: [options, sessions, clock] },
+    { provide: statements, useFactory: createStatements, inject: [options, sessions, clock, logger] },
     { provide: context, useFactory: createContext, inject: [instance, sessions, statements] },
     fromSessions('A'),
     fromSessions('B'),

@@ -167,8 +167,8 @@ export class HazardousStatementError extends HelixError {
 export class SchemaMismatchError extends HazardousStatementError {
   override readonly code = 'HELIX_SCHEMA_MISMATCH';
 
-  constructor(message: string) {
-    super(message, 'schemaMismatch');
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, 'schemaMismatch', options);
   }
 }
 

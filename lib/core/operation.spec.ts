@@ -22,12 +22,16 @@ class TestWrite extends WriteOperation {
   readonly sent: ClusterId[] = [];
   readonly #preparing: Partial<Record<ClusterId, () => void>> = {};
 
-  constructor(private readonly prepared: readonly ClusterId[] = ['A', 'B']) {
+  readonly #prepared: Set<ClusterId>;
+
+  constructor(prepared: readonly ClusterId[] = ['A', 'B']) {
     super();
+    this.#prepared = new Set(prepared);
   }
 
   /** Ends the preparing on a side, and lets happen what follows. */
   async prepares(cluster: ClusterId): Promise<void> {
+    this.#prepared.add(cluster);
     this.#preparing[cluster]?.();
     await new Promise((resolve) => setImmediate(resolve));
   }
@@ -35,7 +39,7 @@ class TestWrite extends WriteOperation {
   override envelope = (cluster: ClusterId) => envelope('op1', { cluster });
 
   protected override isPreparedOn(cluster: ClusterId): boolean {
-    return this.prepared.includes(cluster);
+    return this.#prepared.has(cluster);
   }
 
   protected override prepareOn(cluster: ClusterId): Promise<void> {

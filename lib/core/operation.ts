@@ -15,6 +15,11 @@ export type Stage =
 const SENT = { A: 1, B: 2 } as const;
 const EXPIRED = { A: 4, B: 8 } as const;
 const CANCELLED = 16;
+/** Sides that it was sent to once more, because nothing had been executed. */
+const SENT_AGAIN = { A: 32, B: 64 } as const;
+
+/** A side whose statements have to be prepared again each time before they can be sent is given up after so often. */
+const MOST_PREPARATIONS = 5;
 
 /**
  * One logical write, with everything both sides and the replay must agree on already fixed, and its life: on each side
@@ -43,6 +48,14 @@ export abstract class WriteOperation {
   protected abstract prepareOn(cluster: ClusterId): Promise<unknown>;
   /** Hands it to the driver; the promise is the driver's own, so that success costs nothing extra. */
   protected abstract send(cluster: ClusterId): Promise<unknown>;
+  /**
+   * Whether the side has executed nothing because it does not know any more what it was prepared under. It is to be
+   * prepared anew then.
+   */
+  protected mustPrepareAgain(_error: unknown, _cluster: ClusterId): boolean {
+    return false;
+  }
+
   /** What an error means that was thrown at that stage. */
   protected abstract classifyAt(error: unknown, stage: Stage): FailedOutcome;
   /** What is said of a side that did not answer in time. */
@@ -56,6 +69,15 @@ export abstract class WriteOperation {
   /** Brings it to one side; call it once for each. */
   attempt(cluster: ClusterId): Promise<unknown> {
     return this.isPreparedOn(cluster) ? this.sendInTime(cluster) : this.prepareAndSend(cluster);
+  }
+
+  /** Sends it once more if nothing was executed for want of preparation; `undefined`: the error stands. */
+  again(cluster: ClusterId, error: unknown): Promise<unknown> | undefined {
+    const mark = cluster === 'A' ? SENT_AGAIN.A : SENT_AGAIN.B;
+    if (this.#state & mark || !this.wasSent(cluster) || !this.mustPrepareAgain(error, cluster))
+      return undefined;
+    this.#state = (this.#state | mark) & ~(cluster === 'A' ? SENT.A : SENT.B);
+    return this.prepareAndSend(cluster);
   }
 
   classify(error: unknown, cluster: ClusterId): FailedOutcome {
@@ -79,8 +101,11 @@ export abstract class WriteOperation {
   // `private` and not `#`, as in wire.ts: one object for every write.
 
   private async prepareAndSend(cluster: ClusterId): Promise<unknown> {
-    await this.prepareOn(cluster);
-    return this.sendInTime(cluster);
+    for (let count = 0; count < MOST_PREPARATIONS; count++) {
+      await this.prepareOn(cluster);
+      if (this.isPreparedOn(cluster)) return this.sendInTime(cluster);
+    }
+    throw new Error('What was prepared was out of date each time before it could be sent');
   }
 
   private sendInTime(cluster: ClusterId): Promise<unknown> {
@@ -113,6 +138,10 @@ export abstract class WriteOnWire extends Call {
     return this.operation.attempt(cluster);
   }
 
+  protected override again(cluster: ClusterId, error: unknown): Promise<unknown> | undefined {
+    return this.operation.again(cluster, error);
+  }
+
   protected override classify(error: unknown, cluster: ClusterId): FailedOutcome {
     return this.operation.classify(error, cluster);
   }
@@ -129,6 +158,8 @@ export interface ReadOperation<Result> {
    * not waited for any longer.
    */
   attempt(cluster: ClusterId, onProgress: () => boolean): Promise<Result>;
+  /** Whether the side has read nothing for want of preparation, so that another attempt may succeed. */
+  mustPrepareAgain?(error: unknown, cluster: ClusterId): boolean;
   classify(error: unknown, cluster: ClusterId): FailedOutcome;
 }
 

@@ -326,6 +326,8 @@ function isCluster(answer: unknown): answer is ClusterId {
 
 /** A read on its way to one side. */
 class ReadAttempt<Result> extends Call {
+  #isSecond = false;
+
   constructor(
     private readonly read: Read<Result>,
     readonly cluster: ClusterId,
@@ -344,6 +346,13 @@ class ReadAttempt<Result> extends Call {
 
   protected override request(cluster: ClusterId): Promise<Result> {
     return this.read.operation.attempt(cluster, () => this.renew());
+  }
+
+  protected override again(cluster: ClusterId, error: unknown): Promise<Result> | undefined {
+    const { read } = this;
+    if (this.#isSecond || read.isOver || !read.operation.mustPrepareAgain?.(error, cluster)) return undefined;
+    this.#isSecond = true;
+    return this.request(cluster);
   }
 
   protected override classify(error: unknown, cluster: ClusterId): FailedOutcome {

@@ -86,6 +86,11 @@ export abstract class Call extends Deadline {
 
   /** Hands it to the driver of one side. */
   protected abstract request(cluster: ClusterId): Promise<unknown>;
+  /** Hands it over once more, if its error says that nothing was executed and that this may help. */
+  protected again(_cluster: ClusterId, _error: unknown): Promise<unknown> | undefined {
+    return undefined;
+  }
+
   /** What an error of {@link request} means. */
   protected abstract classify(error: unknown, cluster: ClusterId): FailedOutcome;
   /** What it means that there was no answer in time. */
@@ -117,13 +122,16 @@ export abstract class Call extends Deadline {
       this.#state |= ON_WIRE.B | WAITS_FOR.B;
       wire.traffic.B.sent++;
     }
+    const onAnswer = (answer: unknown): void => {
+      if (this.comesBack(cluster)) this.tell(cluster, this.outcomeOf(answer), answer);
+    };
     const onError = (error: unknown): void => {
-      if (this.comesBack(cluster)) this.tell(cluster, this.meaningOf(error, cluster), undefined);
+      const again = wire.isCutOff ? undefined : this.again(cluster, error);
+      if (again) again.then(onAnswer, onError);
+      else if (this.comesBack(cluster)) this.tell(cluster, this.meaningOf(error, cluster), undefined);
     };
     try {
-      this.request(cluster).then((answer) => {
-        if (this.comesBack(cluster)) this.tell(cluster, this.outcomeOf(answer), answer);
-      }, onError);
+      this.request(cluster).then(onAnswer, onError);
     } catch (error) {
       // The driver answers with a promise; a client of the user's own may throw, or answer with none.
       Promise.reject(toError(error)).catch(onError);

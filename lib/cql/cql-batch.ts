@@ -85,13 +85,9 @@ export class CqlBatch extends CqlBuilder {
     answers: WriteAnswers | undefined,
     errors: PrepareErrors,
   ): CqlBatchWrite {
-    const isReady = this.#items.every(({ statement }) => statement.isReady);
-    const items = this.#items.map(({ statement, params }) => ({
-      statement,
-      params: isReady ? this.bind(statement, params) : [],
-    }));
+    const items = this.#items.map(({ statement, params }) => this.bind(statement, params));
     const { context, own, kind } = this;
-    return new CqlBatchWrite(context, own, caller?.settings, kind, items, answers, errors, isReady);
+    return new CqlBatchWrite(context, own, caller?.settings, kind, items, answers, errors);
   }
 
   /** A side that cannot prepare one of the statements cannot take the batch. */

@@ -16,7 +16,7 @@ import { CqlIter } from './cql-iter.js';
 import { type CqlPage, toPage } from './cql-page.js';
 import { CqlAllRead, CqlPageRead, type ReadSettings } from './cql-read.js';
 import { CqlResultSet } from './cql-result-set.js';
-import { CqlStatementWrite } from './cql-write.js';
+import { BoundStatement, CqlStatementWrite } from './cql-write.js';
 import { isEncodingError } from './driver/index.js';
 import { decodePageState } from './page-state.js';
 import { PagedSelect } from './paged-select.js';
@@ -30,13 +30,7 @@ import {
   NOTHING_SET,
   type OwnSettings,
 } from './settings.js';
-import {
-  type BoundValue,
-  type CqlParams,
-  type PrepareErrors,
-  snapshot,
-  type Statement,
-} from './statement.js';
+import { type CqlParams, type PrepareErrors, snapshot, type Statement } from './statement.js';
 import { WriteAnswers, WrittenPage } from './write-answers.js';
 
 /** Settings that a query and a batch share. Each is chainable. */
@@ -144,15 +138,17 @@ export abstract class CqlBuilder {
     return { context: caller, signal, timeoutMs };
   }
 
-  protected bind(statement: Statement, params: CqlParams | undefined): BoundValue[] {
+  /** Nothing is encoded if no side has told the types: then none can be sent to. */
+  protected bind(statement: Statement, params: CqlParams | undefined): BoundStatement {
     try {
-      return statement.bind(params);
+      return new BoundStatement(statement, params, statement.isReady ? statement.bind(params) : []);
     } catch (error) {
       if (!(error instanceof Error) || !isEncodingError(error)) throw error;
-      const { boundBy, facts } = statement;
+      const { types, facts } = statement;
+      const cluster = types?.cluster ?? 'A';
       throw new ClusterError(
-        `A parameter does not fit its type on ${sideLabel(this.context.sessions, boundBy)} (${error.name}): ${facts.masked}`,
-        boundBy,
+        `A parameter does not fit its type on ${sideLabel(this.context.sessions, cluster)} (${error.name}): ${facts.masked}`,
+        cluster,
         'write',
         'notApplied',
         { cause: error },
@@ -343,9 +339,8 @@ export class CqlQuery<Row = CqlRow> extends CqlBuilder {
     answers: WriteAnswers | undefined,
     errors?: PrepareErrors,
   ): CqlStatementWrite {
-    const { isReady } = statement;
     const { context, own } = this;
-    const bound = isReady ? this.bind(statement, params) : [];
-    return new CqlStatementWrite(context, own, caller?.settings, statement, bound, answers, errors, isReady);
+    const bound = this.bind(statement, params);
+    return new CqlStatementWrite(context, own, caller?.settings, bound, answers, errors);
   }
 }

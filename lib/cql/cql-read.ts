@@ -1,7 +1,7 @@
 import { type ClusterId, type FailedOutcome, NotConnectedError, type ReadOperation } from '../core/index.js';
 import type { CqlClientResult, CqlClientRow } from './cql-client.js';
 import type { CqlContext } from './cql-context.js';
-import { classifyReadError } from './driver/index.js';
+import { classifyReadError, type CqlSession, isUnprepared, type PreparedText } from './driver/index.js';
 import type { CqlParams, Statement } from './statement.js';
 
 export interface ReadSettings {
@@ -20,6 +20,9 @@ export interface AnsweredPage {
 
 /** A SELECT on its way to one cluster, and to the other if that fails. */
 abstract class CqlRead<Result> implements ReadOperation<Result> {
+  /** By what it was sent last. */
+  #sentBy: PreparedText | undefined;
+
   constructor(
     private readonly context: CqlContext,
     private readonly statement: Statement,
@@ -33,6 +36,12 @@ abstract class CqlRead<Result> implements ReadOperation<Result> {
 
   abstract attempt(cluster: ClusterId, onProgress: () => boolean): Promise<Result>;
 
+  mustPrepareAgain(error: unknown, cluster: ClusterId): boolean {
+    if (!isUnprepared(error)) return false;
+    if (this.#sentBy) this.statement.forget(cluster, this.#sentBy);
+    return true;
+  }
+
   classify(error: unknown): FailedOutcome {
     return classifyReadError(error);
   }
@@ -44,8 +53,19 @@ abstract class CqlRead<Result> implements ReadOperation<Result> {
         session?.notConnected() ?? new NotConnectedError(`There is no cluster ${cluster}`),
       );
     }
+    const prepared = this.statement.preparedOn(cluster);
+    if (prepared) return this.#send(session, prepared, pageState);
+    return this.statement.knowledgeOf(cluster).then((learnt) => this.#send(session, learnt, pageState));
+  }
+
+  #send(
+    session: CqlSession,
+    prepared: PreparedText,
+    pageState: string | undefined,
+  ): Promise<CqlClientResult> {
+    this.#sentBy = prepared;
     const { consistency, serialConsistency, pageSize } = this.settings;
-    return session.read(this.statement.text, this.params, {
+    return session.read(prepared, this.params, {
       consistency: consistency ?? session.consistency,
       serialConsistency: serialConsistency ?? session.serialConsistency,
       timeoutMs: this.context.readTimeoutMs,

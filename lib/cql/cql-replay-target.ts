@@ -8,8 +8,11 @@ import {
   type SettledOutcome,
   type Stage,
 } from '../core/index.js';
-import { classifyWriteError, type CqlSession } from './driver/index.js';
+import { classifyWriteError, type CqlSession, isUnprepared, type PreparedText } from './driver/index.js';
 import type { Statements } from './statement.js';
+
+/** So often an envelope is prepared anew because a schema has changed in the meantime. */
+const MOST_ATTEMPTS = 5;
 
 /** Applies envelopes to one cluster: the same bytes, with the same write time, as the first attempt. */
 export class CqlReplayTarget implements ReplayTarget {
@@ -24,29 +27,55 @@ export class CqlReplayTarget implements ReplayTarget {
   }
 
   async apply(envelope: Envelope, timeoutMs: number): Promise<SettledOutcome> {
+    const deadlineMs = this.clock.monotonicMs() + timeoutMs;
+    const first = await this.#attempt(envelope, deadlineMs, timeoutMs);
+    // Nothing was executed, and what it was sent by is forgotten.
+    if (!('error' in first) || !isUnprepared(first.error)) return first;
+    return this.#attempt(envelope, deadlineMs, timeoutMs);
+  }
+
+  async #attempt(envelope: Envelope, deadlineMs: number, timeoutMs: number): Promise<SettledOutcome> {
     let stage: Stage = 'prepare';
-    const startMs = this.clock.monotonicMs();
+    let prepared: PreparedText[] = [];
     try {
       if (!this.session.hasConnected) throw this.session.notConnected();
-      for (const statement of envelope.statements) await this.#checkTypes(statement);
-      if (this.clock.monotonicMs() - startMs > timeoutMs) {
+      prepared = await this.#prepare(envelope);
+      if (this.clock.monotonicMs() > deadlineMs) {
         throw new Error('Its time was over before it could be sent');
       }
       stage = 'execute';
-      await this.#send(envelope, timeoutMs);
+      await this.#send(envelope, prepared, timeoutMs);
       return APPLIED;
     } catch (thrown) {
+      if (isUnprepared(thrown)) this.#forget(envelope, prepared);
       return classifyWriteError(thrown, { stage, singlePartition: this.#isSinglePartition(envelope) });
     }
   }
 
+  async #prepare({ statements }: Envelope): Promise<PreparedText[]> {
+    for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
+      for (const statement of statements) await this.#checkTypes(statement);
+      const prepared = statements.map(({ text }) =>
+        this.statements.get(text).preparedOn(this.session.cluster),
+      );
+      // A schema may have changed while the last of many was prepared.
+      if (prepared.every((each) => each !== undefined)) return prepared;
+    }
+    throw new Error('What was prepared was out of date each time before it could be sent');
+  }
+
   async #checkTypes({ text, signature }: EncodedStatement): Promise<void> {
     const statement = this.statements.get(text);
-    const prepared = await statement.prepareOn(this.session.cluster);
-    if (prepared.signature !== signature) {
-      throw new SchemaMismatchError(
-        `The parameter types on ${this.session.name} are not those the write was encoded for: ${statement.facts.masked}`,
-      );
+    if (await statement.takes(this.session.cluster, signature)) return;
+    throw new SchemaMismatchError(
+      `The parameter types on ${this.session.name} are not those the write was encoded for: ${statement.facts.masked}`,
+    );
+  }
+
+  #forget({ statements }: Envelope, prepared: readonly PreparedText[]): void {
+    for (const [i, { text }] of statements.entries()) {
+      const by = prepared[i];
+      if (by) this.statements.get(text).forget(this.session.cluster, by);
     }
   }
 
@@ -59,7 +88,7 @@ export class CqlReplayTarget implements ReplayTarget {
     );
   }
 
-  #send(envelope: Envelope, timeoutMs: number): Promise<unknown> {
+  #send(envelope: Envelope, prepared: readonly PreparedText[], timeoutMs: number): Promise<unknown> {
     const { session } = this;
     const options = {
       consistency: envelope.consistency,
@@ -67,12 +96,13 @@ export class CqlReplayTarget implements ReplayTarget {
       timestampUs: envelope.timestampUs,
       timeoutMs,
     };
-    const [first] = envelope.statements;
-    if (envelope.batch === undefined && first) {
-      return session.write(first.text, this.#params(first), options);
-    }
-    const queries = envelope.statements.map((each) => ({ query: each.text, params: this.#params(each) }));
-    return session.writeBatch(queries, envelope.batch ?? 'logged', options);
+    const items = envelope.statements.flatMap((each, i) => {
+      const statement = prepared[i];
+      return statement ? [{ statement, params: this.#params(each) }] : [];
+    });
+    const [only] = items;
+    if (envelope.batch === undefined && only) return session.write(only.statement, only.params, options);
+    return session.writeBatch(items, envelope.batch ?? 'logged', options);
   }
 
   #params({ params }: EncodedStatement): unknown[] {

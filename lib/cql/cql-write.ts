@@ -14,9 +14,16 @@ import {
 } from '../core/index.js';
 import type { CqlClientResult } from './cql-client.js';
 import type { CqlContext } from './cql-context.js';
-import { classifyWriteError, type CqlSession, type StatementOptions, type Token } from './driver/index.js';
+import {
+  classifyWriteError,
+  type CqlSession,
+  isUnprepared,
+  type PreparedText,
+  type StatementOptions,
+  type Token,
+} from './driver/index.js';
 import type { OwnSettings } from './settings.js';
-import type { BoundValue, PrepareErrors, Statement } from './statement.js';
+import type { BoundValue, CqlParams, ParameterTypes, PrepareErrors, Statement } from './statement.js';
 import type { WriteAnswers } from './write-answers.js';
 
 /** One CQL write with its parameters encoded, on its way to both clusters. */
@@ -58,6 +65,8 @@ export abstract class CqlWrite extends WriteOperation implements StatementOption
   protected abstract readonly ttlSeconds: number | undefined;
   protected abstract prepareStatements(cluster: ClusterId): Promise<unknown>;
   protected abstract execute(session: CqlSession): Promise<CqlClientResult>;
+  /** The side does not know any more what it was sent under. */
+  protected abstract forget(cluster: ClusterId): void;
   protected abstract encoded(): EncodedStatement[];
 
   get consistency(): number | undefined {
@@ -98,17 +107,6 @@ export abstract class CqlWrite extends WriteOperation implements StatementOption
     };
   }
 
-  /** The driver's unset becomes `undefined`: an envelope outlives the driver that made it. */
-  protected encode(statement: Statement, params: readonly BoundValue[]): EncodedStatement {
-    return {
-      text: statement.text,
-      signature: statement.signature,
-      params: params.map((value): EncodedValue =>
-        value === null || value instanceof Uint8Array ? value : undefined,
-      ),
-    };
-  }
-
   protected override prepareOn(cluster: ClusterId): Promise<unknown> {
     const failure = this.prepareErrors?.[cluster];
     return failure ? Promise.reject(failure) : this.prepareStatements(cluster);
@@ -117,6 +115,12 @@ export abstract class CqlWrite extends WriteOperation implements StatementOption
   protected override send(cluster: ClusterId): Promise<unknown> {
     const answer = this.execute(this.session(cluster));
     return this.answers ? this.showAnswer(cluster, answer, this.answers) : answer;
+  }
+
+  protected override mustPrepareAgain(error: unknown, cluster: ClusterId): boolean {
+    if (!isUnprepared(error)) return false;
+    this.forget(cluster);
+    return true;
   }
 
   protected override classifyAt(error: unknown, stage: Stage): FailedOutcome {
@@ -145,21 +149,88 @@ export abstract class CqlWrite extends WriteOperation implements StatementOption
   }
 }
 
+/** A statement with its parameters, encoded for what both clusters are known to take. */
+export class BoundStatement {
+  // `private` and not `#`: one object for every write.
+  private types: ParameterTypes | undefined;
+  /** By what it was sent last. */
+  private sentToABy: PreparedText | undefined;
+  private sentToBBy: PreparedText | undefined;
+
+  constructor(
+    readonly statement: Statement,
+    /** As the caller gave them: they are encoded again if the types change while the write is under way. */
+    private readonly params: CqlParams | undefined,
+    /** For the types of now; nothing if no side has told them. */
+    private bound: readonly BoundValue[],
+  ) {
+    this.types = statement.isReady ? statement.types : undefined;
+  }
+
+  get values(): readonly BoundValue[] {
+    return this.bound;
+  }
+
+  get isBound(): boolean {
+    return this.types !== undefined;
+  }
+
+  isReadyOn(cluster: ClusterId): boolean {
+    return this.types === this.statement.types && this.statement.isReadyOn(cluster);
+  }
+
+  async prepareOn(cluster: ClusterId): Promise<void> {
+    const { statement } = this;
+    await statement.prepareOn(cluster);
+    if (this.types === statement.types) return;
+    this.bound = statement.bindAgain(this.params, this.types, this.bound);
+    this.types = statement.types;
+  }
+
+  /** What it is sent by; call it only while it is ready on that side. */
+  sendTo(cluster: ClusterId): PreparedText {
+    const prepared = this.statement.preparedOn(cluster);
+    if (!prepared) throw new Error(`Not prepared on ${cluster}`);
+    if (cluster === 'A') this.sentToABy = prepared;
+    else this.sentToBBy = prepared;
+    return prepared;
+  }
+
+  forget(cluster: ClusterId): void {
+    const prepared = cluster === 'A' ? this.sentToABy : this.sentToBBy;
+    if (prepared) this.statement.forget(cluster, prepared);
+  }
+
+  /** The driver's unset becomes `undefined`: an envelope outlives the driver that made it. */
+  encoded(): EncodedStatement {
+    return {
+      text: this.statement.text,
+      signature: this.types?.signature ?? '',
+      params: this.bound.map((value): EncodedValue =>
+        value === null || value instanceof Uint8Array ? value : undefined,
+      ),
+    };
+  }
+}
+
 export class CqlStatementWrite extends CqlWrite {
   #token: Token | undefined;
+  readonly #bound: BoundStatement;
 
   constructor(
     context: CqlContext,
     own: OwnSettings,
     inherited: CallSettings | undefined,
-    private readonly statement: Statement,
-    private readonly params: BoundValue[],
+    bound: BoundStatement,
     answers?: WriteAnswers,
     prepareErrors?: PrepareErrors,
-    /** False: no side could prepare it, so that none will be sent to, and there are no parameters. */
-    override readonly canBeQueued = true,
   ) {
     super(context, own, inherited, answers, prepareErrors);
+    this.#bound = bound;
+  }
+
+  override get canBeQueued(): boolean {
+    return this.#bound.isBound;
   }
 
   protected override get batchKind(): undefined {
@@ -167,41 +238,43 @@ export class CqlStatementWrite extends CqlWrite {
   }
 
   override get masked(): string {
-    return this.statement.facts.masked;
+    return this.#bound.statement.facts.masked;
   }
 
   protected override get singlePartition(): boolean {
-    return !this.statement.facts.multiPartitionPossible;
+    return !this.#bound.statement.facts.multiPartitionPossible;
   }
 
   protected override get ttlSeconds(): number | undefined {
-    return literalTtl(this.statement);
+    return literalTtl(this.#bound.statement);
   }
 
   override get routingKey(): Token | undefined {
-    return (this.#token ??= this.statement.sharedToken?.(this.params));
+    const { statement, values } = this.#bound;
+    return (this.#token ??= statement.sharedToken?.(values));
   }
 
   protected override isPreparedOn(cluster: ClusterId): boolean {
-    return this.statement.isPreparedOn(cluster);
+    return this.#bound.isReadyOn(cluster);
   }
 
-  protected override prepareStatements(cluster: ClusterId): Promise<unknown> {
-    return this.statement.prepareOn(cluster);
+  protected override async prepareStatements(cluster: ClusterId): Promise<void> {
+    const { values } = this.#bound;
+    await this.#bound.prepareOn(cluster);
+    if (values !== this.#bound.values) this.#token = undefined;
   }
 
   protected override execute(session: CqlSession): Promise<CqlClientResult> {
-    return session.write(this.statement.text, this.params, this);
+    return session.write(this.#bound.sendTo(session.cluster), this.#bound.values, this);
+  }
+
+  protected override forget(cluster: ClusterId): void {
+    this.#bound.forget(cluster);
   }
 
   protected override encoded(): EncodedStatement[] {
-    return [this.encode(this.statement, this.params)];
+    return [this.#bound.encoded()];
   }
-}
-
-export interface BatchItem {
-  readonly statement: Statement;
-  readonly params: BoundValue[];
 }
 
 export class CqlBatchWrite extends CqlWrite {
@@ -212,13 +285,16 @@ export class CqlBatchWrite extends CqlWrite {
     own: OwnSettings,
     inherited: CallSettings | undefined,
     protected override readonly batchKind: 'logged' | 'unlogged' | 'counter',
-    private readonly items: readonly BatchItem[],
+    private readonly items: readonly BoundStatement[],
     answers: WriteAnswers | undefined,
     prepareErrors: PrepareErrors,
-    /** As of a single statement. */
-    override readonly canBeQueued: boolean,
   ) {
     super(context, own, inherited, answers, prepareErrors);
+  }
+
+  /** As of a single statement. */
+  override get canBeQueued(): boolean {
+    return this.items.every(({ isBound }) => isBound);
   }
 
   override get masked(): string {
@@ -233,20 +309,28 @@ export class CqlBatchWrite extends CqlWrite {
   }
 
   protected override isPreparedOn(cluster: ClusterId): boolean {
-    return this.items.every(({ statement }) => statement.isPreparedOn(cluster));
+    return this.items.every((item) => item.isReadyOn(cluster));
   }
 
   protected override async prepareStatements(cluster: ClusterId): Promise<void> {
-    for (const { statement } of this.items) await statement.prepareOn(cluster);
+    for (const item of this.items) if (!item.isReadyOn(cluster)) await item.prepareOn(cluster);
   }
 
   protected override execute(session: CqlSession): Promise<CqlClientResult> {
-    const queries = this.items.map(({ statement, params }) => ({ query: statement.text, params }));
-    return session.writeBatch(queries, this.batchKind, this);
+    const items = this.items.map((item) => ({
+      statement: item.sendTo(session.cluster),
+      params: item.values,
+    }));
+    return session.writeBatch(items, this.batchKind, this);
+  }
+
+  /** The server names one id; the others may be gone as well. */
+  protected override forget(cluster: ClusterId): void {
+    for (const item of this.items) item.forget(cluster);
   }
 
   protected override encoded(): EncodedStatement[] {
-    return this.items.map(({ statement, params }) => this.encode(statement, params));
+    return this.items.map((item) => item.encoded());
   }
 }
 

@@ -84,12 +84,11 @@ export class HelixCqlService {
    * A is asked, and B counts as done.
    */
   async onBoth(cql: string, options: OnBothOptions = {}): Promise<Record<ClusterId, SideResult>> {
-    const { sessions, statements, writePath } = this.#configured;
+    const { sessions, writePath } = this.#configured;
     writePath.checkOpen();
     const timeoutMs = options.timeoutMs ?? 30_000;
     const a = await runOn(sessions.A, cql, timeoutMs);
     const b = sessions.B ? await runOn(sessions.B, cql, timeoutMs) : DONE;
-    statements.recheck();
     return { A: a, B: b };
   }
 
@@ -160,5 +159,8 @@ async function runOn(session: CqlSession, cql: string, timeoutMs: number): Promi
     return DONE;
   } catch (error) {
     return { ok: false, error: toError(error) };
+  } finally {
+    // Also of a change that has failed: its answer may have been lost.
+    session.renewSchema();
   }
 }

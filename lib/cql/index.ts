@@ -17,7 +17,16 @@ export { type CqlPage } from './cql-page.js';
 export { CqlBuilder, CqlQuery } from './cql-query.js';
 export { CqlReplayTarget } from './cql-replay-target.js';
 export { type CqlResultInfo, CqlResultSet } from './cql-result-set.js';
-export { type CqlClusterOptions, CqlSession, type Driver, loadDriver } from './driver/index.js';
+export {
+  type CqlClusterOptions,
+  CqlSession,
+  type Driver,
+  loadDriver,
+  parametersSignature,
+  type PreparedBatchItem,
+  type PreparedRequests,
+  type PreparedText,
+} from './driver/index.js';
 export { type CqlExecuteOptions } from './execute.js';
 export { HelixCqlService, type OnBothOptions } from './helix-cql.service.js';
 export { scanStatement, type Token as TextToken, tokenise } from './scanner.js';

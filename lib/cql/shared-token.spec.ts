@@ -12,9 +12,10 @@ function route(client: FakeCqlClient, partitioner = 'org.apache.cassandra.dht.Mu
   const { metadata } = new cassandra.Client({ contactPoints: ['10.0.0.1'], localDataCenter: 'dc1' });
   (metadata as unknown as { setPartitioner(name: string): void }).setPartitioner(partitioner);
   Object.assign(client.metadata, { newToken: (key: Buffer) => metadata.newToken(key) });
-  Object.assign(client, {
-    profileManager: { getDefaultLoadBalancing: () => new DefaultLoadBalancingPolicy() },
-  });
+  const { profileManager } = client;
+  const { newQueryPlan } = profileManager.getDefaultLoadBalancing();
+  const policy = Object.assign(new DefaultLoadBalancingPolicy(), { newQueryPlan });
+  Object.assign(client, { profileManager: { ...profileManager, getDefaultLoadBalancing: () => policy } });
 }
 
 let fixture: CqlFixture;

@@ -10,6 +10,8 @@ const ID = type('int');
 const COUNTER = type('counter');
 const TAGS = listOf(type('text'));
 const FROZEN_TAGS = listOf(type('text'), true);
+const SET: ColumnType = { code: 0x22, info: ID };
+const SCHEMA_TIMEOUT_MS = 2_000;
 
 /** Prepares a text with these parameters, over one table, and answers with what it is refused for. */
 async function refusalOf(
@@ -88,7 +90,7 @@ describe('counters', () => {
     [
       'of a table that is not known',
       'UPDATE t SET hits = hits + ? WHERE id = ?',
-      { hits: COUNTER },
+      { hits: COUNTER, id: ID },
       'unknown',
     ],
   ])('are refused %s', async (_how, text, params, table) => {
@@ -145,37 +147,69 @@ describe('lists', () => {
   )('are no obstacle when %s', async (_how, text, params, table) => {
     expect(await refusalOf(text, { params, table })).toBeUndefined();
   });
+});
 
-  it.each<[table: 'unknown' | 'unavailable']>([['unknown'], ['unavailable']])(
-    'are suspected when the table is %s',
-    async (table) => {
-      const insert = 'INSERT INTO t (id, tags) VALUES (?, ?)';
-      expect(await refusalOf(insert, { params: { id: ID, tags: TAGS }, table })).toBe('list');
-      expect(await refusalOf("INSERT INTO t (id, tags) VALUES (1, ['a'])", { table })).toBe('list');
-      const add = 'UPDATE t SET tags = tags + ? WHERE id = ?';
-      const set = { code: 0x22, info: ID };
-      expect(await refusalOf(add, { params: { tags: set, id: ID }, table })).toBe('list');
-      expect(await refusalOf('DELETE FROM t WHERE id = ?', { params: { id: ID }, table })).toBeUndefined();
-    },
-  );
+describe('a table that one cluster does not describe', () => {
+  const INSERT = 'INSERT INTO t (id, tags) VALUES (?, ?)';
+  const params = columns({ id: ID, tags: TAGS });
+
+  it.each<[what: string, table: 'unknown' | Error | 'never']>([
+    ['does not know', 'unknown'],
+    ['cannot read', unreachable()],
+    ['does not answer for', 'never'],
+  ])('and %s, is judged by what the other says', async (_what, table) => {
+    for (const [tags, applied] of [
+      [FROZEN_TAGS, true],
+      [TAGS, false],
+    ] as const) {
+      const { helix, clients, knows, clock } = await setUpCql();
+      knows(INSERT, params);
+      clients.A.tables.set('t', columns({ id: ID, tags }));
+      if (table !== 'unknown') clients.B.tables.set('t', table);
+      const write = helix.query(INSERT, [1, ['a']]).exec();
+      write.catch(() => undefined);
+      await clock.advance(SCHEMA_TIMEOUT_MS);
+      if (applied) expect(await write).toMatchObject({ A: 'applied', B: 'applied' });
+      else await expect(write).rejects.toThrow(HazardousStatementError);
+    }
+  });
+
+  it('nor the other, is no hazard: neither was reached', async () => {
+    const { helix, clients, knows } = await setUpCql();
+    knows(INSERT, params);
+    for (const client of [clients.A, clients.B]) client.tables.set('t', unreachable());
+    await expect(helix.query(INSERT, [1, ['a']]).exec()).rejects.toMatchObject({
+      code: 'HELIX_BOTH_FAILED',
+      outcome: 'notApplied',
+    });
+    expect([...clients.A.executed, ...clients.B.executed]).toEqual([]);
+    clients.A.tables.set('t', columns({ id: ID, tags: FROZEN_TAGS }));
+    expect(await helix.query(INSERT, [1, ['a']]).exec()).toMatchObject({ A: 'applied', B: 'applied' });
+  });
+
+  it('is not needed where the types of the parameters tell enough', async () => {
+    const { helix, clients, knows } = await setUpCql();
+    const add = knows('UPDATE t SET tags = tags + ? WHERE id = ?', columns({ tags: SET, id: ID }));
+    for (const client of [clients.A, clients.B]) client.tables.set('t', unreachable());
+    expect(await helix.query(add, [[1], 1]).exec()).toMatchObject({ A: 'applied', B: 'applied' });
+  });
 });
 
 describe('lists hidden in JSON', () => {
   it.each<[text: string, params: Record<string, ColumnType>]>([
     ['INSERT INTO t JSON ?', { '[json]': type('text') }],
-    [`INSERT INTO t JSON '{"id":1,"tags":["a"]}'`, {}],
-    ['INSERT INTO t (id, tags) VALUES (?, fromJson(?))', { id: ID, tags: type('text') }],
-    ['UPDATE t SET tags = from_json(?) WHERE id = ?', { tags: type('text'), id: ID }],
-  ])('are suspected while the table does not tell: %s', async (text, params) => {
-    expect(await refusalOf(text, { params, table: 'unknown' })).toBe('list');
-    expect(await refusalOf(text, { params, table: 'unavailable' })).toBe('list');
+    ['INSERT INTO t (id, name) VALUES (?, fromJson(?))', { id: ID, name: type('text') }],
+  ])('are no obstacle when the table has none: %s', async (text, params) => {
+    expect(await refusalOf(text, { params, table: { id: ID, name: type('text') } })).toBeUndefined();
   });
 
   it.each<[text: string, params: Record<string, ColumnType>]>([
     ['INSERT INTO t JSON ?', { '[json]': type('text') }],
-    ['INSERT INTO t (id, name) VALUES (?, fromJson(?))', { id: ID, name: type('text') }],
-  ])('are no obstacle when the table has none: %s', async (text, params) => {
-    expect(await refusalOf(text, { params, table: { id: ID, name: type('text') } })).toBeUndefined();
+    [`INSERT INTO t JSON '{"id":1,"tags":["a"]}'`, {}],
+    ['INSERT INTO t (id, tags) VALUES (?, fromJson(?))', { id: ID, tags: type('text') }],
+    ['UPDATE t SET tags = from_json(?) WHERE id = ?', { tags: type('text'), id: ID }],
+  ])('are found by the table: %s', async (text, params) => {
+    expect(await refusalOf(text, { params, table: { id: ID, tags: TAGS } })).toBe('list');
   });
 });
 
@@ -204,32 +238,6 @@ describe('a refusal', () => {
   });
 });
 
-describe('a refusal for a table that could not be looked up', () => {
-  const INSERT = 'INSERT INTO t (id, tags) VALUES (?, ?)';
-
-  async function refused() {
-    const fixture = await setUpCql();
-    const { helix, clients, knows, hasTable } = fixture;
-    knows(INSERT, columns({ id: ID, tags: TAGS }));
-    for (const client of [clients.A, clients.B]) client.tables.set('t', unreachable());
-    await expect(helix.query(INSERT, [1, ['a']]).exec()).rejects.toThrow(HazardousStatementError);
-    hasTable('t', columns({ id: ID, tags: FROZEN_TAGS }));
-    return fixture;
-  }
-
-  it('ends after a second when it can be looked up', async () => {
-    const { clock, helix } = await refused();
-    await clock.advance(1_000);
-    expect(await helix.query(INSERT, [1, ['a']]).exec()).toMatchObject({ A: 'applied', B: 'applied' });
-  });
-
-  it('stands for a second', async () => {
-    const { clock, helix } = await refused();
-    await clock.advance(999);
-    await expect(helix.query(INSERT, [1, ['a']]).exec()).rejects.toThrow(HazardousStatementError);
-  });
-});
-
 describe('Statement', () => {
   const INSERT = 'INSERT INTO t (id, name) VALUES (?, ?)';
   const PARAMS = columns({ id: ID, name: type('text') });
@@ -254,8 +262,9 @@ describe('Statement', () => {
     expect(clients.A.preparedTexts).toHaveLength(1);
     clients.A.statements.set(INSERT, PARAMS);
     clients.A.answerPrepares();
-    const [first, second] = await both;
-    expect(first).toBe(second);
+    await both;
+    expect(clients.A.preparedTexts).toHaveLength(1);
+    expect(statement.isReadyOn('A')).toBe(true);
   });
 
   it('is prepared again after it could not be', async () => {
@@ -264,9 +273,10 @@ describe('Statement', () => {
     const statement = statements.get(INSERT);
     await expect(statement.prepareOn('A')).rejects.toThrow(cassandra.errors.NoHostAvailableError);
     clients.A.statements.set(INSERT, PARAMS);
-    await expect(statement.prepareOn('A')).resolves.toMatchObject({ columns: PARAMS });
-    expect(statement.isPreparedOn('A')).toBe(true);
-    expect(statement.isPreparedOn('B')).toBe(false);
+    await statement.prepareOn('A');
+    expect(statement.preparedOn('A')).toMatchObject({ meta: { columns: PARAMS } });
+    expect(statement.isReadyOn('A')).toBe(true);
+    expect(statement.isReadyOn('B')).toBe(false);
   });
 
   it.each(['A', 'B'] as const)(
@@ -276,7 +286,7 @@ describe('Statement', () => {
       clients[first].statements.set(INSERT, PARAMS);
       const statement = statements.get(INSERT);
       await statement.prepareOn(first);
-      expect(statement.boundBy).toBe(first);
+      expect(statement.types?.cluster).toBe(first);
       expect(statement.bind([1, 'Ada'])).toEqual([Buffer.from([0, 0, 0, 1]), Buffer.from('Ada')]);
     },
   );
@@ -288,12 +298,12 @@ describe('Statement', () => {
     const statement = statements.get(INSERT);
     await statement.prepareOn('A');
     await expect(statement.prepareOn('B')).rejects.toThrow(SchemaMismatchError);
-    expect(statement.isPreparedOn('A')).toBe(false);
-    expect(statement.isPreparedOn('B')).toBe(false);
+    expect(statement.isReady).toBe(false);
   });
 
   it('names the number of parameters when that is what differs', async () => {
-    const { statements, clients } = await setUpCql();
+    const { statements, clients, hasTable } = await setUpCql();
+    hasTable('t', PARAMS);
     clients.A.statements.set(INSERT, PARAMS);
     clients.B.statements.set(INSERT, PARAMS.slice(1));
     const statement = statements.get(INSERT);

@@ -2,8 +2,8 @@ import {
   type Clock,
   type ClusterId,
   type Envelope,
-  HazardousStatementError,
   HelixUsageError,
+  otherCluster,
   type PerCluster,
   type ReplayContext,
   resolvesWithin,
@@ -14,14 +14,19 @@ import {
 import {
   type Column,
   type CqlSession,
+  hasUdt,
   parametersSignature,
-  type PreparedStatement,
+  type PreparedText,
+  type SchemaView,
+  setsMore,
   sharedToken,
   type SharedToken,
-  type UnsafeColumns,
+  type TableColumns,
+  type TableDescription,
+  takes,
 } from './driver/index.js';
-import { hazardAdvice } from './hazards.js';
-import { scanStatement, type StatementFacts } from './scanner.js';
+import { judge, type Judgement, judgeText } from './judgement.js';
+import { scanStatement, type StatementFacts, type TableName } from './scanner.js';
 
 export type CqlSessions = PerCluster<CqlSession>;
 
@@ -48,61 +53,91 @@ function isPositional(params: CqlParams | undefined): params is readonly unknown
 
 export type PrepareErrors = Partial<Record<ClusterId, Error>>;
 
-/** Without an answer about the tables by then, a statement is taken at its worst. */
-const SCHEMA_TIMEOUT_MS = 1_000;
-
-/** How long a statement stays refused for the state of a schema before the clusters are asked again. */
-const RECHECK_MS = 1_000;
-
-interface Hazard {
-  readonly hazard: string;
-  readonly what: string;
+/** What parameters are encoded for, once for both clusters. */
+export interface ParameterTypes {
+  /** The cluster whose columns they are. */
+  readonly cluster: ClusterId;
+  readonly columns: readonly Column[];
+  readonly signature: string;
+  /** What the other cluster has, if its UDTs have got further fields: no value may set one. */
+  readonly longer: readonly Column[] | undefined;
 }
 
-/** What a cluster makes of a statement: its types, and the list or counter it would write there. */
-interface JudgedStatement extends PreparedStatement {
-  readonly hazard: Hazard | undefined;
+/** What one cluster makes of a statement, as long as its view of the schema is current. */
+interface Knowledge {
+  readonly prepared: PreparedText;
+  readonly view: SchemaView;
+  readonly judgement: Judgement;
+  /** What it takes parameters encoded for. */
+  takes: ParameterTypes | undefined;
 }
 
-interface Verdict {
-  readonly error: () => HazardousStatementError;
-  /** Types differ: the driver must prepare anew to see others. */
-  readonly isMismatch: boolean;
+/** Types differ although both clusters have just been asked. */
+interface Disagreement {
+  readonly difference: string;
+  readonly of: readonly (Knowledge | undefined)[];
   readonly atMs: number;
 }
 
-/** One statement text: what it says by itself, and what each cluster says of it once it has prepared it. */
+const WRITABLE: Judgement = { class: 'idempotent', refusal: undefined };
+
+/** So long one cluster is waited for to describe a table, or to say anew what its types are. */
+const SCHEMA_TIMEOUT_MS = 2_000;
+/** How long a statement stays refused for differing types before the clusters are asked again. */
+const RECHECK_MS = 1_000;
+/** So often a statement is prepared anew because the schema has changed in the meantime. */
+const MOST_ATTEMPTS = 5;
+/** At most one warning in so many ms says that a schema cannot be read. */
+const WARNING_INTERVAL_MS = 60_000;
+
+/** What the statements of an instance share. */
+interface StatementContext {
+  readonly sessions: CqlSessions;
+  readonly clock: Clock;
+  readonly sharesToken: boolean;
+  warn(message: string): void;
+}
+
+/**
+ * One statement text: what it says by itself, and what each cluster says of it. The latter is asked for anew whenever
+ * a schema may have changed, so it is only ever used as long as it is current.
+ */
 export class Statement {
   readonly facts: StatementFacts;
-  readonly #prepared: Partial<Record<ClusterId, JudgedStatement | undefined>> = {};
-  readonly #preparing: Partial<Record<ClusterId, Promise<JudgedStatement> | undefined>> = {};
-  #reference: { readonly cluster: ClusterId; readonly prepared: PreparedStatement } | undefined;
-  /** Why the statement is refused for what the clusters say of their tables and types. */
-  #verdict: Verdict | undefined;
+  readonly #byText: Judgement | undefined;
+  readonly #known: Record<ClusterId, Knowledge | undefined> = { A: undefined, B: undefined };
+  readonly #learning: Partial<Record<ClusterId, Promise<Knowledge> | undefined>> = {};
+  #types: ParameterTypes | undefined;
+  #agreeing: Promise<void> | undefined;
+  #disagreement: Disagreement | undefined;
+  /** A cluster whose tables or types make it a hazard. */
+  #refused: Knowledge | undefined;
   #sharedToken: SharedToken | undefined;
 
   constructor(
     readonly text: string,
-    private readonly sessions: CqlSessions,
-    private readonly clock: Clock,
-    private readonly sharesToken: boolean,
+    private readonly context: StatementContext,
   ) {
     this.facts = scanStatement(text);
+    this.#byText = judgeText(this.facts);
   }
 
-  /** Whether parameters can be encoded and the statement is known to be safe to send. */
+  /** What {@link bind} encodes for; `undefined` before any cluster has told. */
+  get types(): ParameterTypes | undefined {
+    return this.#types;
+  }
+
+  /** Whether parameters can be encoded now, for what at least one cluster is known to take. */
   get isReady(): boolean {
-    return this.#reference !== undefined;
+    return this.isReadyOn('A') || this.isReadyOn('B');
   }
 
-  /** Types of the parameters that {@link bind} encodes for. */
-  get signature(): string {
-    return this.#reference?.prepared.signature ?? '';
-  }
-
-  /** The cluster whose types {@link bind} encodes for. */
-  get boundBy(): ClusterId {
-    return this.#reference?.cluster ?? 'A';
+  /** Whether the cluster takes what {@link bind} encodes for, as far as is known. */
+  isReadyOn(cluster: ClusterId): boolean {
+    const known = cluster === 'A' ? this.#known.A : this.#known.B;
+    return (
+      known !== undefined && known.takes !== undefined && known.takes === this.#types && known.view.isCurrent
+    );
   }
 
   /** Makes one token for both clusters, if that was asked for and both are known to route by it. */
@@ -110,36 +145,23 @@ export class Statement {
     return this.#sharedToken;
   }
 
-  /** A schema has changed: what it was refused for may be mended. */
-  recheck(): void {
-    if (this.#verdict) this.#verdict = { ...this.#verdict, atMs: Number.NEGATIVE_INFINITY };
-  }
-
-  isPreparedOn(cluster: ClusterId): boolean {
-    return this.#prepared[cluster] !== undefined && this.#verdict === undefined;
+  /** What to execute it by, if that is known. */
+  preparedOn(cluster: ClusterId): PreparedText | undefined {
+    return this.#current(cluster)?.prepared;
   }
 
   /** Throws if the statement may not be written to both clusters, as far as is known by now. */
   checkWritable(): void {
-    if (!this.sessions.B) return;
-    const refusal = this.#refusalByText();
-    if (refusal) throw refusal;
-    this.#forgetOldVerdict();
-    if (this.#verdict) throw this.#verdict.error();
+    if (!this.context.sessions.B) return;
+    if (this.#byText?.refusal) throw this.#byText.refusal();
+    const refused = this.#refused;
+    if (refused?.view.isCurrent && refused.judgement.refusal) throw refused.judgement.refusal();
+    if (this.#disagreement) this.#checkAgreement();
   }
 
-  /** Schemas can be mended: after a while the clusters are asked again. */
-  #forgetOldVerdict(): void {
-    if (!this.#verdict || this.clock.monotonicMs() - this.#verdict.atMs < RECHECK_MS) return;
-    for (const cluster of ['A', 'B'] as const) {
-      this.#prepared[cluster] = undefined;
-      if (this.#verdict.isMismatch) this.sessions[cluster]?.forgetPrepared();
-    }
-    this.#reference = this.#verdict = this.#sharedToken = undefined;
-  }
-
-  #refuse(error: () => HazardousStatementError, isMismatch = false): void {
-    this.#verdict ??= { error, isMismatch, atMs: this.clock.monotonicMs() };
+  /** The cluster does not have it under that id any more; whoever finds that out first has it prepared again. */
+  forget(cluster: ClusterId, prepared: PreparedText): void {
+    if (this.#known[cluster]?.prepared === prepared) this.#known[cluster] = undefined;
   }
 
   /**
@@ -148,8 +170,9 @@ export class Statement {
    * that hangs must not use up the time of one that is well.
    */
   async prepare(timeoutMs: number): Promise<PrepareErrors> {
+    const { sessions, clock } = this.context;
     const errors: PrepareErrors = {};
-    const clusters = (['A', 'B'] as const).filter((cluster) => this.sessions[cluster]);
+    const clusters = (['A', 'B'] as const).filter((cluster) => sessions[cluster]);
     let isFirstKnown: (() => void) | undefined;
     const first = new Promise<void>((resolve) => (isFirstKnown = resolve));
     const all = Promise.all(
@@ -159,60 +182,92 @@ export class Statement {
         }),
       ),
     );
-    await resolvesWithin(this.clock, timeoutMs, Promise.race([first, all]));
-    if (this.#reference) await resolvesWithin(this.clock, timeoutMs / 2, all);
+    await resolvesWithin(clock, timeoutMs, Promise.race([first, all]));
+    if (this.isReady) await resolvesWithin(clock, timeoutMs / 2, all);
     else
       for (const cluster of clusters) {
         errors[cluster] ??= timeoutError(
           `Cluster ${cluster} did not prepare the statement within ${timeoutMs} ms`,
         );
       }
-    if (this.sessions.B && this.#verdict) throw this.#verdict.error();
+    this.checkWritable();
     return errors;
   }
 
   /**
-   * Rejects when the cluster cannot be reached, refuses the text, has other parameter types, or would write a
-   * list or a counter.
+   * Has the cluster prepare it, if what is known is not current, and finds out what parameters are to be encoded for.
+   * Rejects when the cluster cannot be reached, refuses the text, has other parameter types, or would write a list or
+   * a counter.
    */
-  async prepareOn(cluster: ClusterId): Promise<PreparedStatement> {
-    this.#forgetOldVerdict();
-    const prepared = (this.#prepared[cluster] ??= await this.#prepareOnce(cluster));
-    if (prepared.hazard) {
-      const { hazard, what } = prepared.hazard;
-      this.#refuse(() => this.#hazardError(hazard, what));
-      throw this.#hazardError(hazard, what);
-    }
-    this.#reference ??= { cluster, prepared };
-    if (prepared.signature !== this.#reference.prepared.signature) {
-      const difference = differences(this.#reference.prepared.columns, prepared.columns);
-      this.#refuse(() => this.#mismatchError(difference), true);
-      throw this.#mismatchError(difference);
-    }
-    if (this.sharesToken) this.#sharedToken = this.#tokenForBoth();
-    return prepared;
+  async prepareOn(cluster: ClusterId): Promise<void> {
+    this.#checkAgreement();
+    await this.knowledgeOf(cluster);
+    if (this.isReadyOn(cluster)) return;
+    this.#agreeing ??= this.#agree().finally(() => {
+      this.#agreeing = undefined;
+    });
+    await this.#agreeing;
+    this.#checkAgreement();
   }
 
-  /** Not before both are prepared: only then have both said what the partition key is. */
-  #tokenForBoth(): SharedToken | undefined {
-    const { A, B } = this.sessions;
-    const { A: onA, B: onB } = this.#prepared;
-    if (!B || !onA || !onB) return undefined;
-    return sharedToken(
-      { tokenClasses: A.tokenClasses, partitionKeys: onA.partitionKeys },
-      { tokenClasses: B.tokenClasses, partitionKeys: onB.partitionKeys },
-    );
+  /** What to execute it by on one cluster, whatever the other takes. Rejects as {@link prepareOn} does. */
+  async knowledgeOf(cluster: ClusterId): Promise<PreparedText> {
+    const known = this.#current(cluster) ?? (await this.#learnOnce(cluster));
+    if (known.judgement.refusal) {
+      this.#refused = known;
+      throw known.judgement.refusal();
+    }
+    return known.prepared;
+  }
+
+  /** Whether the cluster takes parameters that were encoded for the types of that signature. */
+  async takes(cluster: ClusterId, signature: string): Promise<boolean> {
+    const { columns, signature: own } = await this.#columnsOn(cluster);
+    if (own === signature) return true;
+    if (!columns.some(({ type }) => hasUdt(type))) return false;
+    const [table, ...others] = this.facts.tables;
+    const described = table && others.length === 0 && (await this.#describe(this.#session(cluster), table));
+    if (!described) return false;
+    return takes(columns, signature, ({ name }) => described.columns.has(name) && !described.keys.has(name));
   }
 
   /** Encodes parameters once, for both clusters. Throws the encoder's error for a value that does not fit. */
   bind(params: CqlParams | undefined): BoundValue[] {
-    const reference = this.#reference;
-    if (!reference) throw new HelixUsageError('A statement must be prepared before it is bound');
-    const { columns } = reference.prepared;
-    const session = this.#session(reference.cluster);
+    if (!this.#types) throw new HelixUsageError('A statement must be prepared before it is bound');
+    return this.#encode(params, this.#types);
+  }
+
+  /**
+   * Encodes parameters for what the types are now.
+   *
+   * @throws SchemaMismatchError they do not fit, or are not what they were when they were encoded before
+   */
+  bindAgain(
+    params: CqlParams | undefined,
+    types: ParameterTypes | undefined,
+    values: readonly BoundValue[],
+  ): BoundValue[] {
+    try {
+      if (types && !this.#encode(params, types).every((value, i) => isSame(value, values[i]))) {
+        throw new Error('The parameters have been changed since they were handed over');
+      }
+      return this.bind(params);
+    } catch (cause) {
+      if (cause instanceof SchemaMismatchError) throw cause;
+      throw new SchemaMismatchError(
+        `Refused: the types of the parameters changed while the statement was under way, and they cannot be encoded for the new ones (${toError(cause).name}). Statement: ${this.facts.masked}`,
+        { cause },
+      );
+    }
+  }
+
+  #encode(params: CqlParams | undefined, types: ParameterTypes): BoundValue[] {
+    const { columns, longer } = types;
+    const session = this.#session(types.cluster);
     const values = isPositional(params)
       ? this.#positional(params, columns.length)
       : this.#named(params ?? {}, columns);
+    if (longer) this.#checkFurtherFields(values, columns, longer);
     const bound = new Array<BoundValue>(columns.length);
     let i = 0;
     for (const column of columns) {
@@ -243,82 +298,188 @@ export class Statement {
     });
   }
 
-  #prepareOnce(cluster: ClusterId): Promise<JudgedStatement> {
-    const session = this.#session(cluster);
-    if (!session.hasConnected) return Promise.reject(session.notConnected());
-    return (this.#preparing[cluster] ??= this.#prepareAndJudge(session).finally(() => {
-      this.#preparing[cluster] = undefined;
-    }));
+  #checkFurtherFields(
+    values: readonly unknown[],
+    columns: readonly Column[],
+    longer: readonly Column[],
+  ): void {
+    const further = columns.find(({ type }, i) => {
+      const more = longer[i];
+      return more !== undefined && setsMore(values[i], type, more.type);
+    });
+    if (further) throw this.#mismatch(`parameter ${further.name} sets a field that only one of them has`);
   }
 
-  async #prepareAndJudge(session: CqlSession): Promise<JudgedStatement> {
-    const prepared = await session.prepare(this.text);
-    return { ...prepared, hazard: this.sessions.B && (await this.#judge(session, prepared)) };
+  #current(cluster: ClusterId): Knowledge | undefined {
+    const known = this.#known[cluster];
+    return known?.view.isCurrent ? known : undefined;
   }
 
   #session(cluster: ClusterId): CqlSession {
-    const session = this.sessions[cluster];
+    const session = this.context.sessions[cluster];
     if (!session) throw new HelixUsageError(`There is no cluster ${cluster}`);
     return session;
   }
 
-  #refusalByText(): HazardousStatementError | undefined {
-    for (const { hazard, what } of this.facts.hazards) {
-      if (hazard !== 'listOrCounterArithmetic' && hazard !== 'listIndex')
-        return this.#hazardError(hazard, what);
+  async #columnsOn(cluster: ClusterId): Promise<{ columns: readonly Column[]; signature: string }> {
+    const { meta, signature } = await this.knowledgeOf(cluster);
+    return { columns: meta.columns, signature };
+  }
+
+  #learnOnce(cluster: ClusterId): Promise<Knowledge> {
+    const session = this.#session(cluster);
+    if (!session.hasConnected) return Promise.reject(session.notConnected());
+    return (this.#learning[cluster] ??= this.#learn(session).finally(() => {
+      this.#learning[cluster] = undefined;
+    }));
+  }
+
+  async #learn(session: CqlSession): Promise<Knowledge> {
+    for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
+      // Taken first: a change while it is being prepared makes what is learnt old.
+      const view = session.schemaView(this.#keyspaceOn(session));
+      const prepared = await session.prepare(this.text);
+      const judgement = await this.#judge(session, prepared);
+      const known: Knowledge = { prepared, view, judgement, takes: undefined };
+      if (view.isCurrent) return (this.#known[session.cluster] = known);
     }
+    throw new Error(`The schema of ${session.name} changed each time that the statement was prepared`);
+  }
+
+  /** `undefined`: of several. */
+  #keyspaceOn(session: CqlSession): string | undefined {
+    const keyspaces = new Set(this.facts.tables.map(({ keyspace }) => keyspace ?? session.keyspace));
+    return keyspaces.size === 1 ? [...keyspaces][0] : undefined;
+  }
+
+  async #judge(session: CqlSession, { meta }: PreparedText): Promise<Judgement> {
+    const { facts } = this;
+    if (!this.context.sessions.B || facts.kind === 'select') return WRITABLE;
+    const byTypes = judge(facts, meta.columns, () => undefined);
+    if (!('unknownTables' in byTypes)) return byTypes;
+    const known: { readonly table: TableName; readonly columns: TableColumns }[] = [];
+    for (const table of byTypes.unknownTables) {
+      known.push({ table, columns: await this.#columnsOf(session, table) });
+    }
+    const columnsOf = ({ keyspace, table }: TableName): TableColumns | undefined =>
+      known.find((each) => each.table.keyspace === keyspace && each.table.table === table)?.columns;
+    const byTables = judge(facts, meta.columns, columnsOf);
+    if ('unknownTables' in byTables) throw new Error(`Cannot be judged: ${facts.masked}`);
+    return byTables;
+  }
+
+  /** Not knowing is no refusal: what one cluster cannot be asked, the other is. */
+  async #columnsOf(session: CqlSession, table: TableName): Promise<TableColumns> {
+    const { sessions } = this.context;
+    const own = await this.#describe(session, table);
+    if (own) return own.columns;
+    const other = sessions[otherCluster(session.cluster)];
+    const others = other?.hasConnected ? await this.#describe(other, table) : undefined;
+    const what = `The schema of ${session.name} could not be read`;
+    if (!others) throw new Error(`${what}, so that the statement cannot be judged: ${this.facts.masked}`);
+    this.context.warn(`${what}: statements are judged by that of the other cluster`);
+    return others.columns;
+  }
+
+  async #describe(
+    session: CqlSession,
+    { keyspace, table }: TableName,
+  ): Promise<TableDescription | undefined> {
+    const { tables } = session.schemaView(keyspace ?? session.keyspace);
+    let asked = tables.get(table);
+    if (!asked) {
+      asked = session.describeTable(keyspace, table);
+      tables.set(table, asked);
+      // What could not be read is asked for again.
+      asked.catch(() => tables.delete(table));
+    }
+    let described: TableDescription | undefined;
+    const answer = asked.then((answered) => (described = answered));
+    await resolvesWithin(this.context.clock, SCHEMA_TIMEOUT_MS, answer).catch(() => false);
+    return described;
+  }
+
+  /** Finds what both clusters take, as far as both are known; asks both again before it says that there is nothing. */
+  async #agree(): Promise<void> {
+    const { sessions, clock } = this.context;
+    for (const isLast of [false, true]) {
+      const known = [this.#current('A'), this.#current('B')] as const;
+      const types = await this.#commonTypes(...known);
+      if (types) {
+        this.#types = types;
+        for (const each of known) if (each) each.takes = types;
+        this.#disagreement = undefined;
+        this.#sharedToken = this.context.sharesToken ? this.#tokenForBoth() : undefined;
+        return;
+      }
+      if (isLast) {
+        const [a, b] = known;
+        const difference = differences(a?.prepared.meta.columns ?? [], b?.prepared.meta.columns ?? []);
+        this.#disagreement = { difference, of: known, atMs: clock.monotonicMs() };
+        return;
+      }
+      this.#known.A = this.#known.B = undefined;
+      const clusters = (['A', 'B'] as const).filter((cluster) => sessions[cluster]);
+      const asked = Promise.allSettled(clusters.map((cluster) => this.knowledgeOf(cluster)));
+      await resolvesWithin(clock, SCHEMA_TIMEOUT_MS, asked);
+    }
+  }
+
+  async #commonTypes(
+    a: Knowledge | undefined,
+    b: Knowledge | undefined,
+  ): Promise<ParameterTypes | undefined> {
+    if (!a || !b) {
+      const { prepared } = a ?? b ?? {};
+      return prepared && this.#typesOf(a ? 'A' : 'B', prepared, undefined);
+    }
+    const [onA, onB] = [a.prepared, b.prepared];
+    if (onA.signature === onB.signature) return this.#typesOf('A', onA, undefined);
+    if (await this.takes('B', onA.signature)) return this.#typesOf('A', onA, onB);
+    if (await this.takes('A', onB.signature)) return this.#typesOf('B', onB, onA);
     return undefined;
   }
 
-  /** Whether a list or a counter is written, only the table tells; if it does not, the text is taken at its worst. */
-  async #judge(session: CqlSession, prepared: PreparedStatement): Promise<Hazard | undefined> {
-    if (prepared.hasCounter) return { hazard: 'counter', what: 'a counter column' };
-    for (const { keyspace, table } of this.facts.tables) {
-      let unsafe: UnsafeColumns | undefined;
-      const asked = session.unsafeColumns(keyspace, table).then((columns) => (unsafe = columns));
-      await resolvesWithin(this.clock, SCHEMA_TIMEOUT_MS, asked).catch(() => undefined);
-      const found = unsafe ? this.#touched(unsafe) : this.#suspected(prepared);
-      if (found) return found;
-    }
-    return undefined;
+  /** The same object as long as they are the same types: what was encoded for them stays good. */
+  #typesOf(cluster: ClusterId, prepared: PreparedText, longer: PreparedText | undefined): ParameterTypes {
+    const { signature, meta } = prepared;
+    const before = this.#types;
+    const longerSignature = before?.longer && parametersSignature(before.longer);
+    if (before?.signature === signature && longerSignature === longer?.signature) return before;
+    return { cluster, columns: meta.columns, signature, longer: longer?.meta.columns };
   }
 
-  #touched({ counters, lists }: UnsafeColumns): Hazard | undefined {
-    // A table with counters has nothing but counters beside its key.
-    if (counters[0] !== undefined) return { hazard: 'counter', what: counters[0] };
-    const list = lists.find((name) => this.#mentions(name));
-    return list === undefined ? undefined : { hazard: 'list', what: list };
-  }
-
-  #suspected(prepared: PreparedStatement): Hazard | undefined {
-    const byText = this.facts.hazards[0];
-    if (byText) return { hazard: 'list', what: byText.what };
-    const mayHide = prepared.hasList || this.text.includes('[') || this.#words().some(isJson);
-    return mayHide ? { hazard: 'list', what: 'what may be a list' } : undefined;
-  }
-
-  /** JSON does not name its columns: it counts as naming all. */
-  #mentions(column: string): boolean {
-    const words = this.#words();
-    return words.some(isJson) || words.includes(column.toLowerCase()) || !/^\w+$/.test(column);
-  }
-
-  #words(): string[] {
-    return this.text.toLowerCase().split(/[^a-z0-9_]+/);
-  }
-
-  #hazardError(hazard: string, what: string): HazardousStatementError {
-    return new HazardousStatementError(
-      `Refused: ${what} would not give the same result on both clusters. ${hazardAdvice(hazard)} Statement: ${this.facts.masked}`,
-      hazard,
+  /** Not before both are prepared: only then have both said what the partition key is. */
+  #tokenForBoth(): SharedToken | undefined {
+    const { A, B } = this.context.sessions;
+    const { A: onA, B: onB } = this.#known;
+    if (!B || !onA || !onB) return undefined;
+    return sharedToken(
+      { tokenClasses: A.tokenClasses, partitionKeys: onA.prepared.meta.partitionKeys },
+      { tokenClasses: B.tokenClasses, partitionKeys: onB.prepared.meta.partitionKeys },
     );
   }
 
-  #mismatchError(difference: string): SchemaMismatchError {
+  /** Schemas can be mended: after a while, or once one has changed, the clusters are asked again. */
+  #checkAgreement(): void {
+    const disagreement = this.#disagreement;
+    if (!disagreement) return;
+    const { difference, of, atMs } = disagreement;
+    const isOld = this.context.clock.monotonicMs() - atMs >= RECHECK_MS;
+    if (!isOld && of.every((known) => known?.view.isCurrent)) throw this.#mismatch(difference);
+    this.#disagreement = this.#types = undefined;
+  }
+
+  #mismatch(difference: string): SchemaMismatchError {
     return new SchemaMismatchError(
       `Refused: the clusters disagree about the parameter types (${difference}). Bring the schemas into line with onBoth(). Statement: ${this.facts.masked}`,
     );
   }
+}
+
+function isSame(value: BoundValue, before: BoundValue | undefined): boolean {
+  if (value instanceof Uint8Array && before instanceof Uint8Array) return Buffer.compare(value, before) === 0;
+  return value === before;
 }
 
 /** Longer texts are hardly ever repeated (values in the text), and would fill the memory. */
@@ -327,17 +488,23 @@ const LONGEST_KEPT_TEXT = 16_384;
 /** Statements by text, so that a text is scanned, prepared and judged once. Bounded; the oldest leaves first. */
 export class Statements {
   readonly #byText = new Map<string, Statement>();
+  readonly #context: StatementContext;
+  #warnedMs = Number.NEGATIVE_INFINITY;
 
   constructor(
-    private readonly sessions: CqlSessions,
-    private readonly clock: Clock,
+    sessions: CqlSessions,
+    clock: Clock,
     private readonly capacity = 2_000,
-    private readonly sharesToken = false,
-  ) {}
-
-  /** A schema has changed: asks the clusters again about every statement that is refused. */
-  recheck(): void {
-    for (const statement of this.#byText.values()) statement.recheck();
+    sharesToken = false,
+    warn: (message: string) => void = () => undefined,
+  ) {
+    const warnAtTimes = (message: string): void => {
+      const nowMs = clock.monotonicMs();
+      if (nowMs - this.#warnedMs < WARNING_INTERVAL_MS) return;
+      this.#warnedMs = nowMs;
+      warn(message);
+    };
+    this.#context = { sessions, clock, sharesToken, warn: warnAtTimes };
   }
 
   /** What is shown of an envelope in the dead letters: its first statement, masked. */
@@ -350,7 +517,7 @@ export class Statements {
   get(text: string): Statement {
     const known = this.#byText.get(text);
     if (known) return known;
-    const statement = new Statement(text, this.sessions, this.clock, this.sharesToken);
+    const statement = new Statement(text, this.#context);
     if (text.length > LONGEST_KEPT_TEXT) return statement;
     if (this.#byText.size >= this.capacity) {
       for (const oldest of this.#byText.keys()) {
@@ -361,10 +528,6 @@ export class Statements {
     this.#byText.set(text, statement);
     return statement;
   }
-}
-
-function isJson(word: string): boolean {
-  return word === 'json' || word === 'fromjson' || word === 'from_json';
 }
 
 function differences(a: readonly Column[], b: readonly Column[]): string {

@@ -36,7 +36,8 @@ export type Answer = ReadResult | undefined;
 
 const DEFAULT_PAGE_SIZE = 5_000;
 const SYSTEM_TABLES = `
-  CREATE TABLE system.local (key text PRIMARY KEY, cluster_name text, data_center text, release_version text);
+  CREATE TABLE system.local (
+    key text PRIMARY KEY, cluster_name text, data_center text, release_version text, schema_version uuid);
   CREATE TABLE system_schema.tables (
     keyspace_name text, table_name text, default_time_to_live int, gc_grace_seconds int,
     PRIMARY KEY (keyspace_name, table_name));

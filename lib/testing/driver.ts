@@ -1,4 +1,11 @@
-import type { Driver } from '../cql/index.js';
+import type {
+  CqlClient,
+  CqlClientResult,
+  Driver,
+  PreparedBatchItem,
+  PreparedRequests,
+  PreparedText,
+} from '../cql/index.js';
 import type { Codec, WireType } from './language/index.js';
 
 type RowClass = new (
@@ -30,8 +37,8 @@ export type FullDriver = Omit<Driver, 'Encoder' | 'types'> & {
 };
 
 /** A client that prepares by itself. */
-export interface PreparingClient {
-  prepare(text: string): Promise<object>;
+export interface PreparingClient extends CqlClient {
+  prepare(text: string): Promise<PreparedText>;
 }
 
 /** Type of a parameter of a statement that was not understood and is answered by hand. */
@@ -43,10 +50,34 @@ export function withoutNetwork(driver: Driver): Driver {
   const Encoder = encoderOfAnything(full);
   return Object.assign({}, full, {
     Encoder,
-    prepareHandler: {
-      getPrepared: (client: unknown, _: unknown, text: string) => (client as PreparingClient).prepare(text),
-    },
+    requestsOf: (client: unknown) => new DirectRequests(client as PreparingClient),
   }) as unknown as Driver;
+}
+
+/** Statements go to the client as they are: a text is all that an in-memory cluster knows one by. */
+class DirectRequests implements PreparedRequests {
+  constructor(private readonly client: PreparingClient) {}
+
+  prepare(text: string): Promise<PreparedText> {
+    return this.client.prepare(text);
+  }
+
+  execute({ query }: PreparedText, params: unknown, options: object): Promise<CqlClientResult> {
+    return this.client.execute(query, params, options);
+  }
+
+  batch(items: readonly PreparedBatchItem[], options: object): Promise<CqlClientResult> {
+    const queries = items.map(({ statement: { query }, params }) => ({ query, params }));
+    return this.client.batch(queries, options);
+  }
+
+  check(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  release(): void {
+    // Nothing was changed about the client.
+  }
 }
 
 /** Hands values of type {@link ANY} through: their bytes only stand for them. */

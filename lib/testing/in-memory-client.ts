@@ -1,4 +1,4 @@
-import type { CqlClient, CqlClientResult } from '../cql/index.js';
+import { type CqlClientResult, parametersSignature, type PreparedText } from '../cql/index.js';
 import type { Params, Statement } from './database.js';
 import { ANY, type FullDriver, type PreparingClient } from './driver.js';
 import type { Faults } from './faults.js';
@@ -48,9 +48,10 @@ const OF_THE_DRIVER = /\bfrom\s+system(_schema)?\s*\./i;
 const OF_THE_SCHEMA = /\bfrom\s+system_schema\s*\./i;
 
 /** The driver's `Client` as far as Helix uses it, straight to an in-memory cluster. */
-export class InMemoryClient implements CqlClient, PreparingClient {
+export class InMemoryClient implements PreparingClient {
   readonly options: object;
-  readonly metadata = { clearPrepared: (): void => undefined };
+  /** What there is to hear of its schema is known when it is made. */
+  readonly controlConnection = { _registerToConnectionEvents: (): Promise<void> => Promise.resolve() };
   readonly hosts = { values: (): { isUp(): boolean }[] => [{ isUp: () => !this.faults.isDown }] };
 
   constructor(
@@ -72,12 +73,13 @@ export class InMemoryClient implements CqlClient, PreparingClient {
     return Promise.resolve();
   }
 
-  prepare(text: string): Promise<object> {
-    return this.#send(
-      undefined,
-      () => ({ queryId: Buffer.from(text), meta: { columns: this.target.describe(text) } }),
-      true,
-    );
+  prepare(text: string): Promise<PreparedText> {
+    const describe = (): PreparedText => {
+      const columns = this.target.describe(text);
+      const queryId = Buffer.from(text);
+      return { query: text, queryId, meta: { columns }, signature: parametersSignature(columns) };
+    };
+    return this.#send(undefined, describe, true);
   }
 
   execute(query: string, params?: unknown, options: object = {}): Promise<CqlClientResult> {

@@ -1,7 +1,7 @@
 import cassandra from 'cassandra-driver';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type Stage, systemClock } from '../../lib/core/index.js';
-import { classifyWriteError, CqlSession, loadDriver } from '../../lib/cql/driver/index.js';
+import { classifyWriteError, CqlSession, loadDriver, type PreparedText } from '../../lib/cql/driver/index.js';
 import { clusterPair, createKeyspace, type TestPair } from './support/clusters.js';
 
 const keyspace = 'classify';
@@ -20,11 +20,13 @@ afterEach(async () => {
   sessions.clear();
 });
 
+let prepared: PreparedText;
+
 async function connect(): Promise<CqlSession> {
   const session = new CqlSession(await loadDriver(), 'B', 'B', pair.B.options(keyspace), systemClock);
   sessions.add(session);
   await session.connect();
-  await session.prepare(insert);
+  prepared = await session.prepare(insert);
   return session;
 }
 
@@ -34,7 +36,7 @@ const { int, text } = {
   text: (s: string) => Buffer.from(s),
 };
 const write = (session: CqlSession, id = 1, consistency = 1): Promise<unknown> =>
-  session.write(insert, [int(id), text('x')], { ...options, consistency });
+  session.write(prepared, [int(id), text('x')], { ...options, consistency });
 
 async function kindOf(failing: Promise<unknown>, stage: Stage = 'execute', singlePartition = true) {
   const error: unknown = await failing.then(
@@ -73,7 +75,7 @@ describe('what a real server and the real driver say', () => {
       error: { code: 0x1000 },
     });
     const batch = session.writeBatch(
-      [1, 2].map((id) => ({ query: insert, params: [int(id), text('x')] })),
+      [1, 2].map((id) => ({ statement: prepared, params: [int(id), text('x')] })),
       'unlogged',
       { ...options, consistency: twoReplicas },
     );

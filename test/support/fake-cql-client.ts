@@ -1,4 +1,3 @@
-import { EventEmitter } from 'node:events';
 import cassandra from 'cassandra-driver';
 import type { CqlClient, CqlClientResult, CqlClientRow } from '../../lib/cql/index.js';
 import type { Column, ColumnType } from '../../lib/cql/driver/driver-internals.js';
@@ -88,11 +87,30 @@ export class FakeCqlClient implements CqlClient {
   /** Nothing reaches the cluster. */
   isDown = false;
   pingError: Error | 'never' | undefined;
-  readonly #preparing: EventEmitter[] = [];
+  /** Ids that it answers with UNPREPARED from now on: of what was prepared until then. */
+  #forgotten = 0;
+  readonly #preparing: (() => void)[] = [];
 
-  readonly metadata = {
-    getPreparedInfo: (_keyspace: string, query: string): object => this.#getPrepared(query),
-    clearPrepared: (): void => undefined,
+  readonly metadata: { getPreparedInfo(keyspace: string, query: string): { readonly queryId?: Buffer } } = {
+    getPreparedInfo: () => ({}),
+  };
+  readonly controlConnection: object | undefined = {
+    _registerToConnectionEvents: () => Promise.resolve(),
+  };
+  readonly #host = {
+    address: '10.0.0.1:9042',
+    isUp: () => true,
+    borrowConnection: () => ({
+      keyspace: this.keyspace,
+      prepareOnceAsync: (text: string) => this.#prepare(text),
+    }),
+  };
+  readonly profileManager = {
+    getDefaultLoadBalancing: () => ({
+      newQueryPlan: (_keyspace: unknown, _options: unknown, answer: (error: null, plan: object) => void) =>
+        answer(null, [this.#host].values()),
+    }),
+    getDistance: () => cassandra.types.distance.local,
   };
 
   connect(): Promise<void> {
@@ -102,8 +120,11 @@ export class FakeCqlClient implements CqlClient {
 
   execute(query: string, params?: unknown, options: object = {}): Promise<CqlClientResult> {
     if (query.includes('FROM system_schema.columns')) return this.#columnsOf((params as string[])[1]);
-    const executed: Executed = { query, params, options: { ...options } };
-    if (!executed.options['prepare']) {
+    const executed: Executed = { query: unmarked(query), params, options: { ...options } };
+    if (executed.options['prepare']) {
+      const failure = this.#lookUp(query);
+      if (failure) return Promise.reject(failure);
+    } else {
       this.unprepared.push(executed);
       return this.#settle(this.isDown ? unreachable() : this.pingError, { rows: [], pageState: null });
     }
@@ -112,7 +133,12 @@ export class FakeCqlClient implements CqlClient {
   }
 
   batch(queries: { query: string; params?: unknown }[], options: object = {}): Promise<CqlClientResult> {
-    this.batches.push({ queries: queries.map((each) => ({ ...each })), options: { ...options } });
+    const failure = queries.map(({ query }) => this.#lookUp(query)).find((each) => each);
+    if (failure) return Promise.reject(failure);
+    this.batches.push({
+      queries: queries.map((each) => ({ ...each, query: unmarked(each.query) })),
+      options: { ...options },
+    });
     return this.#answer();
   }
 
@@ -123,29 +149,50 @@ export class FakeCqlClient implements CqlClient {
 
   /** Ends every prepare that hangs, by what the statement is known as now. */
   answerPrepares(): void {
-    for (const info of this.#preparing.splice(0)) {
-      const prepare = this.statements.get((info as EventEmitter & { query: string }).query);
-      if (prepare instanceof Error) info.emit('prepared', prepare);
-      else info.emit('prepared', null, prepared(prepare as Column[]));
-    }
+    for (const answer of this.#preparing.splice(0)) answer();
   }
 
-  #getPrepared(query: string): object {
-    this.preparedTexts.push(query);
+  /** Has no statement any more of those that were prepared until now. */
+  forgetPrepared(): void {
+    this.#forgotten = this.#prepared;
+  }
+
+  #prepared = 0;
+
+  async #prepare(marked: string): Promise<object> {
+    const text = unmarked(marked);
+    // Each is prepared twice, the first time to learn its types.
+    if (marked.endsWith('/* helix */')) this.preparedTexts.push(text);
     if (this.isDown) throw unreachable();
-    const prepare = this.statements.get(query);
-    if (prepare === undefined) throw invalid();
+    if (this.statements.get(text) === 'never') {
+      await new Promise<void>((resolve) => this.#preparing.push(resolve));
+    }
+    // What is read needs no parameters of a certain type.
+    const prepare = this.statements.get(text) ?? (text.startsWith('SELECT') ? [] : invalid());
     if (prepare instanceof Error) throw prepare;
-    if (prepare !== 'never') return prepared(prepare);
-    const info = Object.assign(new EventEmitter(), { preparing: true, query });
-    this.#preparing.push(info);
-    return info;
+    const id = Buffer.alloc(16);
+    id.writeUInt32BE(++this.#prepared);
+    return { id, meta: { columns: prepare, partitionKeys: [0] } };
+  }
+
+  /** What it looks up to execute a statement by, as the driver does. */
+  #lookUp(query: string): Error | undefined {
+    const { queryId } = this.metadata.getPreparedInfo(this.keyspace, query);
+    const number = queryId?.readUInt32BE() ?? 0;
+    const isKnown = number > this.#forgotten && number <= this.#prepared;
+    return isKnown ? undefined : unprepared();
   }
 
   #columnsOf(table: string | undefined): Promise<CqlClientResult> {
     const known = this.tables.get(table ?? '') ?? [];
     if (known === 'never' || known instanceof Error) return this.#settle(known, EMPTY);
-    const rows = known.map((column) => row({ column_name: column.name, type: schemaType(column.type) }));
+    const rows = known.map((column, i) =>
+      row({
+        column_name: column.name,
+        kind: i === 0 ? 'partition_key' : 'regular',
+        type: schemaType(column.type),
+      }),
+    );
     return Promise.resolve({ rows, pageState: null });
   }
 
@@ -165,8 +212,17 @@ export class FakeCqlClient implements CqlClient {
 
 const EMPTY: CqlClientResult = { rows: [], pageState: null };
 
-function prepared(all: Column[]): object {
-  return { queryId: Buffer.from('id'), meta: { columns: all, partitionKeys: [0] } };
+/** Helix marks the texts that it prepares. */
+function unmarked(query: string): string {
+  return query.replace(/ \/\* helix[^*]*\*\/$/, '');
+}
+
+/** What the server says of an id that it does not have. */
+export function unprepared(): Error {
+  return new cassandra.errors.ResponseError(
+    responseErrorCodes.unprepared,
+    'Prepared query with ID 00 not found',
+  );
 }
 
 /** What the server says of a statement whose table it does not have. */

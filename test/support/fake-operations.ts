@@ -74,6 +74,7 @@ export class FakeWrite extends WriteOperation {
   /** In the order in which the sides were sent to. */
   readonly sent: ClusterId[] = [];
   readonly expired: ClusterId[] = [];
+  readonly #prepared = new Set<ClusterId>();
 
   constructor(
     private readonly clock: Clock,
@@ -92,11 +93,12 @@ export class FakeWrite extends WriteOperation {
   }
 
   protected override isPreparedOn(cluster: ClusterId): boolean {
-    return this.#prepareMs(cluster) === undefined;
+    return this.#prepared.has(cluster) || this.#prepareMs(cluster) === undefined;
   }
 
-  protected override prepareOn(cluster: ClusterId): Promise<void> {
-    return delay(this.clock, this.#prepareMs(cluster) ?? 0);
+  protected override async prepareOn(cluster: ClusterId): Promise<void> {
+    await delay(this.clock, this.#prepareMs(cluster) ?? 0);
+    this.#prepared.add(cluster);
   }
 
   protected override send(cluster: ClusterId): Promise<unknown> {

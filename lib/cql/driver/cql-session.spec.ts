@@ -152,11 +152,16 @@ describe('connecting', () => {
 
 describe('the guard of the control connection', () => {
   const refresh = () => Promise.resolve();
+  const events = { _registerToConnectionEvents: () => Promise.resolve() };
 
   it.each([
-    ['is there when the driver has a place for it', { _refresh: refresh }, []],
-    ['is missed when the driver has none', {}, ['cannot be guarded']],
-    ['is missed when the driver has no control connection', undefined, ['cannot be guarded']],
+    ['is there when the driver has a place for it', { ...events, _refresh: refresh }, []],
+    ['is missed when the driver has none', events, ['cannot be guarded']],
+    [
+      'is missed when the driver has no control connection, as is the watch for schema changes',
+      undefined,
+      ['cannot be guarded', 'hear of schema changes'],
+    ],
   ])('%s', async (_what, controlConnection, warnings) => {
     const warned: string[] = [];
     const client = Object.assign(new FakeCqlClient(), { controlConnection });
@@ -168,7 +173,7 @@ describe('the guard of the control connection', () => {
   });
 
   it("is not put into the user's own client, and not missed there", async () => {
-    const controlConnection = { _refresh: refresh };
+    const controlConnection = { ...events, _refresh: refresh };
     const warned: string[] = [];
     const client = Object.assign(new FakeCqlClient(), { controlConnection });
     const made = await session(client, new FakeClock(), (message) => warned.push(message));
@@ -186,7 +191,7 @@ describe('a ping', () => {
     await made.ping(500);
     expect(client.unprepared).toMatchObject([
       {
-        query: 'SELECT key FROM system.local',
+        query: 'SELECT schema_version FROM system.local',
         options: { consistency: consistencies.localOne, readTimeout: 500 },
       },
     ]);
@@ -383,11 +388,12 @@ describe('routing', () => {
   class RoutedClient extends FakeCqlClient {
     asked = 0;
     readonly #real = new cassandra.Client({ contactPoints: ['10.0.0.1'], localDataCenter: 'dc1' });
-    readonly profileManager = {
-      getDefaultLoadBalancing: (): unknown => {
+    override readonly profileManager = {
+      getDefaultLoadBalancing: (): never => {
         this.asked++;
-        return this.policy;
+        return this.policy as never;
       },
+      getDistance: () => cassandra.types.distance.local,
     };
 
     constructor(readonly policy: object = new cassandra.policies.loadBalancing.DefaultLoadBalancingPolicy()) {
@@ -422,16 +428,18 @@ describe('routing', () => {
     client.statements.set(TEXT, []);
     const made = await session(client);
     await made.connect();
-    expect(await made.prepare(TEXT)).toMatchObject({ partitionKeys: [0] });
+    expect(await made.prepare(TEXT)).toMatchObject({ meta: { partitionKeys: [0] } });
   });
 
   it("is the driver's own unless there is a token", async () => {
     const client = new FakeCqlClient();
+    client.statements.set(TEXT, []);
     const made = await session(client);
     await made.connect();
+    const prepared = await made.prepare(TEXT);
     const token = { getValue: () => ({}), compare: () => 0 };
-    await made.write(TEXT, [], options);
-    await made.write(TEXT, [], { ...options, routingKey: token });
+    await made.write(prepared, [], options);
+    await made.write(prepared, [], { ...options, routingKey: token });
     expect(client.executed.map(({ options }) => options['routingKey'])).toEqual([undefined, token]);
   });
 });

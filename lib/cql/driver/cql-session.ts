@@ -3,9 +3,12 @@ import type { CqlClient, CqlClientOptions, CqlClientResult } from '../cql-client
 import { type Consistency, consistencyCode, LOCAL_ONE, LOCAL_QUORUM } from '../consistency.js';
 import { isBlockedConnect } from './classify.js';
 import { guardControlConnection } from './control-connection-guard.js';
-import type { Column, Driver, DriverClient, Encoder, Token } from './driver-internals.js';
+import type { Column, DriverClient, Encoder, Token } from './driver-internals.js';
+import type { Driver } from './load-driver.js';
+import type { PreparedBatchItem, PreparedRequests, PreparedText } from './prepared-requests.js';
 import { findTokenClasses, type TokenClasses } from './routing-token.js';
-import { isCounter, isList, parametersSignature } from './types.js';
+import { type SchemaView, SchemaViews, type TableDescription } from './schema-view.js';
+import { watchSchema } from './schema-watch.js';
 
 /** Options of one cluster: the driver's, and the defaults of statements sent to it. */
 export interface CqlClusterOptions extends CqlClientOptions {
@@ -13,16 +16,6 @@ export interface CqlClusterOptions extends CqlClientOptions {
   consistency?: Consistency;
   /** Default: the driver's. */
   serialConsistency?: Consistency;
-}
-
-/** A statement as one cluster knows it. */
-export interface PreparedStatement {
-  readonly columns: readonly Column[];
-  readonly signature: string;
-  readonly hasCounter: boolean;
-  readonly hasList: boolean;
-  /** Indices of the parameters that are the partition key; `undefined` if the server does not tell. */
-  readonly partitionKeys: readonly number[] | undefined;
 }
 
 export interface StatementOptions {
@@ -33,12 +26,6 @@ export interface StatementOptions {
   readonly timeoutMs: number;
   /** Default: the driver makes it of the parameters. */
   readonly routingKey?: Token | undefined;
-}
-
-/** Columns of a table that make a statement unsafe to send twice. */
-export interface UnsafeColumns {
-  readonly counters: readonly string[];
-  readonly lists: readonly string[];
 }
 
 const DRIVER_RECONNECTION_MS = 1_000;
@@ -60,7 +47,12 @@ export class CqlSession extends ClusterSession {
   protected override readonly isOwnClient: boolean;
   readonly #client: DriverClient;
   readonly #driver: Driver;
+  readonly #requests: PreparedRequests;
   readonly #retryPolicy: object;
+  readonly #views = new SchemaViews();
+  readonly #endWatch: (() => void) | undefined;
+  /** Of the host that answered the last ping. */
+  #schemaVersion: string | undefined;
   #encoder: Encoder | undefined;
   /** `null`: looked for, and there are none. */
   #tokenClasses: TokenClasses | null | undefined;
@@ -88,6 +80,8 @@ export class CqlSession extends ClusterSession {
         ? undefined
         : consistencyCode(settings.serialConsistency, `cql.${cluster}.serialConsistency`);
     this.unset = driver.types.unset;
+    this.#requests = driver.requestsOf(client, clock);
+    this.#endWatch = watchSchema(client, (changed) => this.#views.expire(changed));
     this.#retryPolicy = neverRetry(driver);
     this.address = contactPoints(isClient(options) ? client.options : options);
   }
@@ -114,28 +108,19 @@ export class CqlSession extends ClusterSession {
     return this.#tokenClasses ?? undefined;
   }
 
-  /** Forgets what is prepared: after a schema change the driver would go on with the types of before. */
-  forgetPrepared(): void {
-    this.#client.metadata.clearPrepared?.();
+  /** What is known of a keyspace's schema from now on, until it may have changed. */
+  schemaView(keyspace: string | undefined): SchemaView {
+    return this.#views.of(keyspace);
+  }
+
+  /** Any schema may have changed: every statement is prepared and judged afresh before its next use. */
+  renewSchema(): void {
+    this.#views.expire(undefined);
   }
 
   /** Prepares as a step of its own: if it fails, nothing has been executed. */
-  async prepare(text: string): Promise<PreparedStatement> {
-    const client = this.#client;
-    const loadBalancing = client.profileManager?.getDefaultLoadBalancing();
-    const { meta } = await this.#driver.prepareHandler.getPrepared(
-      client,
-      loadBalancing,
-      text,
-      client.keyspace,
-    );
-    return {
-      columns: meta.columns,
-      signature: parametersSignature(meta.columns),
-      hasCounter: meta.columns.some(({ type }) => isCounter(type)),
-      hasList: meta.columns.some(({ type }) => isList(type)),
-      partitionKeys: meta.partitionKeys,
-    };
+  prepare(text: string): Promise<PreparedText> {
+    return this.#requests.prepare(text);
   }
 
   /** A parameter's bytes, the same as the driver would send. `null` and unset pass through. */
@@ -149,27 +134,30 @@ export class CqlSession extends ClusterSession {
   }
 
   /**
-   * Asks the cluster itself: the driver's metadata is as old as the last schema event that reached it, and no
-   * event does while its control connection is away. `undefined` when the cluster does not know the table.
+   * A table as the cluster itself describes it: the driver's metadata is as old as the last schema event that reached
+   * it, and no event does while its control connection is away. `undefined` when the cluster does not know the table.
    */
-  async unsafeColumns(keyspace: string | undefined, table: string): Promise<UnsafeColumns | undefined> {
+  async describeTable(keyspace: string | undefined, table: string): Promise<TableDescription | undefined> {
     const { rows } = await this.#client.execute(
-      'SELECT column_name, type FROM system_schema.columns WHERE keyspace_name = ? AND table_name = ?',
+      'SELECT column_name, kind, type FROM system_schema.columns WHERE keyspace_name = ? AND table_name = ?',
       [keyspace ?? this.keyspace ?? '', table],
       { prepare: false, isIdempotent: true, consistency: LOCAL_ONE },
     );
-    const columns = (rows ?? []) as unknown as { column_name: string; type: string }[];
+    const columns = (rows ?? []) as unknown as { column_name: string; kind: string; type: string }[];
     if (columns.length === 0) return undefined;
-    const names = (test: (type: string) => boolean): string[] =>
-      columns.filter(({ type }) => test(type)).map(({ column_name }) => column_name);
+    const keys = columns.filter(({ kind }) => kind === 'partition_key' || kind === 'clustering');
     return {
-      counters: names((type) => type === 'counter'),
-      lists: names((type) => type.startsWith('list<')),
+      columns: new Map(columns.map(({ column_name, type }) => [column_name, type])),
+      keys: new Set(keys.map(({ column_name }) => column_name)),
     };
   }
 
-  write(text: string, params: readonly unknown[], options: StatementOptions): Promise<CqlClientResult> {
-    return this.#client.execute(text, params, {
+  write(
+    statement: PreparedText,
+    params: readonly unknown[],
+    options: StatementOptions,
+  ): Promise<CqlClientResult> {
+    return this.#requests.execute(statement, params, {
       prepare: true,
       isIdempotent: false,
       retry: this.#retryPolicy,
@@ -182,11 +170,11 @@ export class CqlSession extends ClusterSession {
   }
 
   writeBatch(
-    statements: { query: string; params: readonly unknown[] }[],
+    items: readonly PreparedBatchItem[],
     kind: 'logged' | 'unlogged' | 'counter',
     options: StatementOptions,
   ): Promise<CqlClientResult> {
-    return this.#client.batch(statements, {
+    return this.#requests.batch(items, {
       prepare: true,
       isIdempotent: false,
       logged: kind === 'logged',
@@ -201,7 +189,7 @@ export class CqlSession extends ClusterSession {
 
   /** Reads may be repeated, so the driver's retries on other hosts of the cluster stay on. */
   read(
-    text: string,
+    statement: PreparedText,
     params: unknown,
     options: {
       readonly consistency: number;
@@ -211,7 +199,7 @@ export class CqlSession extends ClusterSession {
       readonly pageState: string | undefined;
     },
   ): Promise<CqlClientResult> {
-    return this.#client.execute(text, params, {
+    return this.#requests.execute(statement, params, {
       prepare: true,
       isIdempotent: true,
       consistency: options.consistency,
@@ -235,9 +223,15 @@ export class CqlSession extends ClusterSession {
 
   protected override async connectOnce(): Promise<void> {
     await this.#client.connect();
+    await this.#requests.check();
     const isGuarded = !this.isOwnClient || guardControlConnection(this.#client.controlConnection, this.clock);
     if (!isGuarded) {
       this.warn('This version of cassandra-driver cannot be guarded against its unhandled rejection');
+    }
+    if (!this.#endWatch) {
+      this.warn(
+        'This version of cassandra-driver does not let Helix hear of schema changes: a change that other processes make is noticed late',
+      );
     }
   }
 
@@ -245,14 +239,24 @@ export class CqlSession extends ClusterSession {
     return isBlockedConnect(error);
   }
 
-  protected override askForLife(timeoutMs: number): Promise<unknown> {
-    return this.#client.execute('SELECT key FROM system.local', [], {
+  protected override async askForLife(timeoutMs: number): Promise<void> {
+    const { rows } = await this.#client.execute('SELECT schema_version FROM system.local', [], {
       prepare: false,
       isIdempotent: false,
       retry: this.#retryPolicy,
       consistency: LOCAL_ONE,
       readTimeout: timeoutMs,
     });
+    // It was asked for because something was wrong, and events may have been lost meanwhile.
+    const version = String((rows?.[0] as { schema_version?: unknown } | undefined)?.schema_version);
+    if (version !== this.#schemaVersion) this.renewSchema();
+    this.#schemaVersion = version;
+  }
+
+  override async close(): Promise<void> {
+    this.#endWatch?.();
+    await super.close();
+    this.#requests.release();
   }
 
   protected override end(): Promise<void> {

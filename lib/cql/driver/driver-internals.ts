@@ -11,7 +11,13 @@ export type ColumnType = CqlColumnType;
 /** What a PREPARE answered: `lib/prepare-handler.js`. */
 export interface PreparedInfo {
   readonly queryId: Buffer;
-  readonly meta: { readonly columns: readonly Column[]; readonly partitionKeys?: readonly number[] };
+  readonly meta: {
+    readonly columns: readonly Column[];
+    /** Indices of the parameters that are the partition key. */
+    readonly partitionKeys?: readonly number[];
+    /** Of protocol versions that have one. */
+    readonly resultId?: Buffer;
+  };
 }
 
 /** A place on the ring: `lib/token.js`. Immutable as far as the driver is concerned. */
@@ -27,28 +33,55 @@ export type TokenValue = object;
 export interface DriverClient extends CqlClient {
   readonly options: object;
   readonly metadata: {
-    clearPrepared?(): void;
+    /** What `execute` and `batch` take a statement's id and types from: `lib/client.js` by way of `prepare-handler.js`. */
+    getPreparedInfo?: (keyspace: string | undefined, query: string) => PreparedInfo;
     /** Throws before the first connection, which tells the partitioner. */
     newToken?(key: Buffer): Token;
   };
   readonly controlConnection?: ControlConnection;
   readonly profileManager?: { getDefaultLoadBalancing(): unknown };
-  readonly hosts?: { values(): { isUp(): boolean }[] };
+  readonly hosts?: { readonly length?: number; values(): { isUp(): boolean }[] };
+  /** `hostUp`, `hostDown`, … */
+  on?(event: string, listener: () => void): unknown;
+  removeListener?(event: string, listener: () => void): unknown;
 }
 
+/** `lib/control-connection.js` */
 export interface ControlConnection {
   _refresh?: (hostIterator?: unknown) => Promise<void>;
+  /** Subscribes to the events of the server, on each new connection. */
+  _registerToConnectionEvents?: () => Promise<void>;
+  readonly connection?: EventConnection | null;
   readonly _isShuttingDown?: boolean;
 }
 
-interface PrepareHandler {
-  getPrepared(
-    client: DriverClient,
-    loadBalancing: unknown,
-    query: string,
-    keyspace: string | undefined,
-  ): Promise<PreparedInfo>;
+export interface EventConnection {
+  on(event: 'nodeSchemaChange' | 'socketClose', listener: (event: SchemaChangeEvent) => void): unknown;
+  removeListener(
+    event: 'nodeSchemaChange' | 'socketClose',
+    listener: (event: SchemaChangeEvent) => void,
+  ): unknown;
 }
+
+/** `lib/readers.js`, `parseSchemaChange` */
+export interface SchemaChangeEvent {
+  readonly keyspace?: string;
+}
+
+/** What a {@link PrepareHandler} needs of the client that it prepares for. */
+export interface PreparingClient {
+  readonly options: object;
+  readonly profileManager: DriverClient['profileManager'];
+  readonly metadata: { setPreparedById(info: object): void };
+}
+
+/** `lib/prepare-handler.js`: asks the first host that answers, and then perhaps the others. */
+export interface PrepareHandler {
+  _prepare(info: object, query: string, keyspace: string | undefined): Promise<PreparedInfo>;
+  _prepareOnAllHosts(...others: unknown[]): Promise<unknown>;
+}
+
+export type PrepareHandlerClass = new (client: PreparingClient, loadBalancing: unknown) => PrepareHandler;
 
 /** The encoder gives the same bytes as the driver does when it executes (`lib/encoder.js`). */
 export interface Encoder {
@@ -62,33 +95,3 @@ export type LoadBalancingPolicies = Readonly<
     unknown
   >
 >;
-
-interface DriverModule {
-  readonly version: string;
-  readonly Client: new (options: object) => DriverClient;
-  readonly Encoder: new (protocolVersion: number, options: object) => Encoder;
-  readonly types: { readonly unset: object };
-  readonly policies: {
-    readonly loadBalancing: LoadBalancingPolicies;
-    readonly reconnection: { readonly ConstantReconnectionPolicy: new (delayMs: number) => object };
-    readonly retry: { readonly RetryPolicy: new () => { rethrowResult(): object } };
-  };
-}
-
-export interface Driver extends Omit<DriverModule, 'version'> {
-  readonly prepareHandler: PrepareHandler;
-}
-
-/** Loads the driver when an instance is made for it; a package without `cql` never needs it installed. */
-export async function loadDriver(): Promise<Driver> {
-  const [driver, prepareHandler] = await Promise.all([
-    importDefault<DriverModule>('cassandra-driver'),
-    importDefault<PrepareHandler>('cassandra-driver/lib/prepare-handler.js'),
-  ]);
-  return { ...driver, prepareHandler };
-}
-
-async function importDefault<T>(specifier: string): Promise<T> {
-  const { default: value } = (await import(specifier)) as { default: T };
-  return value;
-}

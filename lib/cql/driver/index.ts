@@ -1,11 +1,9 @@
 export { classifyReadError, classifyWriteError, isEncodingError } from './classify.js';
-export {
-  type CqlClusterOptions,
-  CqlSession,
-  type PreparedStatement,
-  type StatementOptions,
-  type UnsafeColumns,
-} from './cql-session.js';
-export { type Column, type Driver, loadDriver, type Token } from './driver-internals.js';
+export { type CqlClusterOptions, CqlSession, type StatementOptions } from './cql-session.js';
+export { type Column, type ColumnType, type Token } from './driver-internals.js';
+export { type Driver, loadDriver } from './load-driver.js';
+export { type PreparedBatchItem, type PreparedRequests, type PreparedText } from './prepared-requests.js';
 export { sharedToken, type SharedToken } from './routing-token.js';
-export { parametersSignature } from './types.js';
+export { type SchemaView, type TableColumns, type TableDescription } from './schema-view.js';
+export { hasUdt, parametersSignature, setsMore, takes } from './types.js';
+export { isUnprepared } from './unprepared.js';

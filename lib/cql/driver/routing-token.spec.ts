@@ -2,7 +2,8 @@ import { EventEmitter } from 'node:events';
 import cassandra from 'cassandra-driver';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type ColumnType, type DriverClient, loadDriver, type Token } from './driver-internals.js';
+import type { ColumnType, DriverClient, Token } from './driver-internals.js';
+import { loadDriver } from './load-driver.js';
 import { findTokenClasses, sharedToken, type Routing } from './routing-token.js';
 
 const { policies, types } = cassandra;

@@ -1,7 +1,7 @@
 import cassandra from 'cassandra-driver';
 import { describe, expect, it } from 'vitest';
 import type { Column, ColumnType } from './driver-internals.js';
-import { isCounter, isList, parametersSignature, typeSignature } from './types.js';
+import { parametersSignature, typeSignature } from './types.js';
 
 const { dataTypes } = cassandra.types;
 
@@ -136,15 +136,6 @@ describe('parametersSignature', () => {
   it('depends on how many there are', () => {
     expect(parametersSignature(columns(INT))).not.toBe(parametersSignature(columns(INT, INT)));
     expect(parametersSignature([])).toBe('');
-  });
-});
-
-describe('kinds of columns', () => {
-  it('knows counters and lists', () => {
-    expect(isCounter({ code: dataTypes.counter })).toBe(true);
-    expect(isCounter(INT)).toBe(false);
-    expect(isList(list(INT))).toBe(true);
-    expect(isList(set(INT))).toBe(false);
   });
 });
 

@@ -1,9 +1,10 @@
 import type { Column, ColumnType } from './driver-internals.js';
 
 /** `types.dataTypes` of the driver, as in the native protocol. */
-const COUNTER = 0x05;
 const LIST = 0x20;
+const MAP = 0x21;
 const UDT = 0x30;
+const TUPLE = 0x31;
 
 interface UdtInfo {
   readonly name: string;
@@ -41,10 +42,91 @@ export function parametersSignature(columns: readonly Column[]): string {
   return columns.map(({ type }) => typeSignature(type)).join(';');
 }
 
-export function isCounter({ code }: ColumnType): boolean {
-  return code === COUNTER;
+/**
+ * Whether values that were encoded for the types of a signature may be sent to these columns: the types are the same,
+ * or a UDT has got fields at its end since, which a shorter value leaves null. Not where a value is compared as a
+ * whole, in keys and elements of sets: there the shorter one is another value.
+ *
+ * @param isPlain whether a column is of a table and not of its key
+ */
+export function takes(
+  columns: readonly Column[],
+  signature: string,
+  isPlain: (column: Column) => boolean,
+): boolean {
+  const patterns = columns.map((column) => typePattern(column.type, isPlain(column)));
+  return new RegExp(`^${patterns.join(';')}$`).test(signature);
 }
 
-export function isList({ code }: ColumnType): boolean {
-  return code === LIST;
+/** Matches the signatures of a type and, if it may grow, of what it was before. */
+function typePattern(type: ColumnType, mayGrow: boolean): string {
+  const { code, info } = type;
+  switch (mayGrow ? code : undefined) {
+    case UDT: {
+      const { name, fields } = info as UdtInfo;
+      const [first = '', ...rest] = fields.map(
+        (field) => `${escaped(field.name)} ${typePattern(field.type, true)}`,
+      );
+      const later = rest.reduceRight((inner, field) => `(?:,${field}${inner})?`, '');
+      return `${UDT}:${escaped(name)}\\{${first}${later}\\}`;
+    }
+    case LIST:
+      return `${LIST}<${typePattern(info as ColumnType, true)}>`;
+    case MAP: {
+      const [key, value] = info as [ColumnType, ColumnType];
+      return `${MAP}<${typePattern(key, false)},${typePattern(value, true)}>`;
+    }
+    case TUPLE:
+      return `${TUPLE}<${(info as ColumnType[]).map((each) => typePattern(each, true)).join(',')}>`;
+    default:
+      return escaped(typeSignature(type));
+  }
+}
+
+function escaped(text: string): string {
+  return text.replaceAll(/[^\w ,;:<>]/g, '\\$&');
+}
+
+/** Whether the types have a UDT in them, so that they can grow. */
+export function hasUdt({ code, info }: ColumnType): boolean {
+  if (code === UDT) return true;
+  return (Array.isArray(info) ? info : [info]).some((part) => isType(part) && hasUdt(part));
+}
+
+/** Whether a value of the longer type sets a field that the shorter one has not got. */
+export function setsMore(value: unknown, shorter: ColumnType, longer: ColumnType): boolean {
+  if (value === null || typeof value !== 'object') return false;
+  switch (shorter.code) {
+    case UDT: {
+      const [few, many] = [(shorter.info as UdtInfo).fields, (longer.info as UdtInfo).fields];
+      const fields = value as Readonly<Record<string, unknown>>;
+      return many.some(({ name, type }, i) => {
+        const field = fields[name];
+        const known = few[i];
+        return known ? setsMore(field, known.type, type) : field !== undefined && field !== null;
+      });
+    }
+    case LIST:
+      return elements(value).some((each) =>
+        setsMore(each, shorter.info as ColumnType, longer.info as ColumnType),
+      );
+    case MAP: {
+      const [few, many] = [(shorter.info as ColumnType[])[1], (longer.info as ColumnType[])[1]];
+      const values: unknown[] = value instanceof Map ? [...value.values()] : Object.values(value);
+      return few !== undefined && many !== undefined && values.some((each) => setsMore(each, few, many));
+    }
+    case TUPLE:
+      return elements(value).some((each, i) => {
+        const [few, many] = [(shorter.info as ColumnType[])[i], (longer.info as ColumnType[])[i]];
+        return few !== undefined && many !== undefined && setsMore(each, few, many);
+      });
+    default:
+      return false;
+  }
+}
+
+/** Of a list, or of the driver's tuple. */
+function elements(value: object): unknown[] {
+  if (Symbol.iterator in value) return [...(value as Iterable<unknown>)];
+  return (value as { elements?: unknown[] }).elements ?? [];
 }

@@ -1,13 +1,20 @@
 import type { AsyncLocalStorage } from 'node:async_hooks';
 import type { ClusterId } from '../../../lib/core/index.js';
-import type { CqlClient, CqlClientResult } from '../../../lib/cql/index.js';
+import {
+  type CqlClient,
+  type CqlClientResult,
+  parametersSignature,
+  type PreparedBatchItem,
+  type PreparedRequests,
+  type PreparedText,
+} from '../../../lib/cql/index.js';
 import type { FullDriver } from '../../../lib/testing/driver.js';
 import type { Setup } from '../history.js';
 import type { Ledger, ReadRecord, SeenRow, WriteRecord } from '../ledger.js';
 import type { Mutation } from './cluster.js';
 import { bytesOf } from './cluster.js';
 import { checkRead, checkWrite, type RequestOptions } from './cql-checks.js';
-import { columnOf, type KnownText, type KnownTexts } from './cql-statements.js';
+import { columnOf, type KnownTexts } from './cql-statements.js';
 import { RESPONSE_CODE, responseError } from './driver-errors.js';
 import { refuse, type RequestObserver } from './operations.js';
 import type { ModelConnection } from './session.js';
@@ -41,25 +48,23 @@ export interface ClientWorld {
   note(what: string): void;
 }
 
-const PING = 'SELECT key FROM system.local';
+const PING = 'SELECT schema_version FROM system.local';
 const COLUMNS = ['k', 'a', 'b', 'c'] as const;
 const RESULT_COLUMNS = [...COLUMNS, 'writetime(a)', 'writetime(b)', 'writetime(c)'].map(columnOf);
 const LOCAL_ONE = 0x0a;
-
-interface PreparedText {
-  readonly queryId: Buffer;
-  readonly meta: { readonly columns: KnownText['columns'] };
-}
 
 /**
  * The driver's client as Helix uses it, with a model cluster at its other end. It knows which statements there are and
  * for what each request is made, and reports everything about a request that cannot be.
  */
-export class ModelCqlClient implements CqlClient {
+export class ModelCqlClient implements CqlClient, PreparedRequests {
   readonly keyspace: string;
   readonly hosts = { values: () => [{ isUp: () => this.connection.isThere }] };
-  readonly metadata = { clearPrepared: (): void => this.#prepared.clear() };
-  readonly controlConnection = { _refresh: (): Promise<void> => Promise.resolve() };
+  readonly metadata = {};
+  readonly controlConnection = {
+    _refresh: (): Promise<void> => Promise.resolve(),
+    _registerToConnectionEvents: (): Promise<void> => Promise.resolve(),
+  };
   readonly #prepared = new Map<string, PreparedText>();
   readonly #preparing = new Map<string, Promise<PreparedText>>();
   #schemaRequests = 0;
@@ -88,22 +93,30 @@ export class ModelCqlClient implements CqlClient {
     return this.#schemaRequests > 0 || texts.some((text) => this.#preparing.has(text));
   }
 
-  /** As the driver's prepare handler: once for each text, however many want it. */
-  prepare(text: string, keyspace: string | undefined): Promise<PreparedText> {
-    if (keyspace !== this.keyspace) this.#violate(`prepares in keyspace ${keyspace}: ${text}`);
+  /** Each time anew, whatever is known. */
+  prepare(text: string): Promise<PreparedText> {
     this.#checkConnected();
-    const known = this.#prepared.get(text);
-    if (known) return Promise.resolve(known);
-    let preparing = this.#preparing.get(text);
-    if (!preparing) {
-      preparing = this.#prepareOnce(text).finally(() => this.#preparing.delete(text));
-      this.#preparing.set(text, preparing);
-    }
+    if (this.#preparing.has(text)) this.#violate(`is asked to prepare a text twice at once: ${text}`);
+    const preparing = this.#prepareOnce(text).finally(() => this.#preparing.delete(text));
+    this.#preparing.set(text, preparing);
     return preparing;
   }
 
-  execute(query: string, params?: unknown, options: object = {}): Promise<CqlClientResult> {
+  check(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  release(): void {
+    // Nothing is kept.
+  }
+
+  execute(
+    statement: string | PreparedText,
+    params?: unknown,
+    options: object = {},
+  ): Promise<CqlClientResult> {
     this.#checkConnected();
+    const query = typeof statement === 'string' ? statement : statement.query;
     if (query === PING) return this.#ping(options);
     if (query.includes('system_schema.columns')) return this.#describe(params, options);
     const purpose = this.world.purposes.getStore();
@@ -111,8 +124,15 @@ export class ModelCqlClient implements CqlClient {
     return this.#write(purpose, undefined, [{ query, params }], options);
   }
 
-  batch(queries: { query: string; params?: unknown }[], options: object = {}): Promise<CqlClientResult> {
+  batch(
+    items: readonly (PreparedBatchItem | { query: string; params?: unknown })[],
+    options: object = {},
+  ): Promise<CqlClientResult> {
     this.#checkConnected();
+    const queries = items.map((item) => ({
+      query: 'statement' in item ? item.statement.query : item.query,
+      params: item.params,
+    }));
     const { logged, counter } = options as { logged?: unknown; counter?: unknown };
     if (counter !== false) this.#violate('sends a batch of counters');
     return this.#write(this.world.purposes.getStore(), logged ? 'logged' : 'unlogged', queries, options);
@@ -134,7 +154,9 @@ export class ModelCqlClient implements CqlClient {
     const prepareMs = step?.do === 'write' ? step.prepareMs : undefined;
     if (prepareMs !== undefined && (step?.preparesLate ?? id) === id)
       await this.connection.takesTime(prepareMs);
-    const prepared = { queryId: Buffer.from(text), meta: { columns: known?.columns ?? [] } };
+    const columns = known?.columns ?? [];
+    const signature = parametersSignature(columns);
+    const prepared = { query: text, queryId: Buffer.from(text), meta: { columns }, signature };
     this.#prepared.set(text, prepared);
     return prepared;
   }
@@ -148,8 +170,12 @@ export class ModelCqlClient implements CqlClient {
     this.#schemaRequests++;
     try {
       return await this.connection.request('prepare', this.#ownTimeoutMs, () => {
-        const columns = [columnOf('column_name'), columnOf('type')];
-        const rows = COLUMNS.map((name) => ({ column_name: name, type: name === 'c' ? 'blob' : 'text' }));
+        const columns = ['column_name', 'kind', 'type'].map(columnOf);
+        const rows = COLUMNS.map((name) => ({
+          column_name: name,
+          kind: name === 'k' ? 'partition_key' : 'regular',
+          type: name === 'c' ? 'blob' : 'text',
+        }));
         return this.#result(columns, rows, LOCAL_ONE);
       });
     } finally {
@@ -217,8 +243,7 @@ export class ModelCqlClient implements CqlClient {
     const { connection, world } = this;
     const { id } = connection.server;
     const { step } = purpose.record;
-    // A read is not prepared by Helix: the driver does it, and encodes the parameters afterwards.
-    if (!this.#prepared.has(query)) await this.prepare(query, this.keyspace);
+    if (!this.#prepared.has(query)) this.#violate(`${step.id} is executed though never prepared: ${query}`);
     for (const wrong of checkRead(world, id, step, query, params, options))
       this.#violate(`${step.id}: ${wrong}`);
     const timeoutMs = world.setup.driverPatience * (options.readTimeout ?? 0);

@@ -72,11 +72,7 @@ export class CqlSurface implements Surface {
         super(world, connection, options);
       }
     };
-    const prepareHandler: Driver['prepareHandler'] = {
-      getPrepared: (client, _loadBalancing, text, keyspace) =>
-        (client as unknown as ModelCqlClient).prepare(text, keyspace),
-    };
-    return { ...driver, Client, prepareHandler };
+    return { ...driver, Client, requestsOf: (client) => client as unknown as ModelCqlClient };
   }
 
   #targetOn(cluster: ClusterId): ReplayTarget {
