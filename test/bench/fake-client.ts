@@ -9,15 +9,42 @@ interface Encoder {
 // The driver exports it, its typings do not.
 const { Encoder } = cassandra as unknown as { Encoder: new (version: number, options: object) => Encoder };
 
+/** First byte of an id that was never given out. */
+const NOBODYS = 0xff;
+
+const host = {
+  address: 'fake',
+  isUp: () => true,
+  borrowConnection: () => ({
+    keyspace: KEYSPACE,
+    prepareOnceAsync: async (text: string) => {
+      const { queryId: id, meta } = preparedInfo(text);
+      return { id, meta };
+    },
+  }),
+};
+
+/** One host, each time. */
+function newQueryPlan(
+  _keyspace: unknown,
+  _options: unknown,
+  answer: (error: null, plan: object) => void,
+): void {
+  answer(null, [host].values());
+}
+
 /** Enough of the driver's `Client` for an application to boot with; statements are answered at once. */
 export class FakeClient implements CqlClient {
   readonly keyspace = KEYSPACE;
   readonly options = { contactPoints: ['fake'], queryOptions: {}, policies: {}, encoding: {} };
   readonly hosts = { values: () => [{ isUp: () => true }] };
-  readonly profileManager = { getDefaultLoadBalancing: () => undefined };
-  readonly metadata = {
-    getPreparedInfo: (_keyspace: string, text: string) => preparedInfo(text),
-    clearPrepared: () => undefined,
+  readonly profileManager = {
+    getDefaultLoadBalancing: () => ({ newQueryPlan }),
+    getDistance: () => cassandra.types.distance.local,
+  };
+  readonly controlConnection = { _registerToConnectionEvents: () => Promise.resolve() };
+  readonly metadata: { getPreparedInfo(keyspace: string, text: string): PreparedInfo } = {
+    getPreparedInfo: (_keyspace, text) => preparedInfo(text),
   };
 
   readonly #result: CqlClientResult;
@@ -30,7 +57,12 @@ export class FakeClient implements CqlClient {
     // Always connected.
   }
 
-  async execute(...[]: Parameters<CqlClient['execute']>): Promise<CqlClientResult> {
+  /** Looks up what it is to execute, as the driver does. */
+  async execute(...[query, , options]: Parameters<CqlClient['execute']>): Promise<CqlClientResult> {
+    const { prepare } = (options ?? {}) as { prepare?: boolean };
+    if (prepare && this.metadata.getPreparedInfo(this.keyspace, query).queryId[0] === NOBODYS) {
+      throw new cassandra.errors.ResponseError(cassandra.types.responseErrorCodes.unprepared, 'not found');
+    }
     return this.#result;
   }
 
@@ -66,10 +98,12 @@ function columnMeta({ name, code }: Column): ColumnMeta {
   return { name, type: { code } };
 }
 
-function preparedInfo(text: string): {
-  queryId: Buffer;
-  meta: { columns: ColumnMeta[]; partitionKeys: number[] };
-} {
+interface PreparedInfo {
+  readonly queryId: Buffer;
+  readonly meta: { readonly columns: ColumnMeta[]; readonly partitionKeys: number[] };
+}
+
+function preparedInfo(text: string): PreparedInfo {
   return {
     queryId: Buffer.from(text),
     meta: { columns: describeStatement(text).bound.map(columnMeta), partitionKeys: [0] },

@@ -10,6 +10,7 @@ import {
   rows,
   setKeyspace,
   short,
+  unprepared,
   VOID,
 } from './wire.js';
 
@@ -105,7 +106,8 @@ export class PreparedStatements {
 
   /** Answer to the EXECUTE whose body begins at `offset`: a length of two bytes, then the id. */
   answer(body: Buffer, offset: number): Answer {
-    return this.#answers[body.readUInt16BE(offset + 16)] ?? VOID;
+    const known = this.#answers[body.readUInt16BE(offset + 16)];
+    return known ?? unprepared(body.subarray(offset + 2, offset + 2 + body.readUInt16BE(offset)));
   }
 }
 

@@ -52,14 +52,18 @@ export function selectText({ name, columns }: Table): string {
 }
 
 /** Table and parameters of one of the texts above. */
+/** What Helix adds to the texts that it prepares. */
+const HELIX_MARK = / \/\* helix[^*]*\*\/$/;
+
 export function describeStatement(text: string): {
   table: Table;
   kind: 'insert' | 'select';
   bound: readonly Column[];
 } {
+  const plain = text.replace(HELIX_MARK, '');
   for (const table of TABLES) {
-    if (text === insertText(table)) return { table, kind: 'insert', bound: table.columns };
-    if (text === selectText(table)) return { table, kind: 'select', bound: table.columns.slice(0, 1) };
+    if (plain === insertText(table)) return { table, kind: 'insert', bound: table.columns };
+    if (plain === selectText(table)) return { table, kind: 'select', bound: table.columns.slice(0, 1) };
   }
   throw new Error(`No such statement in the benchmark: ${text}`);
 }

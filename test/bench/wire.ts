@@ -17,6 +17,7 @@ const RESULT = 0x08;
 const KIND = { void: 1, rows: 2, setKeyspace: 3, prepared: 4 } as const;
 const GLOBAL_TABLE_SPEC = 0x01;
 const PROTOCOL_ERROR = 0x0a;
+const UNPREPARED = 0x2500;
 
 /** A response without its header, which differs by stream id only: most are made once and sent often. */
 export interface Answer {
@@ -64,6 +65,12 @@ export const UNSUPPORTED_VERSION: Answer = {
     string(`Invalid or unsupported protocol version; the highest is ${VERSION}`),
   ]),
 };
+
+/** To an id that the server does not have. */
+export function unprepared(id: Buffer): Answer {
+  const body = Buffer.concat([int(UNPREPARED), string('Prepared query not found'), short(id.length), id]);
+  return { opcode: 0x00, body };
+}
 
 export function setKeyspace(name: string): Answer {
   return { opcode: RESULT, body: Buffer.concat([int(KIND.setKeyspace), string(name)]) };
