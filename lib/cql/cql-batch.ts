@@ -92,7 +92,7 @@ export class CqlBatch extends CqlBuilder {
 
   /** A side that cannot prepare one of the statements cannot take the batch. */
   async #prepare(): Promise<PrepareErrors> {
-    const cold = this.#items.filter(({ statement }) => !statement.isReady);
+    const cold = this.#items.filter(({ statement }) => !statement.currentTypes);
     const errors = await Promise.all(
       cold.map(({ statement }) => statement.prepare(this.context.writeTimeoutMs)),
     );

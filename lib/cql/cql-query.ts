@@ -141,7 +141,8 @@ export abstract class CqlBuilder {
   /** Nothing is encoded if no side has told the types: then none can be sent to. */
   protected bind(statement: Statement, params: CqlParams | undefined): BoundStatement {
     try {
-      return new BoundStatement(statement, params, statement.isReady ? statement.bind(params) : []);
+      const types = statement.currentTypes;
+      return new BoundStatement(statement, params, types, types ? statement.bind(params) : []);
     } catch (error) {
       if (!(error instanceof Error) || !isEncodingError(error)) throw error;
       const { types, facts } = statement;
@@ -305,7 +306,7 @@ export class CqlQuery<Row = CqlRow> extends CqlBuilder {
       const caller = this.writer('exec()');
       statement.checkWritable();
       const call = this.limits(caller);
-      if (!statement.isReady) return this.#prepareAndRun(statement, caller, answers, call);
+      if (!statement.currentTypes) return this.#prepareAndRun(statement, caller, answers, call);
       const operation = this.#operation(statement, this.params, caller, answers);
       return this.context.writePath.run(operation, call);
     } catch (error) {

@@ -152,7 +152,6 @@ export abstract class CqlWrite extends WriteOperation implements StatementOption
 /** A statement with its parameters, encoded for what both clusters are known to take. */
 export class BoundStatement {
   // `private` and not `#`: one object for every write.
-  private types: ParameterTypes | undefined;
   /** By what it was sent last. */
   private sentToABy: PreparedText | undefined;
   private sentToBBy: PreparedText | undefined;
@@ -161,11 +160,11 @@ export class BoundStatement {
     readonly statement: Statement,
     /** As the caller gave them: they are encoded again if the types change while the write is under way. */
     private readonly params: CqlParams | undefined,
-    /** For the types of now; nothing if no side has told them. */
+    /** `undefined`: no side has told any. */
+    private types: ParameterTypes | undefined,
+    /** Encoded for these types. */
     private bound: readonly BoundValue[],
-  ) {
-    this.types = statement.isReady ? statement.types : undefined;
-  }
+  ) {}
 
   get values(): readonly BoundValue[] {
     return this.bound;

@@ -298,7 +298,7 @@ describe('Statement', () => {
     const statement = statements.get(INSERT);
     await statement.prepareOn('A');
     await expect(statement.prepareOn('B')).rejects.toThrow(SchemaMismatchError);
-    expect(statement.isReady).toBe(false);
+    expect(statement.currentTypes).toBeUndefined();
   });
 
   it('names the number of parameters when that is what differs', async () => {

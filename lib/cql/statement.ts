@@ -122,14 +122,14 @@ export class Statement {
     this.#byText = judgeText(this.facts);
   }
 
-  /** What {@link bind} encodes for; `undefined` before any cluster has told. */
+  /** What the clusters took when they were last asked; `undefined` before any has told. */
   get types(): ParameterTypes | undefined {
     return this.#types;
   }
 
-  /** Whether parameters can be encoded now, for what at least one cluster is known to take. */
-  get isReady(): boolean {
-    return this.isReadyOn('A') || this.isReadyOn('B');
+  /** What {@link bind} encodes for; `undefined` if no cluster is known to take it now. */
+  get currentTypes(): ParameterTypes | undefined {
+    return this.isReadyOn('A') || this.isReadyOn('B') ? this.#types : undefined;
   }
 
   /** Whether the cluster takes what {@link bind} encodes for, as far as is known. */
@@ -183,7 +183,7 @@ export class Statement {
       ),
     );
     await resolvesWithin(clock, timeoutMs, Promise.race([first, all]));
-    if (this.isReady) await resolvesWithin(clock, timeoutMs / 2, all);
+    if (this.currentTypes) await resolvesWithin(clock, timeoutMs / 2, all);
     else
       for (const cluster of clusters) {
         errors[cluster] ??= timeoutError(

@@ -64,7 +64,7 @@ export class DriverPreparedRequests implements PreparedRequests {
   readonly #clock: Clock;
   readonly #Handler: PrepareHandlerClass;
   readonly #release: () => void;
-  /** Of the request that is being made just now. */
+  /** Of the latest request: the driver looks it up before it returns, see {@link check}. */
   #current: PreparedText | undefined;
   /** Of batches, which look their texts up one after the other. */
   readonly #inBatches = new Map<string, { readonly statement: PreparedText; uses: number }>();
@@ -77,9 +77,11 @@ export class DriverPreparedRequests implements PreparedRequests {
     const original = metadata.getPreparedInfo;
     if (typeof original !== 'function') throw isMissing('metadata.getPreparedInfo');
     const lookUp = (keyspace: string | undefined, query: string): PreparedInfo => {
+      // The very same string, nearly always.
+      if (this.#current?.query === query) return this.#current;
       if (!query.includes(MARK)) return original.call(metadata, keyspace, query);
       // Another instance may share the client; if it is nobody's, the driver would prepare it by itself.
-      const info = this.#find(query) ?? original.call(metadata, keyspace, query);
+      const info = this.#inBatches.get(query)?.statement ?? original.call(metadata, keyspace, query);
       if (!('signature' in info)) throw isMissing('a synchronous look-up of prepared statements');
       return info;
     };
@@ -100,11 +102,7 @@ export class DriverPreparedRequests implements PreparedRequests {
 
   execute(statement: PreparedText, params: unknown, options: object): Promise<CqlClientResult> {
     this.#current = statement;
-    try {
-      return this.#client.execute(statement.query, params, options);
-    } finally {
-      this.#current = undefined;
-    }
+    return this.#client.execute(statement.query, params, options);
   }
 
   async batch(items: readonly PreparedBatchItem[], options: object): Promise<CqlClientResult> {
@@ -136,10 +134,6 @@ export class DriverPreparedRequests implements PreparedRequests {
 
   release(): void {
     this.#release();
-  }
-
-  #find(query: string): PreparedText | undefined {
-    return this.#current?.query === query ? this.#current : this.#inBatches.get(query)?.statement;
   }
 
   #hold(statement: PreparedText): void {
