@@ -59,6 +59,42 @@ export interface TableName {
 /** A number in the text, a positional marker by its index among all markers, or a named one by its name. */
 export type BoundTtl = { readonly literal: number } | { readonly marker: number | string };
 
+/** What a statement does to a column that it names. */
+export type ColumnChange =
+  /** `c = …`, or a column of an INSERT. */
+  | 'value'
+  /** `c = c + …`, `c = … + c`, `c -= …`. */
+  | 'increment'
+  /** `c[…] = …`. */
+  | 'element'
+  /** `c.f = …`, and `DELETE c.f`. */
+  | 'field'
+  /** `DELETE c`, and `c = null`, which is the same. */
+  | 'delete'
+  /** `DELETE c[…]`. */
+  | 'deleteElement';
+
+export interface AssignedColumn {
+  /** As the server resolves it. */
+  readonly name: string;
+  readonly change: ColumnChange;
+  /** Which of all markers is the value, or what is added; undefined if that is anything but one marker. */
+  readonly value: number | undefined;
+  /** Which of all markers is the key or index, if it is `?`: the server names it after what the column is. */
+  readonly key: number | undefined;
+}
+
+/** What one INSERT, UPDATE or DELETE writes. */
+export interface TableWrite {
+  readonly table: TableName;
+  readonly kind: 'insert' | 'update' | 'delete';
+  /**
+   * `all`: JSON that is not in the text (or cannot be read), so that it may be any of them. `none`: a DELETE of
+   * rows. Columns that JSON in the text leaves out are not listed: they become null, or stay.
+   */
+  readonly columns: 'all' | 'none' | readonly AssignedColumn[];
+}
+
 /**
  * What the text of a statement tells by itself. It is not enough to judge it: whether `a = a + ?` is a set or
  * a list, and whether a column written by `INSERT` (or hidden in `INSERT … JSON`) is a list or a counter,
@@ -75,6 +111,8 @@ export interface StatementFacts {
   readonly table: string | undefined;
   /** One per statement, in the order of the text. */
   readonly tables: readonly TableName[];
+  /** One per INSERT, UPDATE and DELETE, in the order of the text; as far as it was understood. */
+  readonly writes: readonly TableWrite[];
   /**
    * In the order of the text. An unqualified function with a native function's name counts as the native one,
    * although a user function of the current keyspace may overload it for other argument types.
@@ -116,6 +154,9 @@ export interface Token {
   readonly word: string;
 }
 
+type AssignedValue = Pick<AssignedColumn, 'value'> & { readonly change: 'value' | 'delete' };
+
+const UNKNOWN_VALUE: AssignedValue = { change: 'value', value: undefined };
 const END: Token = { kind: 'end', at: 0, end: 0, word: '' };
 const MASKED_LENGTH = 300;
 /** What could forge a line in a log, within a quoted name. */
@@ -280,6 +321,7 @@ class Recogniser {
   private position = 0;
   private readonly hazards: HazardFound[] = [];
   private readonly tables: TableName[] = [];
+  private readonly writes: TableWrite[] = [];
   private readonly ttls: { readonly ttl: BoundTtl; readonly at: number; readonly end: number }[] = [];
   private namedMarkers: Set<string> | undefined;
   private timestamp: StatementFacts['timestamp'];
@@ -313,6 +355,7 @@ class Recogniser {
       keyspace: this.keyspace ?? this.tables[0]?.keyspace,
       table: this.tables[0]?.table,
       tables: this.tables,
+      writes: this.writes,
       hazards: this.hazards.sort((a, b) => a.at - b.at),
       ttl: this.ttls[0]?.ttl,
       ttls: this.ttls,
@@ -353,14 +396,9 @@ class Recogniser {
 
   private insert(): boolean {
     if (!this.accept('into') || !this.tableName()) return false;
-    if (this.accept('json')) {
-      const isString = this.token.kind === 'literal' && "'$".includes(this.text.charAt(this.token.at));
-      if (isString) this.position += 1;
-      else if (this.marker() === undefined) return false;
-      if (this.accept('default') && !this.accept('null') && !this.accept('unset')) return false;
-    } else if (!this.group() || !this.accept('values') || !this.group()) {
-      return false;
-    }
+    const columns = this.accept('json') ? this.json() : this.columnsAndValues();
+    if (columns === undefined) return false;
+    this.wrote('insert', columns);
     const condition = this.token;
     if (this.accept('if')) {
       if (!this.accept('not') || !this.accept('exists')) return false;
@@ -369,12 +407,58 @@ class Recogniser {
     return this.using();
   }
 
+  /** What follows `JSON`. */
+  private json(): TableWrite['columns'] | undefined {
+    const { kind, at, end } = this.token;
+    let columns: TableWrite['columns'] | undefined = 'all';
+    if (kind === 'literal' && "'$".includes(this.text.charAt(at))) {
+      this.position += 1;
+      columns = columnsOfJson(this.text.slice(at, end));
+    } else if (this.marker() === undefined) {
+      return undefined;
+    }
+    const isUnderstood = !this.accept('default') || this.accept('null') || this.accept('unset');
+    return isUnderstood ? columns : undefined;
+  }
+
+  /** `(a, b) VALUES (…, …)`. */
+  private columnsAndValues(): readonly AssignedColumn[] | undefined {
+    const names: string[] = [];
+    if (!this.acceptSymbol('(')) return undefined;
+    do {
+      const name = this.name();
+      if (name === undefined) return undefined;
+      names.push(name);
+    } while (this.acceptSymbol(','));
+    if (!this.acceptSymbol(')') || !this.accept('values') || !this.acceptSymbol('(')) return undefined;
+    const values: (AssignedValue | undefined)[] = [];
+    do {
+      const value = this.value('item');
+      if (value === undefined) return undefined;
+      values.push(value);
+    } while (this.acceptSymbol(','));
+    if (!this.acceptSymbol(')')) return undefined;
+    return names.map((name, i) => ({ name, key: undefined, ...(values[i] ?? UNKNOWN_VALUE) }));
+  }
+
   private update(): boolean {
-    return this.tableName() && this.using() && this.accept('set') && this.assignments() && this.rows();
+    if (!this.tableName() || !this.using() || !this.accept('set')) return false;
+    const columns = this.assignments();
+    if (columns === undefined) return false;
+    this.wrote('update', columns);
+    return this.rows();
   }
 
   private delete(): boolean {
-    return this.deletions() && this.accept('from') && this.tableName() && this.using() && this.rows();
+    const columns = this.deletions();
+    if (columns === undefined || !this.accept('from') || !this.tableName()) return false;
+    this.wrote('delete', columns);
+    return this.using() && this.rows();
+  }
+
+  private wrote(kind: TableWrite['kind'], columns: TableWrite['columns']): void {
+    const table = this.tables.at(-1);
+    if (table) this.writes.push({ table, kind, columns });
   }
 
   private batch(): boolean {
@@ -403,35 +487,69 @@ class Recogniser {
   }
 
   /** What an UPDATE sets. */
-  private assignments(): boolean {
+  private assignments(): readonly AssignedColumn[] | undefined {
+    const columns: AssignedColumn[] = [];
     do {
       const column = this.token;
-      if (!this.target()) return false;
-      const shorthand = this.acceptSymbol('+') || this.acceptSymbol('-');
-      if (!this.acceptSymbol('=') || !this.terms(',')) return false;
+      const target = this.target();
+      if (!target) return undefined;
+      const isShorthand = this.acceptSymbol('+') || this.acceptSymbol('-');
+      if (!this.acceptSymbol('=')) return undefined;
+      const value = this.value(',');
+      if (!value) return undefined;
       // A term cannot name a column but in `X = X + …`, `X = X 3` and `X = … + X`.
-      if (shorthand || this.sawColumn) this.report('listOrCounterArithmetic', column, column.word);
+      const isIncrement = isShorthand || this.sawColumn;
+      if (isIncrement) this.report('listOrCounterArithmetic', column, column.word);
+      if (target.change !== 'value') columns.push({ ...target, value: value.value });
+      else if (isIncrement) columns.push({ ...target, change: 'increment', value: value.value });
+      else columns.push({ ...target, ...value });
     } while (this.acceptSymbol(','));
-    return true;
+    return columns;
   }
 
   /** What a DELETE names before FROM, if anything. */
-  private deletions(): boolean {
-    if (this.isWord('from')) return true;
+  private deletions(): readonly AssignedColumn[] | 'none' | undefined {
+    if (this.isWord('from')) return 'none';
+    const columns: AssignedColumn[] = [];
     do {
-      if (!this.target()) return false;
+      const target = this.target();
+      if (!target) return undefined;
+      const { change } = target;
+      if (change === 'field') columns.push(target);
+      else columns.push({ ...target, change: change === 'element' ? 'deleteElement' : 'delete' });
     } while (this.acceptSymbol(','));
-    return true;
+    return columns;
   }
 
   /** `column`, `column[…]` or `column.field`. */
-  private target(): boolean {
+  private target(): AssignedColumn | undefined {
     const column = this.token;
-    if (this.name() === undefined) return false;
-    if (this.acceptSymbol('.')) return this.name() !== undefined;
-    if (!this.isSymbol('[')) return true;
+    const name = this.name();
+    if (name === undefined) return undefined;
+    const target = { name, value: undefined, key: undefined };
+    if (this.acceptSymbol('.')) {
+      return this.name() === undefined ? undefined : { ...target, change: 'field' };
+    }
+    if (!this.isSymbol('[')) return { ...target, change: 'value' };
     this.report('listIndex', column, column.word);
-    return this.group();
+    const [start, key] = [this.position, this.markers];
+    if (!this.group()) return undefined;
+    const isMarker = this.position === start + 3 && this.isSymbolAt(start + 1, '?');
+    return { ...target, change: 'element', key: isMarker ? key : undefined };
+  }
+
+  /** One term, and which marker it is, if it is one, or adds to the column or takes from it. */
+  private value(until: ',' | 'item'): AssignedValue | undefined {
+    const [start, marker] = [this.position, this.markers];
+    if (!this.terms(until)) return undefined;
+    const isNull =
+      this.position === start + 1 && this.previous.kind === 'name' && this.previous.word === 'null';
+    if (isNull) return { change: 'delete', value: undefined };
+    // `X + …` and `… + X` are two tokens longer.
+    const length = this.position - start - (this.sawColumn ? 2 : 0);
+    const isNamed = this.isSymbolAt(start, ':') || this.isSymbolAt(this.position - 2, ':');
+    const isOne = this.markers === marker + 1 && length === (isNamed ? 2 : 1);
+    return { change: 'value', value: isOne ? marker : undefined };
   }
 
   /** `WHERE … [IF …]` of an UPDATE or DELETE. */
@@ -489,9 +607,10 @@ class Recogniser {
   /**
    * Reads expressions, relations or selectors, whose grammar it need not know: it finds the calls, markers and
    * columns, and that brackets match. Stops before a word that begins a clause, `;` or the end; with `,` also
-   * before a comma outside brackets; with `group` after the bracket that closes the first one.
+   * before a comma outside brackets; with `item` also before the bracket that closes what it stands in; with
+   * `group` after the bracket that closes the first one.
    */
-  private terms(until?: ',' | 'group'): boolean {
+  private terms(until?: ',' | 'item' | 'group'): boolean {
     const start = this.position;
     const open: string[] = [];
     this.literalDepth = 0;
@@ -511,6 +630,8 @@ class Recogniser {
         open.push(isIndex ? 'index' : word);
         if (!isIndex && word !== '(') this.literalDepth += 1;
         this.position += 1;
+      } else if (open.length === 0 && word === ')' && until === 'item') {
+        break;
       } else if (word === ')' || word === ']' || word === '}') {
         const opened = open.pop();
         if (opened !== CLOSING[word] && !(opened === 'index' && word === ']')) return false;
@@ -522,7 +643,10 @@ class Recogniser {
           if (open.at(-1) !== '{') return false;
           this.position += 1;
         }
-      } else if (open.length === 0 && (word === ';' || (word === ',' && until === ','))) {
+      } else if (
+        open.length === 0 &&
+        (word === ';' || (word === ',' && (until === ',' || until === 'item')))
+      ) {
         break;
       } else if (word === ';') {
         return false;
@@ -634,6 +758,11 @@ class Recogniser {
     return this.token.kind === 'symbol' && this.token.word === symbol;
   }
 
+  private isSymbolAt(position: number, symbol: string): boolean {
+    const token = this.tokens[position];
+    return token?.kind === 'symbol' && token.word === symbol;
+  }
+
   private accept(word: string): boolean {
     if (!this.isWord(word)) return false;
     this.position += 1;
@@ -657,6 +786,30 @@ function endsColumn({ kind, word }: Token): boolean {
     kind === 'quoted' ||
     !(OPERATOR_OR_FUNCTION.has(word) || NOT_FUNCTIONS.has(word) || CLAUSE_WORDS.has(word))
   );
+}
+
+/** The columns that a string literal of JSON gives a value, and those it makes null. */
+function columnsOfJson(literal: string): TableWrite['columns'] {
+  const isDollars = literal.startsWith('$');
+  const content = isDollars ? literal.slice(2, -2) : literal.slice(1, -1).replaceAll("''", "'");
+  let fields: unknown;
+  try {
+    fields = JSON.parse(content);
+  } catch {
+    // The server's parser takes a little more than this one.
+    return 'all';
+  }
+  if (typeof fields !== 'object' || fields === null || Array.isArray(fields)) return 'all';
+  return Object.entries(fields).map(([key, value]: [string, unknown]) => {
+    const isQuoted = key.startsWith('"') && key.endsWith('"');
+    const isNull = value === null || (Array.isArray(value) && value.length === 0);
+    return {
+      name: isQuoted ? key.slice(1, -1) : key.toLowerCase(),
+      change: isNull ? 'delete' : 'value',
+      value: undefined,
+      key: undefined,
+    };
+  });
 }
 
 function mask(text: string, tokens: readonly Token[]): string {
