@@ -168,6 +168,8 @@ describe('a batch', () => {
     'BEGIN BATCH DELETE FROM users WHERE id = 1 APPLY BATCH',
     'USE shop',
     'nonsense',
+    'DELETE FROM users',
+    '',
   ])('holds no other statement: %s', async (text) => {
     const { helix } = await setUp();
     expect(() => helix.batch().add(text)).toThrow(HelixUsageError);

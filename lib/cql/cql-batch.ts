@@ -3,6 +3,7 @@ import { CqlBuilder } from './cql-query.js';
 import type { CqlContext } from './cql-context.js';
 import { CqlIter } from './cql-iter.js';
 import { CqlBatchWrite, maskedBatch } from './cql-write.js';
+import { refusalOfKind } from './judgement.js';
 import { type CqlParams, type PrepareErrors, snapshot, type Statement } from './statement.js';
 import { WriteAnswers, WrittenPage } from './write-answers.js';
 
@@ -40,11 +41,8 @@ export class CqlBatch extends CqlBuilder {
    */
   add(cql: string, params?: CqlParams): this {
     const statement = this.context.statements.get(cql);
-    if (!['insert', 'update', 'delete'].includes(statement.facts.kind)) {
-      throw new HelixUsageError(
-        `batch.add(): a batch holds INSERT, UPDATE and DELETE, received: ${statement.facts.masked}`,
-      );
-    }
+    const refusal = refusalOfKind(statement.facts, 'add');
+    if (refusal) throw refusal();
     this.#items.push({ statement, params: snapshot(params) });
     return this;
   }

@@ -18,6 +18,7 @@ import { CqlAllRead, CqlPageRead, type ReadSettings } from './cql-read.js';
 import { CqlResultSet } from './cql-result-set.js';
 import { BoundStatement, CqlStatementWrite } from './cql-write.js';
 import { isEncodingError } from './driver/index.js';
+import { refusalOfKind, type StatementCall } from './judgement.js';
 import { decodePageState } from './page-state.js';
 import { PagedSelect } from './paged-select.js';
 import {
@@ -260,18 +261,18 @@ export class CqlQuery<Row = CqlRow> extends CqlBuilder {
     return new CqlResultSet<Row>(new WrittenPage(Promise.resolve(page)), page, receipt);
   }
 
-  #firstPage(terminal: string): Promise<CqlClientResult> {
+  #firstPage(terminal: StatementCall): Promise<CqlClientResult> {
     const { statement, settings, call } = this.#read(terminal);
     const read = new CqlPageRead(this.context, statement, snapshot(this.params), settings);
     return this.context.readPath.run(read, call);
   }
 
-  #pages(terminal: string): PagedSelect {
+  #pages(terminal: StatementCall): PagedSelect {
     const { statement, settings, call } = this.#read(terminal);
     return new PagedSelect(this.context, statement, this.params, settings, call);
   }
 
-  #read(terminal: string): {
+  #read(terminal: StatementCall): {
     readonly statement: Statement;
     readonly settings: ReadSettings;
     readonly call: ReadCall | undefined;
@@ -279,11 +280,8 @@ export class CqlQuery<Row = CqlRow> extends CqlBuilder {
     this.use();
     const { context } = this;
     const statement = context.statements.get(this.text);
-    if (statement.facts.kind !== 'select') {
-      throw new HelixUsageError(
-        `${terminal}() is for SELECT; use exec() to write: ${statement.facts.masked}`,
-      );
-    }
+    const refusal = refusalOfKind(statement.facts, terminal);
+    if (refusal) throw refusal();
     const { pageState } = this.own;
     const from = pageState === undefined ? undefined : decodePageState(pageState, context, statement);
     const caller = context.contexts.getStore();
@@ -298,11 +296,8 @@ export class CqlQuery<Row = CqlRow> extends CqlBuilder {
     try {
       this.use();
       const statement = this.context.statements.get(this.text);
-      if (statement.facts.kind === 'select') {
-        throw new HelixUsageError(
-          `exec() is for writes; use one(), values(), all(), page() or iter() to read: ${statement.facts.masked}`,
-        );
-      }
+      const refusal = refusalOfKind(statement.facts, 'exec');
+      if (refusal) throw refusal();
       const caller = this.writer('exec()');
       statement.checkWritable();
       const call = this.limits(caller);

@@ -6,6 +6,7 @@ import {
   type Envelope,
   type FailedOutcome,
   HelixUsageError,
+  type OperationClass,
   type Priority,
   sideLabel,
   type Stage,
@@ -22,13 +23,13 @@ import {
   type StatementOptions,
   type Token,
 } from './driver/index.js';
+import { strictestClass } from './judgement.js';
 import type { OwnSettings } from './settings.js';
 import type { BoundValue, CqlParams, ParameterTypes, PrepareErrors, Statement } from './statement.js';
 import type { WriteAnswers } from './write-answers.js';
 
 /** One CQL write with its parameters encoded, on its way to both clusters. */
 export abstract class CqlWrite extends WriteOperation implements StatementOptions {
-  override readonly class = 'idempotent';
   override readonly id: string;
   override readonly timestampUs: number;
   override readonly startedMs: number;
@@ -228,6 +229,10 @@ export class CqlStatementWrite extends CqlWrite {
     this.#bound = bound;
   }
 
+  override get class(): OperationClass {
+    return this.#bound.statement.class;
+  }
+
   override get canBeQueued(): boolean {
     return this.#bound.isBound;
   }
@@ -291,7 +296,10 @@ export class CqlBatchWrite extends CqlWrite {
     super(context, own, inherited, answers, prepareErrors);
   }
 
-  /** As of a single statement. */
+  override get class(): OperationClass {
+    return strictestClass(this.items.map(({ statement }) => statement.class));
+  }
+
   override get canBeQueued(): boolean {
     return this.items.every(({ isBound }) => isBound);
   }

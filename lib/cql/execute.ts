@@ -1,7 +1,7 @@
-import { HazardousStatementError, HelixUsageError, type Priority } from '../core/index.js';
+import { HelixUsageError, type Priority } from '../core/index.js';
 import { type Consistency, consistencyCode } from './consistency.js';
 import type { CqlQuery } from './cql-query.js';
-import { hazardAdvice } from './hazards.js';
+import { refusalOfKind } from './judgement.js';
 import type { StatementFacts } from './scanner.js';
 import {
   checkedAck,
@@ -104,14 +104,9 @@ export function applyOptions(query: CqlQuery<unknown>, options: CqlExecuteOption
 }
 
 /** Throws for a statement that is neither read nor written in the way of `execute()`. */
-export function checkExecutable({ kind, hazards, masked }: StatementFacts): void {
-  if (['select', 'insert', 'update', 'delete', 'batch'].includes(kind)) return;
-  const hazard = hazards.find((each) => each.hazard === kind || each.hazard === 'multipleStatements');
-  const name = hazard?.hazard ?? kind;
-  throw new HazardousStatementError(
-    `execute() is for SELECT, INSERT, UPDATE and DELETE. ${hazardAdvice(name)} Statement: ${masked}`,
-    name,
-  );
+export function checkExecutable(facts: StatementFacts): void {
+  const refusal = refusalOfKind(facts, 'execute');
+  if (refusal) throw refusal();
 }
 
 function checkNames(options: CqlExecuteOptions): void {

@@ -1,5 +1,5 @@
 import { HazardousStatementError, HelixUsageError, type OperationClass } from '../core/index.js';
-import type { Column } from './driver/index.js';
+import type { Column, TableColumns } from './driver/index.js';
 import type {
   AssignedColumn,
   HazardFound,
@@ -8,9 +8,6 @@ import type {
   TableName,
   TableWrite,
 } from './scanner.js';
-
-/** A table as its cluster describes it: column name → type as `system_schema.columns` spells it. */
-export type TableColumns = ReadonlyMap<string, string>;
 
 export interface Judgement {
   readonly class: OperationClass;
@@ -37,7 +34,7 @@ const LIST = 0x20;
 const MAP = 0x21;
 const SET = 0x22;
 
-const WRITABLE: Judgement = { class: 'idempotent', refusal: undefined };
+export const WRITABLE: Judgement = { class: 'idempotent', refusal: undefined };
 
 /**
  * What the text alone says of writing it to two clusters.

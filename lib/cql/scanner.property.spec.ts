@@ -95,6 +95,59 @@ describe('the scanner', () => {
     );
   });
 
+  it('says the same of what is written, whatever stands in strings, comments and what is not assigned', () => {
+    const column = fc.constantFrom('a', 'l', 'c');
+    const content = fc
+      .oneof(column, hazardous, fc.string({ unit: 'grapheme' }))
+      .map((text) => text.replaceAll(/['$"*\r\n]/g, ''));
+    const writesOf = (text: string): unknown => scanStatement(text).writes;
+    fc.assert(
+      fc.property(column, content, content, content, (name, string, comment, other) => {
+        const noise = `/* ${comment} */ -- ${other}\n`;
+        const assignments = `${name} = ?, l = l + ${noise} :l, c[?] = '${string}'`;
+        const where = `WHERE "${other}k" = '${string}' AND l IN ('${comment}')`;
+        expect(writesOf(`UPDATE t USING ${noise} TTL :c SET ${assignments} ${where}`)).toEqual([
+          {
+            table: { keyspace: undefined, table: 't' },
+            kind: 'update',
+            columns: [
+              { name, change: 'value', value: 1, key: undefined },
+              { name: 'l', change: 'increment', value: 2, key: undefined },
+              { name: 'c', change: 'element', value: undefined, key: 3 },
+            ],
+          },
+        ]);
+        const insert = `INSERT INTO l (${name}, ${noise} b) VALUES ('${string}', $$${other}$$)`;
+        expect(writesOf(insert)).toEqual([
+          {
+            table: { keyspace: undefined, table: 'l' },
+            kind: 'insert',
+            columns: [name, 'b'].map((each) => ({
+              name: each,
+              change: 'value',
+              value: undefined,
+              key: undefined,
+            })),
+          },
+        ]);
+      }),
+    );
+  });
+
+  it('reads the columns of JSON as they are in it', () => {
+    fc.assert(
+      fc.property(fc.dictionary(fc.string({ unit: 'grapheme' }), fc.jsonValue()), (fields) => {
+        const json = JSON.stringify(fields);
+        const [write] = scanStatement(`INSERT INTO t JSON '${json.replaceAll("'", "''")}'`).writes;
+        const names = Object.keys(fields).map((key) =>
+          /^".*"$/s.test(key) ? key.slice(1, -1) : key.toLowerCase(),
+        );
+        const columns = write?.columns;
+        expect(typeof columns === 'object' && columns.map(({ name }) => name)).toEqual(names);
+      }),
+    );
+  });
+
   it('masks every literal', () => {
     const digits = fc.integer({ min: 1000, max: 999_999_999 });
     const uuid = fc.uuid();
@@ -218,6 +271,16 @@ describe('the scanner', () => {
       expect(performance.now() - start).toBeLessThan(1_000);
     }
   });
+
+  it.each(['[', '{"a":', '{"a": 1}, ', '"a": [], ', "''"])(
+    'takes linear time for 100 kB of JSON with %j',
+    (unit) => {
+      const json = `{${unit.repeat(Math.ceil(100_000 / unit.length))}}`;
+      const start = performance.now();
+      expect(scanStatement(`INSERT INTO t JSON '${json}'`).kind).toBe('insert');
+      expect(performance.now() - start).toBeLessThan(1_000);
+    },
+  );
 
   it('takes linear time for a batch of thousands of statements', () => {
     const statements = Array.from(

@@ -291,6 +291,114 @@ describe('statements that are not replicated', () => {
   });
 });
 
+describe('what is written', () => {
+  /** `kind table column change value key`, of each column. */
+  const written = (text: string): string[] =>
+    scanStatement(text).writes.flatMap(({ kind, table, columns }) => {
+      const what = `${kind} ${table.keyspace === undefined ? '' : `${table.keyspace}.`}${table.table}`;
+      if (typeof columns === 'string') return [`${what}: ${columns}`];
+      return columns.map(({ name, change, value, key }) =>
+        [`${what}: ${name} ${change}`, value ?? '-', key ?? '-'].join(' '),
+      );
+    });
+
+  it.each<[string, string[]]>([
+    [
+      'INSERT INTO ks.T (id, "A b", C) VALUES (?, 5, :c) USING TTL ? AND TIMESTAMP ?',
+      ['insert ks.t: id value 0 -', 'insert ks.t: A b value - -', 'insert ks.t: c value 1 -'],
+    ],
+    [
+      'INSERT INTO t (a, b, c, d, e) VALUES ((?, ?), f(?), [1], null, ?)',
+      [
+        ...['insert t: a value - -', 'insert t: b value - -', 'insert t: c value - -'],
+        ...['insert t: d delete - -', 'insert t: e value 3 -'],
+      ],
+    ],
+    [
+      "INSERT INTO t (a, b, c, d) VALUES ((int)?, -?, {?: ?}, '?')",
+      [
+        ...['insert t: a value - -', 'insert t: b value - -', 'insert t: c value - -'],
+        'insert t: d value - -',
+      ],
+    ],
+    ['INSERT INTO t (a, b) VALUES (:x, :x)', ['insert t: a value 0 -', 'insert t: b value 1 -']],
+    ['INSERT INTO t JSON ?', ['insert t: all']],
+    ['INSERT INTO t JSON :j DEFAULT UNSET', ['insert t: all']],
+    [
+      `INSERT INTO t JSON '{"Id": 1, "\\"Id\\"": "it''s", "l": [], "n": null, "m": [1]}'`,
+      [
+        ...['insert t: id value - -', 'insert t: Id value - -', 'insert t: l delete - -'],
+        ...['insert t: n delete - -', 'insert t: m value - -'],
+      ],
+    ],
+    [`INSERT INTO t JSON $$ {"a": '$'} $$`, ['insert t: all']],
+    [`INSERT INTO t JSON $$ {"a": "'$'"} $$`, ['insert t: a value - -']],
+    [`INSERT INTO t JSON '[{"a": 1}]'`, ['insert t: all']],
+    [`INSERT INTO t JSON ''`, ['insert t: all']],
+    [
+      'UPDATE t USING TTL ? SET a = ?, B = :b, "B" = null, c.f = ?, d = 1 WHERE id IN (?, ?) IF e = ?',
+      [
+        ...['update t: a value 1 -', 'update t: b value 2 -', 'update t: B delete - -'],
+        ...['update t: c field 3 -', 'update t: d value - -'],
+      ],
+    ],
+    [
+      'UPDATE t SET a = a + ?, b = :b + b, c -= ?, d += :d, e = e - [1], f = f 5 WHERE id = ?',
+      [
+        ...['update t: a increment 0 -', 'update t: b increment 1 -', 'update t: c increment 2 -'],
+        ...['update t: d increment 3 -', 'update t: e increment - -', 'update t: f increment - -'],
+      ],
+    ],
+    [
+      'UPDATE t SET a = a + (set<int>)?, b = {?} + b WHERE id = ?',
+      ['update t: a increment - -', 'update t: b increment - -'],
+    ],
+    [
+      "UPDATE t SET a[?] = ?, b[:k] = :v, c[0] = ?, d[?] = f(?), e['x'] = null WHERE id = ?",
+      [
+        ...['update t: a element 1 0', 'update t: b element 3 -', 'update t: c element 4 -'],
+        ...['update t: d element - 5', 'update t: e element - -'],
+      ],
+    ],
+    [
+      'DELETE a, "B", c[?], d[0], e.f FROM t WHERE id = ?',
+      [
+        ...['delete t: a delete - -', 'delete t: B delete - -', 'delete t: c deleteElement - 0'],
+        ...['delete t: d deleteElement - -', 'delete t: e field - -'],
+      ],
+    ],
+    ['DELETE FROM t USING TIMESTAMP ? WHERE id = ?', ['delete t: none']],
+    [
+      'BEGIN BATCH USING TIMESTAMP ? INSERT INTO a (x) VALUES (?); UPDATE ks."B" SET y = ? WHERE id = ? DELETE FROM a WHERE x = ? APPLY BATCH',
+      ['insert a: x value 1 -', 'update ks.B: y value 2 -', 'delete a: none'],
+    ],
+    ['SELECT a FROM t', []],
+    ['TRUNCATE t', []],
+    ['CREATE TABLE t (a int PRIMARY KEY)', []],
+  ])('%s', (text, expected) => {
+    expect(scanStatement(text).kind).not.toBe('unknown');
+    expect(written(text)).toEqual(expected);
+  });
+
+  it('makes null of the outcome of no term but null itself', () => {
+    expect(written('UPDATE t SET a = (int)null, b = "null", c = -null WHERE id = 1')).toEqual([
+      ...['update t: a value - -', 'update t: b increment - -', 'update t: c value - -'],
+    ]);
+  });
+
+  it.each([
+    'INSERT INTO t () VALUES ()',
+    'INSERT INTO t (a, ) VALUES (1)',
+    'INSERT INTO t (a b) VALUES (1)',
+    'INSERT INTO t (a.b) VALUES (1)',
+    'INSERT INTO t (a) VALUES (1, )',
+    'INSERT INTO t (a) VALUES ()',
+    'INSERT INTO t (a) VALUES [1]',
+  ])('does not understand %s', (text) => {
+    expect(scanStatement(text).kind).toBe('unknown');
+  });
+});
+
 it('says where each hazard stands', () => {
   const text =
     "BEGIN BATCH UPDATE t SET c = c + 1, l[0] = system.now() WHERE k = 'now()' IF EXISTS APPLY BATCH";

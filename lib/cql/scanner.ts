@@ -154,9 +154,9 @@ export interface Token {
   readonly word: string;
 }
 
-type AssignedValue = Pick<AssignedColumn, 'value'> & { readonly change: 'value' | 'delete' };
+/** A term: which marker it is, null, or anything else. */
+type Term = number | 'null' | 'other';
 
-const UNKNOWN_VALUE: AssignedValue = { change: 'value', value: undefined };
 const END: Token = { kind: 'end', at: 0, end: 0, word: '' };
 const MASKED_LENGTH = 300;
 /** What could forge a line in a log, within a quoted name. */
@@ -431,14 +431,14 @@ class Recogniser {
       names.push(name);
     } while (this.acceptSymbol(','));
     if (!this.acceptSymbol(')') || !this.accept('values') || !this.acceptSymbol('(')) return undefined;
-    const values: (AssignedValue | undefined)[] = [];
+    const values: Term[] = [];
     do {
-      const value = this.value('item');
+      const value = this.term('item');
       if (value === undefined) return undefined;
       values.push(value);
     } while (this.acceptSymbol(','));
     if (!this.acceptSymbol(')')) return undefined;
-    return names.map((name, i) => ({ name, key: undefined, ...(values[i] ?? UNKNOWN_VALUE) }));
+    return names.map((name, i) => assigned(name, 'value', values[i] ?? 'other'));
   }
 
   private update(): boolean {
@@ -495,14 +495,13 @@ class Recogniser {
       if (!target) return undefined;
       const isShorthand = this.acceptSymbol('+') || this.acceptSymbol('-');
       if (!this.acceptSymbol('=')) return undefined;
-      const value = this.value(',');
-      if (!value) return undefined;
+      const value = this.term(',');
+      if (value === undefined) return undefined;
       // A term cannot name a column but in `X = X + …`, `X = X 3` and `X = … + X`.
       const isIncrement = isShorthand || this.sawColumn;
       if (isIncrement) this.report('listOrCounterArithmetic', column, column.word);
-      if (target.change !== 'value') columns.push({ ...target, value: value.value });
-      else if (isIncrement) columns.push({ ...target, change: 'increment', value: value.value });
-      else columns.push({ ...target, ...value });
+      const { name, change, key } = target;
+      columns.push(assigned(name, isIncrement && change === 'value' ? 'increment' : change, value, key));
     } while (this.acceptSymbol(','));
     return columns;
   }
@@ -514,9 +513,9 @@ class Recogniser {
     do {
       const target = this.target();
       if (!target) return undefined;
-      const { change } = target;
+      const { name, change, key } = target;
       if (change === 'field') columns.push(target);
-      else columns.push({ ...target, change: change === 'element' ? 'deleteElement' : 'delete' });
+      else columns.push(assigned(name, change === 'element' ? 'deleteElement' : 'delete', 'other', key));
     } while (this.acceptSymbol(','));
     return columns;
   }
@@ -526,30 +525,28 @@ class Recogniser {
     const column = this.token;
     const name = this.name();
     if (name === undefined) return undefined;
-    const target = { name, value: undefined, key: undefined };
-    if (this.acceptSymbol('.')) {
-      return this.name() === undefined ? undefined : { ...target, change: 'field' };
-    }
-    if (!this.isSymbol('[')) return { ...target, change: 'value' };
+    if (this.acceptSymbol('.')) return this.name() === undefined ? undefined : assigned(name, 'field');
+    if (!this.isSymbol('[')) return assigned(name, 'value');
     this.report('listIndex', column, column.word);
-    const [start, key] = [this.position, this.markers];
+    const start = this.position;
+    const key = this.markers;
     if (!this.group()) return undefined;
     const isMarker = this.position === start + 3 && this.isSymbolAt(start + 1, '?');
-    return { ...target, change: 'element', key: isMarker ? key : undefined };
+    return assigned(name, 'element', 'other', isMarker ? key : undefined);
   }
 
-  /** One term, and which marker it is, if it is one, or adds to the column or takes from it. */
-  private value(until: ',' | 'item'): AssignedValue | undefined {
-    const [start, marker] = [this.position, this.markers];
+  /** One term; or what is added to a column or taken from it. */
+  private term(until: ',' | 'item'): Term | undefined {
+    const start = this.position;
+    const marker = this.markers;
     if (!this.terms(until)) return undefined;
-    const isNull =
-      this.position === start + 1 && this.previous.kind === 'name' && this.previous.word === 'null';
-    if (isNull) return { change: 'delete', value: undefined };
+    const { kind, word } = this.previous;
+    if (this.position === start + 1 && kind === 'name' && word === 'null') return 'null';
+    if (this.markers !== marker + 1) return 'other';
     // `X + …` and `… + X` are two tokens longer.
     const length = this.position - start - (this.sawColumn ? 2 : 0);
     const isNamed = this.isSymbolAt(start, ':') || this.isSymbolAt(this.position - 2, ':');
-    const isOne = this.markers === marker + 1 && length === (isNamed ? 2 : 1);
-    return { change: 'value', value: isOne ? marker : undefined };
+    return length === (isNamed ? 2 : 1) ? marker : 'other';
   }
 
   /** `WHERE … [IF …]` of an UPDATE or DELETE. */
@@ -788,6 +785,12 @@ function endsColumn({ kind, word }: Token): boolean {
   );
 }
 
+function assigned(name: string, change: ColumnChange, term: Term = 'other', key?: number): AssignedColumn {
+  const isNull = change === 'value' && term === 'null';
+  const value = typeof term === 'number' ? term : undefined;
+  return { name, change: isNull ? 'delete' : change, value, key };
+}
+
 /** The columns that a string literal of JSON gives a value, and those it makes null. */
 function columnsOfJson(literal: string): TableWrite['columns'] {
   const isDollars = literal.startsWith('$');
@@ -803,12 +806,7 @@ function columnsOfJson(literal: string): TableWrite['columns'] {
   return Object.entries(fields).map(([key, value]: [string, unknown]) => {
     const isQuoted = key.startsWith('"') && key.endsWith('"');
     const isNull = value === null || (Array.isArray(value) && value.length === 0);
-    return {
-      name: isQuoted ? key.slice(1, -1) : key.toLowerCase(),
-      change: isNull ? 'delete' : 'value',
-      value: undefined,
-      key: undefined,
-    };
+    return assigned(isQuoted ? key.slice(1, -1) : key.toLowerCase(), 'value', isNull ? 'null' : 'other');
   });
 }
 

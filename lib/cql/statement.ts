@@ -3,6 +3,7 @@ import {
   type ClusterId,
   type Envelope,
   HelixUsageError,
+  type OperationClass,
   otherCluster,
   type PerCluster,
   type ReplayContext,
@@ -25,7 +26,7 @@ import {
   type TableDescription,
   takes,
 } from './driver/index.js';
-import { judge, type Judgement, judgeText } from './judgement.js';
+import { judge, type Judgement, judgeText, strictestClass, WRITABLE } from './judgement.js';
 import { scanStatement, type StatementFacts, type TableName } from './scanner.js';
 
 export type CqlSessions = PerCluster<CqlSession>;
@@ -78,8 +79,6 @@ interface Disagreement {
   readonly of: readonly (Knowledge | undefined)[];
   readonly atMs: number;
 }
-
-const WRITABLE: Judgement = { class: 'idempotent', refusal: undefined };
 
 /** So long one cluster is waited for to describe a table, or to say anew what its types are. */
 const SCHEMA_TIMEOUT_MS = 2_000;
@@ -138,6 +137,12 @@ export class Statement {
     return (
       known !== undefined && known.takes !== undefined && known.takes === this.#types && known.view.isCurrent
     );
+  }
+
+  /** Of what the clusters make of it; the strictest of both. */
+  get class(): OperationClass {
+    const { A, B } = this.#known;
+    return strictestClass([A, B].flatMap((known) => known?.judgement.class ?? []));
   }
 
   /** Makes one token for both clusters, if that was asked for and both are known to route by it. */

@@ -6,6 +6,8 @@ const { dataTypes, responseErrorCodes } = cassandra.types;
 
 const COUNTER: number = dataTypes.counter;
 const LIST: number = dataTypes.list;
+const MAP: number = dataTypes.map;
+const SET: number = dataTypes.set;
 
 /** Scalar types by name, as the driver describes them. */
 export function type(name: keyof typeof dataTypes): ColumnType {
@@ -25,6 +27,8 @@ export const listOf = (of: ColumnType, isFrozen = false): TableColumnType => ({
 function schemaType({ code, isFrozen }: TableColumnType): string {
   if (code === COUNTER) return 'counter';
   if (code === LIST) return isFrozen ? 'frozen<list<text>>' : 'list<text>';
+  if (code === MAP) return 'map<text, text>';
+  if (code === SET) return 'set<text>';
   return 'text';
 }
 

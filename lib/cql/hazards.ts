@@ -1,1 +1,0 @@
-export { hazardAdvice } from './judgement.js';
