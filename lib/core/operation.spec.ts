@@ -51,6 +51,12 @@ class TestWrite extends WriteOperation {
     return Promise.resolve(cluster);
   }
 
+  protected override mustPrepareAgain(error: unknown, cluster: ClusterId): boolean {
+    const isGone = (error as Error).message === 'unprepared';
+    if (isGone) this.#prepared.delete(cluster);
+    return isGone;
+  }
+
   protected override classifyAt(error: unknown, stage: Stage): FailedOutcome {
     return { kind: stage === 'prepare' ? 'unreached' : 'ambiguous', error: toError(error) };
   }
@@ -60,6 +66,7 @@ class TestWrite extends WriteOperation {
   }
 }
 
+const unprepared = new Error('unprepared');
 const other = (cluster: ClusterId): ClusterId => (cluster === 'A' ? 'B' : 'A');
 
 describe.each<ClusterId>(['A', 'B'])('the life of a write, on %s', (cluster) => {
@@ -109,6 +116,68 @@ describe.each<ClusterId>(['A', 'B'])('the life of a write, on %s', (cluster) => 
     void write.attempt(other(cluster));
     expect(write.classify(new Error('no'), cluster).kind).toBe('ambiguous');
     expect(write.classify(new Error('no'), other(cluster)).kind).toBe('unreached');
+  });
+
+  it('is prepared and sent once more when nothing was executed for want of preparation, and no third time', async () => {
+    const write = new TestWrite();
+    await write.attempt(cluster);
+    const again = write.again(cluster, unprepared);
+    // Nothing is on its way now.
+    expect(write.classify(new Error('no'), cluster).kind).toBe('unreached');
+    await write.prepares(cluster);
+    expect(await again).toBe(cluster);
+    expect(write.sent).toEqual([cluster, cluster]);
+    expect(write.classify(new Error('no'), cluster).kind).toBe('ambiguous');
+    expect(write.again(cluster, unprepared)).toBeUndefined();
+  });
+
+  it('is sent once more on each side', async () => {
+    const write = new TestWrite();
+    for (const side of [cluster, other(cluster)]) {
+      await write.attempt(side);
+      const again = write.again(side, unprepared);
+      await write.prepares(side);
+      await again;
+    }
+    expect(write.sent).toEqual([cluster, cluster, other(cluster), other(cluster)]);
+  });
+
+  it('is not sent once more for any other error, nor when it was not sent', async () => {
+    const write = new TestWrite([]);
+    expect(write.again(cluster, unprepared)).toBeUndefined();
+    const sent = new TestWrite();
+    await sent.attempt(cluster);
+    expect(sent.again(cluster, new Error('no'))).toBeUndefined();
+    expect(sent.classify(new Error('no'), cluster).kind).toBe('ambiguous');
+  });
+
+  it('is not sent once more when its time is over or its caller has gone meanwhile', async () => {
+    for (const end of ['expire', 'cancel'] as const) {
+      const write = new TestWrite();
+      await write.attempt(cluster);
+      const again = write.again(cluster, unprepared);
+      if (end === 'expire') expect(write.expire(cluster)).toMatchObject({ kind: 'unreached' });
+      else expect(write.cancel()).toBe(true);
+      await Promise.all([write.prepares(cluster), expect(again).rejects.toThrow('time was over')]);
+      expect(write.sent).toEqual([cluster]);
+    }
+  });
+
+  it('is given up where it is out of date each time that it was prepared', async () => {
+    class Restless extends TestWrite {
+      prepared = 0;
+      protected override isPreparedOn(): boolean {
+        return false;
+      }
+      protected override prepareOn(): Promise<void> {
+        this.prepared++;
+        return Promise.resolve();
+      }
+    }
+    const write = new Restless();
+    await expect(write.attempt(cluster)).rejects.toThrow('out of date each time');
+    expect([write.prepared, write.sent]).toEqual([5, []]);
+    expect(write.classify(new Error('no'), cluster).kind).toBe('unreached');
   });
 
   it('cannot be cancelled once it was sent there, and goes on to the other side', async () => {

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { setUpCql } from '../../test/support/cql.js';
 import { columns, listOf, type, unreachable } from '../../test/support/fake-cql-client.js';
 import { HazardousStatementError, HelixUsageError, SchemaMismatchError } from '../core/index.js';
+import type { CqlSession } from './driver/index.js';
 import type { ColumnType } from './driver/driver-internals.js';
 import { Statements } from './statement.js';
 
@@ -12,6 +13,11 @@ const TAGS = listOf(type('text'));
 const FROZEN_TAGS = listOf(type('text'), true);
 const SET: ColumnType = { code: 0x22, info: ID };
 const SCHEMA_TIMEOUT_MS = 2_000;
+
+/** As an event of the server does. */
+function expire(session: CqlSession): void {
+  session.renewSchema();
+}
 
 /** Prepares a text with these parameters, over one table, and answers with what it is refused for. */
 async function refusalOf(
@@ -309,6 +315,160 @@ describe('Statement', () => {
     const statement = statements.get(INSERT);
     await statement.prepareOn('A');
     await expect(statement.prepareOn('B')).rejects.toThrow('2 and 1 parameters');
+  });
+});
+
+describe('what is known of a statement', () => {
+  const INSERT = 'INSERT INTO t (id, name) VALUES (?, ?)';
+  const OF_TEXT = columns({ id: ID, name: type('text') });
+  const OF_BLOB = columns({ id: ID, name: type('blob') });
+
+  async function prepared() {
+    const fixture = await setUpCql();
+    fixture.knows(INSERT, OF_TEXT);
+    fixture.hasTable('t', OF_TEXT);
+    const statement = fixture.statements.get(INSERT);
+    await Promise.all([statement.prepareOn('A'), statement.prepareOn('B')]);
+    return { ...fixture, statement };
+  }
+
+  it.each<[what: string, expire: (fixture: Awaited<ReturnType<typeof prepared>>) => unknown]>([
+    ['a schema may have changed', ({ sessions }) => expire(sessions.A)],
+    ['onBoth() has run', ({ helix }) => helix.onBoth('ALTER TABLE t ADD c int')],
+    ['the schema version is another one', ({ sessions }) => sessions.A.ping(100)],
+  ])('is asked for anew when %s', async (_what, happen) => {
+    const fixture = await prepared();
+    const { statement, clients } = fixture;
+    await happen(fixture);
+    expect(statement.isReadyOn('A')).toBe(false);
+    await statement.prepareOn('A');
+    expect(clients.A.preparedTexts).toEqual([INSERT, INSERT]);
+    expect(statement.isReadyOn('A')).toBe(true);
+  });
+
+  it('stays what it is while the types are, so that what was encoded stays good', async () => {
+    const { statement, sessions } = await prepared();
+    const { types } = statement;
+    expire(sessions.A);
+    await statement.prepareOn('A');
+    expect(statement.types).toBe(types);
+  });
+
+  it('is found out by a write that comes when both have other types', async () => {
+    const { helix, clients, sessions, knows } = await prepared();
+    knows(INSERT, columns({ id: ID, name: type('varint') }));
+    for (const session of [sessions.A, sessions.B]) if (session) expire(session);
+    expect(await helix.query(INSERT, [1, cassandra.types.Integer.fromInt(5)]).exec()).toMatchObject({
+      A: 'applied',
+      B: 'applied',
+    });
+    for (const client of [clients.A, clients.B]) {
+      expect(client.executed.at(-1)?.params).toEqual([Buffer.from([0, 0, 0, 1]), Buffer.from([5])]);
+    }
+  });
+
+  it('is found out by a write that was under way: it is encoded anew, or refused', async () => {
+    const { helix, clients, knows } = await prepared();
+    knows(INSERT, OF_BLOB);
+    for (const client of [clients.A, clients.B]) client.forgetPrepared();
+    await expect(helix.query(INSERT, [1, 'Ada']).exec()).rejects.toMatchObject({
+      code: 'HELIX_CLUSTER',
+      cause: { code: 'HELIX_SCHEMA_MISMATCH' },
+    });
+    expect([...clients.A.executed, ...clients.B.executed]).toEqual([]);
+    for (const client of [clients.A, clients.B]) client.forgetPrepared();
+    expect(await helix.query(INSERT, [1, Buffer.from('Ada')]).exec()).toMatchObject({
+      A: 'applied',
+      B: 'applied',
+    });
+  });
+
+  it('is not encoded anew of parameters that the caller has changed meanwhile', async () => {
+    const { helix, clients, knows } = await prepared();
+    knows(INSERT, columns({ id: type('bigint'), name: type('text') }));
+    for (const client of [clients.A, clients.B]) client.forgetPrepared();
+    const params = [1, 'Ada'];
+    const write = helix.query(INSERT, params).exec();
+    params[0] = 2;
+    await expect(write).rejects.toMatchObject({ cause: { code: 'HELIX_SCHEMA_MISMATCH' } });
+    expect([...clients.A.executed, ...clients.B.executed]).toEqual([]);
+  });
+
+  it('is asked for once by all that find it gone', async () => {
+    const { helix, clients } = await prepared();
+    clients.B.forgetPrepared();
+    const writes = [1, 2, 3, 4].map((id) => helix.query(INSERT, [id, 'Ada']).exec());
+    for (const receipt of await Promise.all(writes)) {
+      expect(receipt).toMatchObject({ A: 'applied', B: 'applied' });
+    }
+    expect(clients.B.preparedTexts).toEqual([INSERT, INSERT]);
+    expect(clients.B.executed).toHaveLength(4);
+  });
+
+  it('is prepared again for every statement of a batch', async () => {
+    const { helix, clients, knows } = await prepared();
+    const UPDATE = knows('UPDATE t SET name = ? WHERE id = ?', columns({ name: type('text'), id: ID }));
+    await helix.query(UPDATE, ['Ada', 1]).exec();
+    clients.A.forgetPrepared();
+    const batch = helix.batch().add(INSERT, [1, 'Ada']).add(UPDATE, ['Bob', 1]);
+    expect(await batch.exec()).toMatchObject({ A: 'applied', B: 'applied' });
+    expect(clients.A.preparedTexts).toEqual([INSERT, UPDATE, INSERT, UPDATE]);
+    expect(clients.A.batches).toHaveLength(1);
+  });
+
+  it('is asked for by a read too', async () => {
+    const { helix, clients } = await prepared();
+    const SELECT = 'SELECT * FROM t WHERE id = ?';
+    await helix.query(SELECT, [1]).one();
+    clients.A.forgetPrepared();
+    await helix.query(SELECT, [1]).one();
+    expect(clients.A.preparedTexts.filter((text) => text === SELECT)).toHaveLength(2);
+    expect(clients.B.executed.filter(({ query }) => query === SELECT)).toEqual([]);
+  });
+});
+
+describe('a UDT that has grown on one cluster', () => {
+  const INSERT = 'INSERT INTO t (id, home) VALUES (?, ?)';
+  const street = { name: 'street', type: type('text') };
+  const zip = { name: 'zip', type: type('text') };
+  const SHORT: ColumnType = { code: 0x30, info: { keyspace: 'shop', name: 'addr', fields: [street] } };
+  const LONG: ColumnType = { code: 0x30, info: { keyspace: 'shop', name: 'addr', fields: [street, zip] } };
+  const shortValue = Buffer.from([0, 0, 0, 4, ...Buffer.from('Main')]);
+
+  async function differing(onA: ColumnType, onB: ColumnType) {
+    const fixture = await setUpCql();
+    fixture.clients.A.statements.set(INSERT, columns({ id: ID, home: onA }));
+    fixture.clients.B.statements.set(INSERT, columns({ id: ID, home: onB }));
+    fixture.hasTable('t', columns({ id: ID, home: onA }));
+    return fixture;
+  }
+
+  it.each([
+    ['A', LONG, SHORT],
+    ['B', SHORT, LONG],
+  ])('%s: gets values that both have, encoded for the shorter', async (_cluster, onA, onB) => {
+    const { helix, clients } = await differing(onA, onB);
+    for (const value of [{ street: 'Main' }, { street: 'Main', zip: null }]) {
+      expect(await helix.query(INSERT, [1, value]).exec()).toMatchObject({ A: 'applied', B: 'applied' });
+    }
+    for (const { executed } of [clients.A, clients.B]) {
+      expect(executed.map(({ params }) => (params as unknown[])[1])).toEqual([shortValue, shortValue]);
+    }
+  });
+
+  it('refuses a value that only one of them can hold, and names the parameter', async () => {
+    const { helix, clients } = await differing(LONG, SHORT);
+    const write = helix.query(INSERT, [1, { street: 'Main', zip: '12' }]).exec();
+    await expect(write).rejects.toThrow(SchemaMismatchError);
+    await expect(write).rejects.toThrow('parameter home');
+    expect([...clients.A.executed, ...clients.B.executed]).toEqual([]);
+  });
+
+  it('is another type where it is part of the key', async () => {
+    const { helix, clients } = await differing(LONG, SHORT);
+    for (const client of [clients.A, clients.B]) client.tables.set('t', columns({ home: LONG, id: ID }));
+    await expect(helix.query(INSERT, [1, { street: 'Main' }]).exec()).rejects.toThrow(SchemaMismatchError);
+    expect([...clients.A.executed, ...clients.B.executed]).toEqual([]);
   });
 });
 

@@ -64,7 +64,7 @@ export class DriverPreparedRequests implements PreparedRequests {
   readonly #clock: Clock;
   readonly #Handler: PrepareHandlerClass;
   readonly #release: () => void;
-  /** Of the latest request: the driver looks it up before it returns, see {@link check}. */
+  /** Of the request that is being made just now. */
   #current: PreparedText | undefined;
   /** Of batches, which look their texts up one after the other. */
   readonly #inBatches = new Map<string, { readonly statement: PreparedText; uses: number }>();
@@ -102,7 +102,11 @@ export class DriverPreparedRequests implements PreparedRequests {
 
   execute(statement: PreparedText, params: unknown, options: object): Promise<CqlClientResult> {
     this.#current = statement;
-    return this.#client.execute(statement.query, params, options);
+    try {
+      return this.#client.execute(statement.query, params, options);
+    } finally {
+      this.#current = undefined;
+    }
   }
 
   async batch(items: readonly PreparedBatchItem[], options: object): Promise<CqlClientResult> {

@@ -1,7 +1,7 @@
 import cassandra from 'cassandra-driver';
 import { describe, expect, it } from 'vitest';
 import type { Column, ColumnType } from './driver-internals.js';
-import { parametersSignature, typeSignature } from './types.js';
+import { parametersSignature, setsMore, takes, typeSignature } from './types.js';
 
 const { dataTypes } = cassandra.types;
 
@@ -136,6 +136,76 @@ describe('parametersSignature', () => {
   it('depends on how many there are', () => {
     expect(parametersSignature(columns(INT))).not.toBe(parametersSignature(columns(INT, INT)));
     expect(parametersSignature([])).toBe('');
+  });
+});
+
+describe('values that were encoded for other types', () => {
+  const point = udt('point', pointFields());
+  const grown = udt('point', [...pointFields(), ['z', INT], ['label', TEXT]]);
+  const renamed = udt('point', [
+    ['x', INT],
+    ['up', INT],
+  ]);
+  const named = (type: ColumnType): Column[] => [{ name: 'c', type }];
+
+  it.each<[what: string, expected: boolean, encoded: ColumnType, now: ColumnType]>([
+    ['the same', true, map(INT, list(point)), map(INT, list(point))],
+    ['another width', false, INT, { code: dataTypes.bigint }],
+    ['the same width', false, INT, { code: dataTypes.float }],
+    ['a UDT that has grown', true, point, grown],
+    ['a UDT that has shrunk', false, grown, point],
+    ['a UDT with a renamed field', false, point, renamed],
+    ['a list of it', true, list(point), list(grown)],
+    ['a map to it', true, map(TEXT, point), map(TEXT, grown)],
+    ['a map to lists of it', true, map(TEXT, list(point)), map(TEXT, list(grown))],
+    ['a tuple with it', true, tuple(INT, point), tuple(INT, grown)],
+    ['a UDT with it', true, udt('outer', [['p', point]]), udt('outer', [['p', grown]])],
+    ['a UDT of another name', false, point, udt('dot', [...pointFields(), ['z', INT]])],
+    ['elements of a set, which are compared as a whole', false, set(point), set(grown)],
+    ['keys of a map', false, map(point, INT), map(grown, INT)],
+    ['a set within a list', false, list(set(point)), list(set(grown))],
+    ['a list that has become a set', false, list(INT), set(INT)],
+    [
+      'a name with signs that mean something in a pattern',
+      true,
+      udt('a.b*', [['$x', INT]]),
+      udt('a.b*', [
+        ['$x', INT],
+        ['y', INT],
+      ]),
+    ],
+    ['a name that only fits as a pattern', false, udt('a_b', [['x', INT]]), udt('a.b', [['x', INT]])],
+  ])('%s: %s', (_what, expected, encoded, now) => {
+    expect(takes(named(now), parametersSignature(named(encoded)), () => true)).toBe(expected);
+  });
+
+  it('are not taken by a key that has grown, which would be another key', () => {
+    expect(takes(named(grown), parametersSignature(named(point)), () => false)).toBe(false);
+    expect(takes(named(point), parametersSignature(named(point)), () => false)).toBe(true);
+  });
+
+  it('are not taken by more or fewer columns', () => {
+    const two = [...named(INT), ...named(point)];
+    expect(takes([...named(INT), ...named(grown)], parametersSignature(two), () => true)).toBe(true);
+    expect(takes(named(INT), parametersSignature(two), () => true)).toBe(false);
+    expect(takes(two, parametersSignature(named(INT)), () => true)).toBe(false);
+  });
+
+  it.each<[what: string, expected: boolean, value: unknown, short: ColumnType, long: ColumnType]>([
+    ['no further field', false, { x: 1, y: 2 }, point, grown],
+    ['a further field that is null', false, { x: 1, z: null, label: undefined }, point, grown],
+    ['a further field', true, { x: 1, z: 3 }, point, grown],
+    ['the last of several', true, { label: '' }, point, grown],
+    ['nothing at all', false, null, point, grown],
+    ['one in a list', true, [{ x: 1 }, { z: 1 }], list(point), list(grown)],
+    ['none in a list', false, [{ x: 1 }, { y: 1 }], list(point), list(grown)],
+    ['one in a map', true, { a: { z: 1 } }, map(TEXT, point), map(TEXT, grown)],
+    ['one in a Map', true, new Map([['a', { z: 1 }]]), map(TEXT, point), map(TEXT, grown)],
+    ['one in a tuple', true, new cassandra.types.Tuple(1, { z: 1 }), tuple(INT, point), tuple(INT, grown)],
+    ['one in a field', true, { p: { z: 1 } }, udt('o', [['p', point]]), udt('o', [['p', grown]])],
+    ['a value of a type without fields', false, Buffer.from('z'), TEXT, TEXT],
+  ])('%s is seen: %s', (_what, expected, value, shorter, longer) => {
+    expect(setsMore(value, shorter, longer)).toBe(expected);
   });
 });
 
