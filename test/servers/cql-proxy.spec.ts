@@ -97,12 +97,15 @@ describe('A CQL proxy', () => {
     client.socket.write(query(2, OTHER));
     const late = new Client(proxy);
     late.socket.write(query(3, OTHER));
-    await once(late.socket, 'connect');
-    expect(asked).toHaveLength(1);
+    await expect.poll(() => sockets.length, { message: 'connections at the node' }).toBe(2);
+    const direct = new Client(node.address() as AddressInfo);
+    direct.socket.write(query(4, OTHER));
+    await direct.hears(4);
+    expect(asked.map(({ stream }) => stream)).toEqual([1, 4]);
     proxy.resume();
     await client.hears(1, 2);
     await late.hears(3);
-    late.socket.destroy();
+    for (const { socket } of [late, direct]) socket.destroy();
   });
 
   it('closes with the node', async () => {
@@ -118,8 +121,8 @@ class Client {
   readonly heard: Frame[] = [];
   readonly socket: Socket;
 
-  constructor({ host, port }: CqlProxy) {
-    this.socket = connect({ host, port, noDelay: true });
+  constructor({ port }: { port: number }) {
+    this.socket = connect({ host: '127.0.0.1', port, noDelay: true });
     const reader = new FrameReader();
     this.socket.on('error', () => undefined);
     this.socket.on('data', (chunk) => this.heard.push(...reader.push(chunk)));
