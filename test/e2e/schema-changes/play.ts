@@ -15,6 +15,7 @@ import { startApplication, type TestApplication } from '../support/application.j
 import type { TestPair } from '../support/clusters.js';
 import { type OthersWork, workAsAnother } from './another-client.js';
 import type { Case, Round } from './generate.js';
+import { answersHelix, ControlConnections, toldOfChanges } from './heard.js';
 import { columnOf, type Table, tablesOf } from './tables.js';
 import { isList } from './types.js';
 
@@ -35,6 +36,10 @@ interface Attempt {
   readonly value: unknown;
   readonly result: Result;
 }
+
+type Read = { readonly case: Case; readonly value: unknown } & (
+  { readonly found: string; readonly cluster: ClusterId } | { readonly failure: string }
+);
 
 /** What Helix has said of one side of an attempt by the end. */
 type Said = 'applied' | 'not applied' | 'unknown' | 'lost';
@@ -69,7 +74,7 @@ class PlayedRound {
   readonly #tableOf = new Map<Case, Table>();
   readonly #endings: Ending[] = [];
   readonly #queued: Attempt[] = [];
-  readonly #registered = { A: 0, B: 0 };
+  readonly #controls: ControlConnections;
   readonly #clients: cassandra.Client[] = [];
   #application!: TestApplication;
 
@@ -80,11 +85,7 @@ class PlayedRound {
   ) {
     this.#tables = tablesOf(round.cases, keyspace);
     for (const table of this.#tables) for (const each of table.cases) this.#tableOf.set(each, table);
-    for (const side of SIDES) {
-      pair[side].proxy.watch((chunk) => {
-        if (chunk.includes('SCHEMA_CHANGE')) this.#registered[side] += 1;
-      });
-    }
+    this.#controls = new ControlConnections(pair);
   }
 
   async play(): Promise<Ending[]> {
@@ -108,7 +109,7 @@ class PlayedRound {
   }
 
   end(): void {
-    for (const side of SIDES) this.pair[side].proxy.watch(() => undefined);
+    this.#controls.stop();
     for (const client of this.#clients) void client.shutdown();
   }
 
@@ -145,7 +146,7 @@ class PlayedRound {
     const cases = this.round.cases.filter(isReplay);
     if (cases.length === 0) return;
     const { side } = this.round;
-    const since = this.#registered[side];
+    const since = this.#controls.madeTo(side);
     this.#application.helix.pauseReplay(side);
     this.pair[side].proxy.refuse();
     await this.#forEach(cases, async (each) => {
@@ -168,7 +169,7 @@ class PlayedRound {
   async #change(): Promise<void> {
     const { side, network } = this.round;
     const { proxy } = this.pair[side];
-    const since = this.#registered[side];
+    const since = this.#controls.madeTo(side);
     if (network === 'refuse') proxy.refuse();
     if (network === 'reset') proxy.reset();
     if (network === 'black hole') proxy.blackHole();
@@ -196,8 +197,7 @@ class PlayedRound {
 
   async #changeAsOthers(side: ClusterId): Promise<void> {
     const others = this.#tables.filter(({ cases: [first] }) => {
-      const { on, by } = first!;
-      return by !== 'onBoth' && (on === 'both' || side === this.round.side);
+      return first!.by !== 'onBoth' && this.#isChangedOn(side, first!);
     });
     const workOf = (isProcess: boolean): OthersWork => {
       const tables = others.filter(({ cases }) => cases[0]!.by.startsWith('process') === isProcess);
@@ -219,34 +219,15 @@ class PlayedRound {
     await promisify(execFile)(process.execPath, [...script, JSON.stringify(elsewhere)]);
   }
 
-  /** Events come in their order, to all who listen at once: when the last one is here, the others have been sent. */
   async #heard(side: ClusterId): Promise<void> {
-    const name = `heard_${this.round.cases[0]!.id}_${side.toLowerCase()}`;
-    const listener = await CqlConnection.open(this.pair[side].proxy);
-    await listener.listen();
-    await this.pair[side].run(`CREATE TABLE ${this.keyspace}.${name} (id int PRIMARY KEY)`);
-    const events = (): string[] => listener.events.map((event) => event.name);
-    await expect.poll(events, { timeout: 10_000, interval: 5, message: 'events' }).toContain(name);
-    listener.close();
-    await this.#answers(side);
+    const marker = `heard_${this.round.cases[0]!.id}_${side.toLowerCase()}`;
+    await toldOfChanges(this.pair[side], this.keyspace, marker);
+    await answersHelix(this.#application.helix, side);
   }
 
-  /** The driver's control connection is there again, with which it hears of changes. */
   async #reconnected(side: ClusterId, since: number): Promise<void> {
-    await expect
-      .poll(() => this.#registered[side], { timeout: 30_000, interval: 5, message: 'registrations' })
-      .toBeGreaterThan(since);
-    await this.#answers(side);
-  }
-
-  async #answers(side: ClusterId): Promise<void> {
-    const { helix } = this.#application;
-    const isWell = (): Promise<boolean> =>
-      helix.ping(side).then(
-        () => helix.status()[side]?.breaker === 'closed',
-        () => false,
-      );
-    await expect.poll(isWell, { timeout: 30_000, interval: 20, message: `${side} is well` }).toBe(true);
+    await this.#controls.anotherTo(side, since);
+    await answersHelix(this.#application.helix, side);
   }
 
   async #writeAfter(): Promise<Attempt[]> {
@@ -260,40 +241,51 @@ class PlayedRound {
     return attempts;
   }
 
-  async #readAfter(): Promise<{ readonly case: Case; readonly value: unknown; readonly read: string }[]> {
+  async #readAfter(): Promise<Read[]> {
     await this.#seed('to', 61);
-    const reads: { case: Case; value: unknown; read: string }[] = [];
+    const reads: Read[] = [];
     for (const n of [0, 1]) {
       await this.#forEach(this.round.cases.filter(isRead), async (each) => {
-        const value = valueInTurn(each, n);
-        reads.push({ case: each, value, read: await this.#read(each, value) });
+        reads.push(await this.#read(each, valueInTurn(each, n)));
       });
     }
     return reads;
   }
 
-  /** Rows to be found, written by somebody else. */
+  /** Rows to be found, written by somebody else wherever the column has the value's type. */
   async #seed(state: 'from' | 'to', n: number): Promise<void> {
-    const client = this.#bareClient(this.round.side);
-    await this.#forEach(this.round.cases.filter(isRead), async (each) => {
-      const text = `INSERT INTO ${this.#tableOf.get(each)!.name} (id, ${columnOf(each)}) VALUES (?, ?)`;
-      await client.execute(text, [rowOf(each, n), each[state].value], { prepare: true });
+    await this.#onBoth(async (side) => {
+      const client = this.#bareClient(side);
+      await this.#forEach(this.round.cases.filter(isRead), async (each) => {
+        if (state === 'to' && !this.#isChangedOn(side, each)) return;
+        const text = `INSERT INTO ${this.#tableOf.get(each)!.name} (id, ${columnOf(each)}) VALUES (?, ?)`;
+        await client.execute(text, [rowOf(each, n), each[state].value], { prepare: true });
+      });
     });
   }
 
-  async #judgeReads(
-    reads: readonly { readonly case: Case; readonly value: unknown; readonly read: string }[],
-  ) {
-    const client = this.#bareClient(this.round.side);
-    await this.#forEach(reads, async ({ case: each, value, read }) => {
-      const found = await client.execute(this.#select(each), [value], { prepare: true }).then(
-        ({ rows }) => idsOf(rows),
-        () => 'refused',
-      );
-      const isTyped = read !== 'refused' && !read.startsWith('rows');
-      if (isTyped) this.#end(each, read);
-      else if (read === found) this.#end(each, 'read');
-      else this.#end(each, 'read', `read ${read}, a bare client reads ${found}`);
+  #isChangedOn(side: ClusterId, { on }: Case): boolean {
+    return on === 'both' || side === this.round.side;
+  }
+
+  async #judgeReads(reads: readonly Read[]): Promise<void> {
+    const clients = { A: this.#bareClient('A'), B: this.#bareClient('B') };
+    await this.#forEach(reads, async (read) => {
+      const { case: each, value } = read;
+      if ('failure' in read) {
+        const isTyped = !read.failure.includes(':');
+        this.#end(each, read.failure, isTyped ? undefined : 'no error of its own');
+        return;
+      }
+      const expected = await clients[read.cluster]
+        .execute(this.#select(each), [value], { prepare: true })
+        .then(
+          ({ rows }) => idsOf(rows),
+          () => 'an error',
+        );
+      const isRight = read.found === expected;
+      const what = `on ${read.cluster} it reads ${read.found}, a bare client ${expected}`;
+      this.#end(each, 'read', isRight ? undefined : what);
     });
   }
 
@@ -329,7 +321,7 @@ class PlayedRound {
       const isSame = cell === twin || (await this.#readAlike(side, each, row));
       if (said === 'lost') violations.push(`${side}: lost`);
       else if (cell !== undefined && isReplay(each) && side !== this.round.side) continue;
-      else if (cell !== undefined && isList(each.to) && (each.on === 'both' || side === this.round.side)) {
+      else if (cell !== undefined && isList(each.to) && this.#isChangedOn(side, each)) {
         violations.push(`${side}: a list that is not frozen was written`);
       } else if (cell !== undefined && !isSame) {
         violations.push(`${side} stores ${String(cell)}, a bare client ${String(twin)}`);
@@ -426,12 +418,13 @@ class PlayedRound {
     return `SELECT id FROM ${this.#tableOf.get(each)!.name} WHERE ${columnOf(each)} = ? ALLOW FILTERING`;
   }
 
-  /** What is found, `refused`, or the class of a failure that says more. */
-  async #read(each: Case, value: unknown): Promise<string> {
+  /** What is found and where, or the class of the failure. */
+  async #read(each: Case, value: unknown): Promise<Read> {
     try {
-      return idsOf(await this.#application.cql.query(this.#select(each), [value]).all());
+      const { rows = [], info } = await this.#application.cql.execute(this.#select(each), [value]);
+      return { case: each, value, found: idsOf(rows), cluster: info.cluster! };
     } catch (error) {
-      return isHelixError(error) ? error.name : `refused`;
+      return { case: each, value, failure: isHelixError(error) ? error.name : String(error) };
     }
   }
 

@@ -1,0 +1,61 @@
+import { expect } from 'vitest';
+import type { ClusterId, HelixService } from '../../../lib/index.js';
+import { CqlConnection } from '../../servers/cql-connection.js';
+import type { TestCluster, TestPair } from '../support/clusters.js';
+
+/**
+ * Resolves when a cluster has told everybody who listens of all schema changes so far. Events come in their order:
+ * when that of a table made for this is here, the ones before it have been sent to all.
+ */
+export async function toldOfChanges(cluster: TestCluster, keyspace: string, marker: string): Promise<void> {
+  const listener = await CqlConnection.open(cluster.proxy);
+  try {
+    await listener.listen();
+    await cluster.run(`CREATE TABLE ${keyspace}.${marker} (id int PRIMARY KEY)`);
+    const names = (): string[] => listener.events.map(({ name }) => name);
+    await expect.poll(names, { timeout: 10_000, interval: 5, message: 'events' }).toContain(marker);
+  } finally {
+    listener.close();
+  }
+}
+
+/** Helix has got an answer of the cluster, so that what was sent before it has arrived, and writes to it. */
+export async function answersHelix(helix: HelixService, side: ClusterId): Promise<void> {
+  const isWell = (): Promise<boolean> =>
+    helix.ping(side).then(
+      () => helix.status()[side]?.breaker === 'closed',
+      () => false,
+    );
+  await expect.poll(isWell, { timeout: 30_000, interval: 20, message: `${side} is well` }).toBe(true);
+}
+
+/** Counts the control connections that drivers make through the proxies: with them they hear of changes. */
+export class ControlConnections {
+  readonly #made = { A: 0, B: 0 };
+
+  constructor(private readonly pair: TestPair) {
+    for (const side of ['A', 'B'] as const) {
+      pair[side].proxy.watch((chunk) => {
+        if (chunk.includes('SCHEMA_CHANGE')) this.#made[side] += 1;
+      });
+    }
+  }
+
+  madeTo(side: ClusterId): number {
+    return this.#made[side];
+  }
+
+  async anotherTo(side: ClusterId, since: number): Promise<void> {
+    await expect
+      .poll(() => this.#made[side], {
+        timeout: 30_000,
+        interval: 5,
+        message: `control connections to ${side}`,
+      })
+      .toBeGreaterThan(since);
+  }
+
+  stop(): void {
+    for (const side of ['A', 'B'] as const) this.pair[side].proxy.watch(() => undefined);
+  }
+}
