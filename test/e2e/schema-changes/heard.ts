@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import type { ClusterId, HelixService } from '../../../lib/index.js';
+import type { ClusterId } from '../../../lib/index.js';
 import { CqlConnection } from '../../servers/cql-connection.js';
 import type { TestCluster, TestPair } from '../support/clusters.js';
 
@@ -17,16 +17,6 @@ export async function toldOfChanges(cluster: TestCluster, keyspace: string, mark
   } finally {
     listener.close();
   }
-}
-
-/** Helix has got an answer of the cluster, so that what was sent before it has arrived, and writes to it. */
-export async function answersHelix(helix: HelixService, side: ClusterId): Promise<void> {
-  const isWell = (): Promise<boolean> =>
-    helix.ping(side).then(
-      () => helix.status()[side]?.breaker === 'closed',
-      () => false,
-    );
-  await expect.poll(isWell, { timeout: 30_000, interval: 20, message: `${side} is well` }).toBe(true);
 }
 
 /** Counts the control connections that drivers make through the proxies: with them they hear of changes. */

@@ -8,10 +8,15 @@ import {
   type WriteReceipt,
 } from '../../../lib/index.js';
 import '../../matchers/index.js';
-import { startApplication, stopApplications, type TestApplication } from '../support/application.js';
+import {
+  answersHelix,
+  startApplication,
+  stopApplications,
+  type TestApplication,
+} from '../support/application.js';
 import { clusterPair, createKeyspace, type TestPair } from '../support/clusters.js';
 import { workAsAnother } from './another-client.js';
-import { answersHelix, toldOfChanges } from './heard.js';
+import { toldOfChanges } from './heard.js';
 
 const keyspace = 'changed_by_name';
 const SIDES = ['A', 'B'] as const;

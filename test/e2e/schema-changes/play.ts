@@ -11,11 +11,11 @@ import {
 } from '../../../lib/index.js';
 import { CqlConnection } from '../../servers/cql-connection.js';
 import { AlwaysFirst } from '../support/always-first.js';
-import { startApplication, type TestApplication } from '../support/application.js';
+import { answersHelix, startApplication, type TestApplication } from '../support/application.js';
 import type { TestPair } from '../support/clusters.js';
 import { type OthersWork, workAsAnother } from './another-client.js';
 import type { Case, Round } from './generate.js';
-import { answersHelix, ControlConnections, toldOfChanges } from './heard.js';
+import { ControlConnections, toldOfChanges } from './heard.js';
 import { columnOf, type Table, tablesOf } from './tables.js';
 import { isList } from './types.js';
 
