@@ -155,7 +155,7 @@ describe.each(conditions)('A cluster that %s (%s)', (_, side, begin) => {
     const receipts = await Promise.all(harmless.map(([text, params]) => cql.query(text, params).exec()));
     expect(receipts.map((receipt) => receipt[side])).toEqual(harmless.map(() => 'queued'));
     pair[side].proxy.pass();
-    await answersHelix(helix, side);
+    await answersHelix(application, side);
     end = begin();
     helix.resumeReplay(side);
     await expectAllOnBoth();

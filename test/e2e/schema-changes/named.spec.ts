@@ -59,7 +59,7 @@ async function changedElsewhere(
       texts: text === undefined ? [] : [{ text, params: [999, null] }],
     });
     await toldOfChanges(pair[side], keyspace, `told_${++markers}`);
-    await answersHelix(application.helix, side);
+    await answersHelix(application, side);
   }
 }
 
@@ -81,7 +81,7 @@ async function queuedForB(...writes: (() => Promise<WriteReceipt>)[]): Promise<v
   pair.B.proxy.refuse();
   for (const write of writes) expect(await write()).toMatchObject({ A: 'applied', B: 'queued' });
   pair.B.proxy.pass();
-  await answersHelix(helix, 'B');
+  await answersHelix(application, 'B');
 }
 
 async function replayToB(): Promise<void> {

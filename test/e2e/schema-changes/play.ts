@@ -222,12 +222,12 @@ class PlayedRound {
   async #heard(side: ClusterId): Promise<void> {
     const marker = `heard_${this.round.cases[0]!.id}_${side.toLowerCase()}`;
     await toldOfChanges(this.pair[side], this.keyspace, marker);
-    await answersHelix(this.#application.helix, side);
+    await answersHelix(this.#application, side);
   }
 
   async #reconnected(side: ClusterId, since: number): Promise<void> {
     await this.#controls.anotherTo(side, since);
-    await answersHelix(this.#application.helix, side);
+    await answersHelix(this.#application, side);
   }
 
   async #writeAfter(): Promise<Attempt[]> {

@@ -109,13 +109,19 @@ function known<App extends INestApplicationContext>(app: App): TestApplication<A
   return { app, cql: app.get(HelixCqlService), helix: app.get(HelixService) };
 }
 
-/** Helix has got an answer of the cluster, so that what was sent before it has arrived, and writes to it. */
-export async function answersHelix(helix: HelixService, side: ClusterId): Promise<void> {
+/**
+ * The driver's client of one cluster has got an answer, so that what the cluster sent before it has arrived, and Helix
+ * writes there. Helix itself asks nothing for this: its own pings would tell it more.
+ */
+export async function answersHelix({ cql, helix }: TestApplication, side: ClusterId): Promise<void> {
   const isWell = (): Promise<boolean> =>
-    helix.ping(side).then(
-      () => helix.status()[side]?.breaker === 'closed',
-      () => false,
-    );
+    cql
+      .session(side)
+      .execute('SELECT key FROM system.local')
+      .then(
+        () => helix.status()[side]?.breaker === 'closed',
+        () => false,
+      );
   await expect.poll(isWell, { timeout: 30_000, interval: 20, message: `${side} is well` }).toBe(true);
 }
 
