@@ -78,7 +78,7 @@ export function generate(seed: number): Round[] {
   }));
 }
 
-/** One of so many of every kind of change and use; the seed says which. */
+/** One of so many of every kind of change and use, in fewer rounds; the seed says which. */
 export function oneOf(count: number, rounds: readonly Round[], seed: number): Round[] {
   const random = new Random(seed).fork('share');
   const kindOf = ({ change, use }: Case): string => `${change}, ${use}`;
@@ -88,7 +88,16 @@ export function oneOf(count: number, rounds: readonly Round[], seed: number): Ro
   ).sort((a, b) => (kindOf(a) < kindOf(b) ? -1 : Number(kindOf(a) > kindOf(b))));
   const offset = random.int(0, count - 1);
   const chosen = new Set(ordered.filter((_, i) => i % count === offset));
-  return rounds.map((round) => ({ ...round, cases: round.cases.filter((each) => chosen.has(each)) }));
+  const withManyTexts = random.pick(NETWORKS);
+  return NETWORKS.map((network) => ({
+    side: random.pick(SIDES),
+    network,
+    hasManyTexts: network === withManyTexts,
+    cases: rounds
+      .filter((round) => round.network === network)
+      .flatMap(({ cases }) => cases)
+      .filter((each) => chosen.has(each)),
+  }));
 }
 
 function used(random: Random, id: number, changed: Changed, network: Network): Case {

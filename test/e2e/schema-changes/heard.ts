@@ -1,14 +1,19 @@
 import { expect } from 'vitest';
 import type { ClusterId } from '../../../lib/index.js';
 import { CqlConnection } from '../../servers/cql-connection.js';
-import type { TestCluster, TestPair } from '../support/clusters.js';
+import type { InspectedCluster, TestPair } from '../support/clusters.js';
 
 /**
- * Resolves when a cluster has told everybody who listens of all schema changes so far. Events come in their order:
+ * Resolves when a node has told everybody who listens of all schema changes so far. Events come in their order:
  * when that of a table made for this is here, the ones before it have been sent to all.
  */
-export async function toldOfChanges(cluster: TestCluster, keyspace: string, marker: string): Promise<void> {
-  const listener = await CqlConnection.open(cluster.proxy);
+export async function toldOfChanges(
+  node: { readonly host: string; readonly port: number },
+  cluster: InspectedCluster,
+  keyspace: string,
+  marker: string,
+): Promise<void> {
+  const listener = await CqlConnection.open(node);
   try {
     await listener.listen();
     await cluster.run(`CREATE TABLE ${keyspace}.${marker} (id int PRIMARY KEY)`);

@@ -58,7 +58,7 @@ async function changedElsewhere(
       changes,
       texts: text === undefined ? [] : [{ text, params: [999, null] }],
     });
-    await toldOfChanges(pair[side], keyspace, `told_${++markers}`);
+    await toldOfChanges(pair[side].proxy, pair[side], keyspace, `told_${++markers}`);
     await answersHelix(application, side);
   }
 }
