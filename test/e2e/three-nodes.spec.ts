@@ -1,7 +1,10 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { ClusterId, HelixService } from '../../lib/index.js';
 import '../matchers/index.js';
-import { startApplication, stopApplications } from './support/application.js';
+import { startApplication, stopApplications, type TestApplication } from './support/application.js';
+import { CqlConnection } from '../servers/cql-connection.js';
+import { workAsAnother } from './schema-changes/another-client.js';
+import { toldOfChanges } from './schema-changes/heard.js';
 import { createKeyspace } from './support/clusters.js';
 import { Load, type WriteResult } from './support/load.js';
 import { startThreeNodePair, type ThreeNodePair } from './support/three-nodes.js';
@@ -31,20 +34,41 @@ interface Writing {
   longestMs: number;
 }
 
-/** An application that writes without end, one row each, at the default consistency. */
-async function writing(): Promise<Writing> {
-  const { cql, helix } = await startApplication({
+function start(): Promise<TestApplication> {
+  return startApplication({
     cql: { A: pair.A.options(keyspace), B: pair.B.options(keyspace) },
     writeTimeoutMs: WRITE_TIMEOUT_MS,
   });
+}
+
+async function createTable({ cql }: TestApplication, columns: string): Promise<string> {
   const table = `users_${++tables}`;
-  const made = await cql.onBoth(`CREATE TABLE ${table} (id int PRIMARY KEY, name text, age int)`);
+  const made = await cql.onBoth(`CREATE TABLE ${table} (id int PRIMARY KEY, ${columns})`);
   expect(made).toEqual({ A: { ok: true }, B: { ok: true } });
-  const insert = `INSERT INTO ${table} (id, name, age) VALUES (?, ?, ?)`;
+  return table;
+}
+
+/** An application that writes without end, one row each, at the default consistency. */
+async function writing(): Promise<Writing> {
+  const application = await start();
+  const table = await createTable(application, 'name text, age int');
+  return writingTo(application, table, `INSERT INTO ${table} (id, name, age) VALUES (?, ?, ?)`, (id) => [
+    id,
+    `name ${id}`,
+    id % 90,
+  ]);
+}
+
+function writingTo(
+  { cql, helix }: TestApplication,
+  table: string,
+  insert: string,
+  paramsOf: (id: number) => readonly unknown[],
+): Writing {
   const write = async (id: number) => {
     const startMs = performance.now();
     try {
-      return await cql.query(insert, [id, `name ${id}`, id % 90]).exec();
+      return await cql.query(insert, paramsOf(id)).exec();
     } finally {
       run.longestMs = Math.max(run.longestMs, performance.now() - startMs);
     }
@@ -106,4 +130,63 @@ describe('a load of writes at LOCAL_QUORUM while one of three nodes of B', { tim
     await load.more(300);
     await expectNothingLost(run);
   });
+});
+
+/** What a node alone answers: the rows of a text that has no parameters. */
+async function askNode(node: { host: string; port: number }, cql: string): Promise<(Buffer | null)[][]> {
+  const connection = await CqlConnection.open(node);
+  try {
+    return await connection.rows(cql);
+  } finally {
+    connection.close();
+  }
+}
+
+async function knowsText(node: { host: string; port: number }, text: string): Promise<boolean> {
+  const rows = await askNode(node, 'SELECT query_string FROM system.prepared_statements');
+  return rows.some(([query]) => query?.toString() === text);
+}
+
+describe('a table made again with float instead of int by somebody who goes on using the same text', () => {
+  it('stores 42 as 42 through every node: one that was down, and one that has forgotten everything', async () => {
+    const application = await start();
+    const table = await createTable(application, 'v int');
+    const insert = `INSERT INTO ${table} (id, v) VALUES (?, ?)`;
+    const [down, forgetful, third] = pair.B.cluster.nodes;
+    for (let id = 0; id < 60; id++) await application.cql.query(insert, [id, 42]).exec();
+    for (const node of pair.B.cluster.nodes) {
+      await expect.poll(() => knowsText(node, insert), { message: `${node.name} knows the text` }).toBe(true);
+    }
+
+    await down!.kill();
+    for (const side of ['A', 'B'] as const) {
+      await workAsAnother({
+        options: pair[side].options(keyspace),
+        changes: [`DROP TABLE ${table}`, `CREATE TABLE ${table} (id int PRIMARY KEY, v float)`],
+        texts: [{ text: insert, params: [-1, null] }],
+      });
+      await pair[side].run(`TRUNCATE ${keyspace}.${table}`);
+    }
+    await Promise.all([
+      ...pair.A.cluster.nodes.map((node) =>
+        toldOfChanges(node, pair.A, keyspace, `told_${node.name.replaceAll('-', '_')}`),
+      ),
+      ...[forgetful!, third!].map((node) =>
+        toldOfChanges(node, pair.B, keyspace, `told_${node.name.replaceAll('-', '_')}`),
+      ),
+    ]);
+
+    const run = writingTo(application, table, insert, (id) => [id, 42]);
+    await run.load.more(100);
+    await askNode(forgetful!, 'TRUNCATE system.prepared_statements');
+    await forgetful!.restart();
+    await run.load.more(200);
+    await down!.restart();
+    await run.load.more(300);
+    await expectNothingLost(run);
+    for (const side of [pair.A, pair.B]) {
+      const { rows } = await side.run(`SELECT v FROM ${keyspace}.${table}`);
+      expect(new Set(rows.map(({ v }) => v as number))).toEqual(new Set([42]));
+    }
+  }, 240_000);
 });

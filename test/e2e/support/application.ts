@@ -8,9 +8,11 @@ import {
 } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { HealthCheck, HealthCheckService, TerminusModule } from '@nestjs/terminus';
+import { expect } from 'vitest';
 import { HelixHealthIndicator } from '../../../lib/health/index.js';
 import {
   CircuitBreaker,
+  type ClusterId,
   HelixCqlService,
   HelixModule,
   type HelixModuleOptions,
@@ -105,6 +107,22 @@ export async function startHttpApplication(
 function known<App extends INestApplicationContext>(app: App): TestApplication<App> {
   running.add(app);
   return { app, cql: app.get(HelixCqlService), helix: app.get(HelixService) };
+}
+
+/**
+ * The driver's client of one cluster has got an answer, so that what the cluster sent before it has arrived, and Helix
+ * writes there. Helix itself asks nothing for this: its own pings would tell it more.
+ */
+export async function answersHelix({ cql, helix }: TestApplication, side: ClusterId): Promise<void> {
+  const isWell = (): Promise<boolean> =>
+    cql
+      .session(side)
+      .execute('SELECT key FROM system.local')
+      .then(
+        () => helix.status()[side]?.breaker === 'closed',
+        () => false,
+      );
+  await expect.poll(isWell, { timeout: 30_000, interval: 20, message: `${side} is well` }).toBe(true);
 }
 
 /** For `afterEach`: ends what a test has started, whether it passed or not. */
