@@ -4,6 +4,7 @@ import {
   delay,
   type Envelope,
   errorLabel,
+  HelixConfigError,
   NoAvailableClusterError,
   resolvesWithin,
   SessionClosedError,
@@ -17,6 +18,14 @@ const SECOND_CLUSTER_MS = 2_000;
 const FOREGROUND_SHARE = 0.6;
 const DRAIN_SHARE = 0.9;
 const FLUSH_SHARE = 0.95;
+
+/** How a cluster comes to be connected. */
+interface Connecting {
+  readonly connected: Promise<void>;
+  readonly firstFailure: Promise<void>;
+  /** Rejects if it never will be. */
+  readonly unusable: Promise<never>;
+}
 
 /** @internal The one owner of connecting, starting, draining and closing of an instance. */
 export class HelixLifecycle implements OnModuleInit, OnApplicationBootstrap, OnApplicationShutdown {
@@ -101,15 +110,21 @@ export class HelixLifecycle implements OnModuleInit, OnApplicationBootstrap, OnA
     const b = sessions.B && this.#keepConnecting(sessions.B);
     if (options.connect === 'lazy') return;
     const enough = b ? this.#enough(a, b) : a.connected;
-    const isEnough = await this.#within(options.connectTimeoutMs, enough);
+    // No other attempt would mend a driver or options that cannot be used.
+    const unusable = Promise.race([a.unusable, ...(b ? [b.unusable] : [])]);
+    const isEnough = await this.#within(options.connectTimeoutMs, Promise.race([enough, unusable]));
     const isOneUp = options.connect === 'any' && (sessions.A.hasConnected || sessions.B?.hasConnected);
     if (!isEnough && !isOneUp) throw this.#cannotConnect();
   }
 
-  #keepConnecting(session: ClusterSession): { connected: Promise<void>; firstFailure: Promise<void> } {
+  #keepConnecting(session: ClusterSession): Connecting {
     const { logger, label } = { logger: this.instance.logger, label: this.instance.label(session.cluster) };
     let failed: (() => void) | undefined;
     const firstFailure = new Promise<void>((resolve) => (failed = resolve));
+    let cannotBeUsed: ((error: HelixConfigError) => void) | undefined;
+    const unusable = new Promise<never>((_, reject) => (cannotBeUsed = reject));
+    // With `lazy` nobody waits for it.
+    unusable.catch(() => undefined);
     const connected = new Promise<void>((resolve) => {
       let failures = 0;
       session.keepConnecting(
@@ -125,23 +140,21 @@ export class HelixLifecycle implements OnModuleInit, OnApplicationBootstrap, OnA
             );
           }
           failed?.();
+          if (error.cause instanceof HelixConfigError) cannotBeUsed?.(error.cause);
         },
       );
     });
-    return { connected, firstFailure };
+    return { connected, firstFailure, unusable };
   }
 
-  async #enough(
-    a: { connected: Promise<void>; firstFailure: Promise<void> },
-    b: { connected: Promise<void>; firstFailure: Promise<void> },
-  ): Promise<void> {
+  async #enough(a: Connecting, b: Connecting): Promise<void> {
     if (this.instance.options.connect === 'both') {
       await Promise.all([a.connected, b.connected]);
       return;
     }
     const given = delay(this.instance.clock, SECOND_CLUSTER_MS);
     await Promise.race([a.connected, b.connected]);
-    const settled = (side: typeof a): Promise<void> => Promise.race([side.connected, side.firstFailure]);
+    const settled = (side: Connecting): Promise<void> => Promise.race([side.connected, side.firstFailure]);
     await Promise.race([Promise.all([settled(a), settled(b)]), given]);
   }
 

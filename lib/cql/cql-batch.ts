@@ -90,9 +90,11 @@ export class CqlBatch extends CqlBuilder {
 
   /** A side that cannot prepare one of the statements cannot take the batch. */
   async #prepare(): Promise<PrepareErrors> {
-    const cold = this.#items.filter(({ statement }) => !statement.currentTypes);
+    const cold = this.#items.filter(
+      ({ statement: { currentTypes } }) => !currentTypes || currentTypes.longer,
+    );
     const errors = await Promise.all(
-      cold.map(({ statement }) => statement.prepare(this.context.writeTimeoutMs)),
+      cold.map(({ statement, params }) => statement.prepare(params, this.context.writeTimeoutMs)),
     );
     return Object.assign({}, ...errors) as PrepareErrors;
   }

@@ -301,7 +301,8 @@ export class CqlQuery<Row = CqlRow> extends CqlBuilder {
       const caller = this.writer('exec()');
       statement.checkWritable();
       const call = this.limits(caller);
-      if (!statement.currentTypes) return this.#prepareAndRun(statement, caller, answers, call);
+      const types = statement.currentTypes;
+      if (!types || types.longer) return this.#prepareAndRun(statement, caller, answers, call);
       const operation = this.#operation(statement, this.params, caller, answers);
       return this.context.writePath.run(operation, call);
     } catch (error) {
@@ -320,7 +321,7 @@ export class CqlQuery<Row = CqlRow> extends CqlBuilder {
     const params = snapshot(this.params);
     return writePath.runPrepared(
       async () => {
-        const errors = await statement.prepare(writeTimeoutMs);
+        const errors = await statement.prepare(params, writeTimeoutMs);
         return this.#operation(statement, params, caller, answers, errors);
       },
       statement.facts.masked,

@@ -2,7 +2,15 @@ import cassandra from 'cassandra-driver';
 import { describe, expect, it } from 'vitest';
 import { setUpCql } from '../../test/support/cql.js';
 import { envelope } from '../../test/support/envelope.js';
-import { columns, invalid, listOf, timedOut, type, unreachable } from '../../test/support/fake-cql-client.js';
+import {
+  columns,
+  invalid,
+  listOf,
+  timedOut,
+  type,
+  unprepared,
+  unreachable,
+} from '../../test/support/fake-cql-client.js';
 import { Watched } from '../../test/support/fake-operations.js';
 import type { Envelope } from '../core/index.js';
 import { CqlReplayTarget } from './index.js';
@@ -155,4 +163,79 @@ describe('CqlReplayTarget', () => {
     clients.B.pingError = timedOut();
     await expect(target.ping(1_000)).rejects.toThrow();
   });
+});
+
+describe('what the target does not know any more', () => {
+  it('is prepared again and sent once more, as the same bytes', async () => {
+    const { target, queued, clients } = await setUp();
+    await target.apply(queued(), 1_000);
+    clients.B.forgetPrepared();
+    expect(await target.apply(queued(), 1_000)).toEqual({ kind: 'applied' });
+    expect(clients.B.preparedTexts).toEqual([INSERT, INSERT]);
+    expect(clients.B.executed.map(({ params }) => params)).toEqual(
+      Array.from({ length: 2 }, () => [Buffer.from([0, 0, 0, 7]), null]),
+    );
+  });
+
+  it('is not reached if it does not know it the second time either', async () => {
+    const { target, queued, clients } = await setUp();
+    clients.B.execute = () => Promise.reject(unprepared());
+    expect(await target.apply(queued(), 1_000)).toMatchObject({ kind: 'unreached' });
+    expect(clients.B.preparedTexts).toEqual([INSERT, INSERT]);
+  });
+
+  it('is refused if its types are others by then', async () => {
+    const { target, queued, clients } = await setUp();
+    await target.apply(queued(), 1_000);
+    clients.B.statements.set(INSERT, columns({ id: type('float'), name: type('text') }));
+    clients.B.forgetPrepared();
+    expect(await target.apply(queued(), 1_000)).toMatchObject({
+      kind: 'rejected',
+      error: { code: 'HELIX_SCHEMA_MISMATCH' },
+    });
+    expect(clients.B.executed).toHaveLength(1);
+  });
+
+  it('is what preparing says if that fails', async () => {
+    const { target, queued, clients } = await setUp();
+    await target.apply(queued(), 1_000);
+    clients.B.statements.delete(INSERT);
+    clients.B.forgetPrepared();
+    expect(await target.apply(queued(), 1_000)).toMatchObject({ kind: 'rejected', error: { code: 0x2200 } });
+  });
+});
+
+it('applies a text that is too long to be kept', async () => {
+  const { target, queued, clients, knows, hasTable } = await setUp();
+  hasTable('users', USER);
+  const text = knows(`INSERT INTO users (id, name) VALUES (?, '${'x'.repeat(20_000)}')`, USER.slice(0, 1));
+  const signature = parametersSignature(USER.slice(0, 1));
+  const statements = [{ text, signature, params: [new Uint8Array([0, 0, 0, 7])] }];
+  expect(await target.apply(queued({ statements }), 1_000)).toEqual({ kind: 'applied' });
+  expect(await target.apply(queued({ statements, batch: 'logged' }), 1_000)).toEqual({ kind: 'applied' });
+  expect([clients.B.executed.length, clients.B.batches.length]).toEqual([1, 1]);
+});
+
+it('applies what was encoded before a UDT has grown', async () => {
+  const { target, queued, clients, knows, hasTable } = await setUp();
+  const udt = (...fields: string[]) =>
+    columns({
+      id: type('int'),
+      home: {
+        code: cassandra.types.dataTypes.udt,
+        info: { name: 'addr', fields: fields.map((name) => ({ name, type: type('text') })) },
+      },
+    });
+  const text = knows('INSERT INTO users (id, home) VALUES (?, ?)', udt('street', 'zip'));
+  hasTable('users', udt('street', 'zip'));
+  const waiting = (signature: string) =>
+    queued({ statements: [{ text, signature, params: [new Uint8Array([0, 0, 0, 7]), null] }] });
+  expect(await target.apply(waiting(parametersSignature(udt('street'))), 1_000)).toEqual({ kind: 'applied' });
+  expect(await target.apply(waiting(parametersSignature(udt('street', 'zip', 'city'))), 1_000)).toMatchObject(
+    {
+      kind: 'rejected',
+      error: { code: 'HELIX_SCHEMA_MISMATCH' },
+    },
+  );
+  expect(clients.B.executed).toHaveLength(1);
 });

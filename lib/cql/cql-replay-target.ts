@@ -9,7 +9,7 @@ import {
   type Stage,
 } from '../core/index.js';
 import { classifyWriteError, type CqlSession, isUnprepared, type PreparedText } from './driver/index.js';
-import type { Statements } from './statement.js';
+import type { Statement, Statements } from './statement.js';
 
 /** So often an envelope is prepared anew because a schema has changed in the meantime. */
 const MOST_ATTEMPTS = 5;
@@ -27,19 +27,27 @@ export class CqlReplayTarget implements ReplayTarget {
   }
 
   async apply(envelope: Envelope, timeoutMs: number): Promise<SettledOutcome> {
+    // Once: a long text is not kept, and would be another statement each time.
+    const statements = envelope.statements.map(({ text }) => this.statements.get(text));
     const deadlineMs = this.clock.monotonicMs() + timeoutMs;
-    const first = await this.#attempt(envelope, deadlineMs, timeoutMs);
+    const first = await this.#attempt(envelope, statements, deadlineMs, timeoutMs);
     // Nothing was executed, and what it was sent by is forgotten.
     if (!('error' in first) || !isUnprepared(first.error)) return first;
-    return this.#attempt(envelope, deadlineMs, timeoutMs);
+    return this.#attempt(envelope, statements, deadlineMs, timeoutMs);
   }
 
-  async #attempt(envelope: Envelope, deadlineMs: number, timeoutMs: number): Promise<SettledOutcome> {
+  async #attempt(
+    envelope: Envelope,
+    statements: readonly Statement[],
+    deadlineMs: number,
+    timeoutMs: number,
+  ): Promise<SettledOutcome> {
+    const { session } = this;
     let stage: Stage = 'prepare';
     let prepared: PreparedText[] = [];
     try {
-      if (!this.session.hasConnected) throw this.session.notConnected();
-      prepared = await this.#prepare(envelope);
+      if (!session.hasConnected) throw session.notConnected();
+      prepared = await this.#prepare(envelope, statements);
       if (this.clock.monotonicMs() > deadlineMs) {
         throw new Error('Its time was over before it could be sent');
       }
@@ -47,44 +55,32 @@ export class CqlReplayTarget implements ReplayTarget {
       await this.#send(envelope, prepared, timeoutMs);
       return APPLIED;
     } catch (thrown) {
-      if (isUnprepared(thrown)) this.#forget(envelope, prepared);
-      return classifyWriteError(thrown, { stage, singlePartition: this.#isSinglePartition(envelope) });
+      if (isUnprepared(thrown)) {
+        for (const [i, by] of prepared.entries()) statements[i]?.forget(session.cluster, by);
+      }
+      const [only] = statements;
+      const singlePartition = statements.length === 1 && !(only?.facts.multiPartitionPossible ?? true);
+      return classifyWriteError(thrown, { stage, singlePartition });
     }
   }
 
-  async #prepare({ statements }: Envelope): Promise<PreparedText[]> {
+  async #prepare(envelope: Envelope, statements: readonly Statement[]): Promise<PreparedText[]> {
+    const { cluster } = this.session;
     for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
-      for (const statement of statements) await this.#checkTypes(statement);
-      const prepared = statements.map(({ text }) =>
-        this.statements.get(text).preparedOn(this.session.cluster),
-      );
+      for (const [i, statement] of statements.entries()) {
+        await this.#checkTypes(statement, envelope.statements[i]?.signature ?? '');
+      }
+      const prepared = statements.flatMap((statement) => statement.preparedOn(cluster) ?? []);
       // A schema may have changed while the last of many was prepared.
-      if (prepared.every((each) => each !== undefined)) return prepared;
+      if (prepared.length === statements.length) return prepared;
     }
     throw new Error('What was prepared was out of date each time before it could be sent');
   }
 
-  async #checkTypes({ text, signature }: EncodedStatement): Promise<void> {
-    const statement = this.statements.get(text);
+  async #checkTypes(statement: Statement, signature: string): Promise<void> {
     if (await statement.takes(this.session.cluster, signature)) return;
     throw new SchemaMismatchError(
       `The parameter types on ${this.session.name} are not those the write was encoded for: ${statement.facts.masked}`,
-    );
-  }
-
-  #forget({ statements }: Envelope, prepared: readonly PreparedText[]): void {
-    for (const [i, { text }] of statements.entries()) {
-      const by = prepared[i];
-      if (by) this.statements.get(text).forget(this.session.cluster, by);
-    }
-  }
-
-  #isSinglePartition({ statements }: Envelope): boolean {
-    const [first] = statements;
-    return (
-      statements.length === 1 &&
-      first !== undefined &&
-      !this.statements.get(first.text).facts.multiPartitionPossible
     );
   }
 

@@ -464,6 +464,18 @@ describe('a UDT that has grown on one cluster', () => {
     expect([...clients.A.executed, ...clients.B.executed]).toEqual([]);
   });
 
+  it('is looked at again on both before a value is refused: the other may have grown as well', async () => {
+    const { helix, clients } = await differing(LONG, SHORT);
+    await helix.query(INSERT, [1, { street: 'Main' }]).exec();
+    clients.B.statements.set(INSERT, columns({ id: ID, home: LONG }));
+    const value = { street: 'Main', zip: '12' };
+    expect(await helix.query(INSERT, [1, value]).exec()).toMatchObject({ A: 'applied', B: 'applied' });
+    const batch = helix.batch().add(INSERT, [1, value]);
+    expect(await batch.exec()).toMatchObject({ A: 'applied', B: 'applied' });
+    const long = Buffer.concat([shortValue, Buffer.from([0, 0, 0, 2, ...Buffer.from('12')])]);
+    expect(clients.B.executed.map(({ params }) => (params as unknown[])[1])).toEqual([shortValue, long]);
+  });
+
   it('is another type where it is part of the key', async () => {
     const { helix, clients } = await differing(LONG, SHORT);
     for (const client of [clients.A, clients.B]) client.tables.set('t', columns({ home: LONG, id: ID }));

@@ -172,9 +172,17 @@ export class Statement {
   /**
    * Prepares on every cluster. What goes wrong is returned, not thrown, because it is
    * that side's outcome. Waits `timeoutMs` for the first cluster, and half of that for the other: a cluster
-   * that hangs must not use up the time of one that is well.
+   * that hangs must not use up the time of one that is well. Parameters that only one cluster seems to take have
+   * both asked again: the other may have got there as well.
    */
-  async prepare(timeoutMs: number): Promise<PrepareErrors> {
+  async prepare(params: CqlParams | undefined, timeoutMs: number): Promise<PrepareErrors> {
+    const errors = await this.#prepareOnAll(timeoutMs);
+    if (!this.currentTypes?.longer || !this.#furtherField(params, this.currentTypes)) return errors;
+    this.#known.A = this.#known.B = undefined;
+    return this.#prepareOnAll(timeoutMs);
+  }
+
+  async #prepareOnAll(timeoutMs: number): Promise<PrepareErrors> {
     const { sessions, clock } = this.context;
     const errors: PrepareErrors = {};
     const clusters = (['A', 'B'] as const).filter((cluster) => sessions[cluster]);
@@ -252,8 +260,9 @@ export class Statement {
     types: ParameterTypes | undefined,
     values: readonly BoundValue[],
   ): BoundValue[] {
+    if (!types) return this.bind(params);
     try {
-      if (types && !this.#encode(params, types).every((value, i) => isSame(value, values[i]))) {
+      if (!this.#encode(params, types).every((value, i) => isSame(value, values[i]))) {
         throw new Error('The parameters have been changed since they were handed over');
       }
       return this.bind(params);
@@ -267,12 +276,11 @@ export class Statement {
   }
 
   #encode(params: CqlParams | undefined, types: ParameterTypes): BoundValue[] {
-    const { columns, longer } = types;
+    const { columns } = types;
     const session = this.#session(types.cluster);
-    const values = isPositional(params)
-      ? this.#positional(params, columns.length)
-      : this.#named(params ?? {}, columns);
-    if (longer) this.#checkFurtherFields(values, columns, longer);
+    const further = types.longer && this.#furtherField(params, types);
+    if (further) throw this.#mismatch(`parameter ${further.name} sets a field that only one of them has`);
+    const values = this.#valuesOf(params, columns);
     const bound = new Array<BoundValue>(columns.length);
     let i = 0;
     for (const column of columns) {
@@ -280,6 +288,21 @@ export class Statement {
       i++;
     }
     return bound;
+  }
+
+  /** A parameter that sets a field of a UDT that only one cluster has. */
+  #furtherField(params: CqlParams | undefined, { columns, longer }: ParameterTypes): Column | undefined {
+    const values = this.#valuesOf(params, columns);
+    return columns.find(({ type }, i) => {
+      const more = longer?.[i];
+      return more !== undefined && setsMore(values[i], type, more.type);
+    });
+  }
+
+  #valuesOf(params: CqlParams | undefined, columns: readonly Column[]): readonly unknown[] {
+    return isPositional(params)
+      ? this.#positional(params, columns.length)
+      : this.#named(params ?? {}, columns);
   }
 
   #positional(params: readonly unknown[], expected: number): readonly unknown[] {
@@ -301,18 +324,6 @@ export class Statement {
       }
       return byLowerCase.get(key);
     });
-  }
-
-  #checkFurtherFields(
-    values: readonly unknown[],
-    columns: readonly Column[],
-    longer: readonly Column[],
-  ): void {
-    const further = columns.find(({ type }, i) => {
-      const more = longer[i];
-      return more !== undefined && setsMore(values[i], type, more.type);
-    });
-    if (further) throw this.#mismatch(`parameter ${further.name} sets a field that only one of them has`);
   }
 
   #current(cluster: ClusterId): Knowledge | undefined {
