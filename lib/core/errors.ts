@@ -191,7 +191,7 @@ export class NotConnectedError extends Error {
  * these, and only its driver's classifier knows.
  */
 export function ownFailure(error: unknown): FailedOutcome | undefined {
-  if (error instanceof HazardousStatementError) return { kind: 'rejected', error };
+  if (error instanceof HazardousStatementError) return { kind: 'rejected', error, scope: 'local' };
   if (error instanceof NotConnectedError) return { kind: error.isBlocked ? 'blocked' : 'unreached', error };
   return undefined;
 }
