@@ -98,7 +98,7 @@ export interface WriteStep extends InCql {
   readonly refusedBy?: readonly ClusterId[];
   /** In CQL: when they say so. Default: when it is prepared. */
   readonly refusedAt?: 'execute';
-  /** A side on which a permission for it is missing, until so long after it was made. */
+  /** A side on which too few replicas of its row are up, until so long after it was made. */
   readonly shortOfReplicas?: { readonly on: ClusterId; readonly forMs: number };
 }
 

@@ -369,7 +369,12 @@ function refusalOf(
         : undefined;
     case 'bad credentials':
       return kind === 'connect'
-        ? { code: RESPONSE_CODE.badCredentials, message: 'Bad credentials', isCertain: true, error: badCredentials }
+        ? {
+            code: RESPONSE_CODE.badCredentials,
+            message: 'Bad credentials',
+            isCertain: true,
+            error: badCredentials,
+          }
         : undefined;
     case 'locked out':
       return kind === 'ping'

@@ -37,9 +37,7 @@ export const blockedEnvelope: Scenario = {
     course.must('nobody is held up', levelMs <= limitMs, () => `at ${levelMs}, not by ${limitMs}`);
     course.mustAll('foreground goes on', course.writes('later'), ({ A, B }) => A.sent === 1 && B.sent === 1);
     course.mustAll('what is blocked waits', course.writes('blocked'), ({ B }) => {
-      return (
-        B.queued === 1 && B.buried.length + B.dropped === 0 && (B.appliedMs ?? 0) >= course.at(BACK_MS)
-      );
+      return B.queued === 1 && B.buried.length + B.dropped === 0 && (B.appliedMs ?? 0) >= course.at(BACK_MS);
     });
     course.mustBeEqual();
     return course.violations;
