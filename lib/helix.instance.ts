@@ -195,6 +195,7 @@ export class HelixInstance {
       namespace: this.name,
       clock: this.clock,
       describe,
+      onDropped: (envelope, error) => this.reportLost(envelope, error),
       invariants: this.invariants,
     });
     this.#isReplayerOpen = true;
