@@ -253,6 +253,7 @@ class Read<Result> implements Inside {
       this.#fail(this.#clusterError(cluster, outcome.error, 'refused'));
       return;
     }
+    if (outcome.scope !== 'local') this.#left = cluster;
     const next = this.#nextSide(cluster, outcome);
     if (this.#waiting.length > 0) return;
     if (next && this.path.hasRoom(next)) {
@@ -292,7 +293,6 @@ class Read<Result> implements Inside {
       return undefined;
     // Nothing is wrong with the side: the strategy has no reason to leave it.
     if (scope === 'local') return this.#errors[other] ? undefined : other;
-    this.#left = failed;
     try {
       const next: unknown = strategy.onFailure(failed, error);
       if (next === undefined || next === null) return undefined;
