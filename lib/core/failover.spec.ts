@@ -3,7 +3,7 @@ import { FakeClock } from '../../test/support/fake-clock.js';
 import { FakeDriverError } from '../../test/support/fake-operations.js';
 import { FakePolicy } from '../../test/support/fake-policy.js';
 import { setUpWritePath } from '../../test/support/write-path.js';
-import { APPLIED, type ClusterId, type FailedOutcome, Failover, type FailureScope } from './index.js';
+import { APPLIED, type FailedOutcome, Failover, type FailureScope } from './index.js';
 
 function setUp(policy = new FakePolicy()) {
   const clock = new FakeClock();

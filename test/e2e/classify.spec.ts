@@ -1,12 +1,15 @@
+import { createRequire } from 'node:module';
 import cassandra from 'cassandra-driver';
-// @ts-expect-error: the driver does not describe it
-import readers from 'cassandra-driver/lib/readers.js';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type Stage, systemClock } from '../../lib/core/index.js';
 import { classifyWriteError, CqlSession, loadDriver } from '../../lib/cql/driver/index.js';
 import { clusterPair, createKeyspace, type TestPair } from './support/clusters.js';
 
 const keyspace = 'classify';
+/** The driver does not describe it. */
+const { FrameReader } = createRequire(import.meta.url)('cassandra-driver/lib/readers.js') as {
+  FrameReader: { prototype: { readFlagsInfo(): void } };
+};
 const insert = 'INSERT INTO users (id, name) VALUES (?, ?)';
 const insertPair = 'INSERT INTO pairs (a, b) VALUES (?, ?)';
 let pair: TestPair;
@@ -171,7 +174,7 @@ describe('what a real server and the real driver say', () => {
 
   it('of an answer that the driver cannot read: ambiguous', async () => {
     const session = await connect();
-    const { prototype } = readers.FrameReader as { prototype: { readFlagsInfo(): void } };
+    const { prototype } = FrameReader;
     const original = prototype.readFlagsInfo;
     prototype.readFlagsInfo = () => {
       throw new TypeError('cannot be read');

@@ -492,7 +492,8 @@ function isOnBoth(answer: unknown): boolean {
   return A === 'applied' && B === 'applied';
 }
 
-function courseOf(answer: unknown): Course | string {
+/** In words of its own where it is none of the courses. */
+function courseOf(answer: unknown): string {
   if (answer instanceof DualClusterError) return answer.outcome;
   if (answer instanceof ClusterError) return answer.outcome === 'notApplied' ? 'refused' : 'refused, unknown';
   if (isHelixError(answer)) return 'refused';
