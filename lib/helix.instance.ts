@@ -4,6 +4,7 @@ import {
   type BreakerState,
   type CallContext,
   type CallContexts,
+  checkedTimestamps,
   type ClusterId,
   type Clock,
   type ClusterSession,
@@ -133,7 +134,9 @@ export class HelixInstance {
       this.#reportStrategyError(error),
     );
     this.worker = this.#makeWorker();
-    this.timestamps = options.timestampProvider ?? this.#defaultTimestamps();
+    this.timestamps = options.timestampProvider
+      ? checkedTimestamps(options.timestampProvider)
+      : this.#defaultTimestamps();
     this.writePath = new WritePath({
       sides: sessions,
       clock: this.clock,
@@ -161,6 +164,7 @@ export class HelixInstance {
       strategy: parts.readStrategy,
       failover: this.failover,
       draining: this.#draining,
+      maxInFlight: options.maxReadsInFlight,
       readTimeoutMs: options.readTimeoutMs,
       invariants: this.invariants,
       lag: this.replayer && new ReadLag(this.replayer, this.clock, options.maxReadLagMs),
@@ -191,6 +195,7 @@ export class HelixInstance {
       namespace: this.name,
       clock: this.clock,
       describe,
+      onDropped: (envelope, error) => this.reportLost(envelope, error),
       invariants: this.invariants,
     });
     this.#isReplayerOpen = true;

@@ -93,6 +93,7 @@ const OPTIONS: InstanceOptions = {
   writeTimeoutMs: 5_000,
   readTimeoutMs: 5_000,
   enqueueTimeoutMs: 500,
+  maxReadsInFlight: 1_024,
   timestampProvider: undefined,
   shutdownTimeoutMs: 10_000,
 };

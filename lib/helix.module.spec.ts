@@ -23,6 +23,7 @@ import {
   InjectHelix,
   InjectHelixSession,
   MemoryReplayer,
+  type ReplayQueueFullError,
   NoAvailableClusterError,
   type PolicyContext,
   PrimaryOnlyReadStrategy,
@@ -847,6 +848,29 @@ describe('the end', () => {
     await close(module);
     expect(B.executed.map(({ params }) => (params as Buffer[])[0]?.readInt32BE())).toEqual([1, 2, 2]);
     expect(dropped).toEqual([]);
+  });
+
+  it('reports what replay has made a dead letter of and cannot keep', async () => {
+    const dropped: [string, string][] = [];
+    const { module, helix, status, B } = await start({
+      replayer: new MemoryReplayer({ deadLetterCapacity: 1 }),
+      onReplayDropped: ({ operationId }, error) =>
+        dropped.push([operationId, (error as ReplayQueueFullError).code]),
+    });
+    await helix.query(INSERT, [1, 'Ada']).exec();
+    B.answers.push(invalid());
+    expect(await helix.query(INSERT, [2, 'Ada']).exec()).toMatchObject({ B: 'rejected' });
+    B.answers.push(unreachable(), invalid());
+    const { id, ...receipt } = await helix.query(INSERT, [3, 'Ada']).exec();
+    expect(receipt).toMatchObject({ A: 'applied', B: 'queued' });
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(dropped).toEqual([[id, 'HELIX_REPLAY_QUEUE_FULL']]);
+    const { lost, replay } = status.status();
+    expect([lost, replay.B]).toMatchObject([1, { queued: 0, deadLettered: 1, dropped: 1, enqueued: 2 }]);
+    B.answers.push(invalid());
+    expect(await helix.query(INSERT, [4, 'Ada']).exec()).toMatchObject({ B: 'lost' });
+    expect(dropped).toHaveLength(2);
+    await close(module);
   });
 
   it.each<[what: string, callback: () => unknown]>([

@@ -175,6 +175,8 @@ describe('a wrong value is refused, and the message says what it is and what it 
     ['replayer', { replayer: new ActiveFailover() }, 'ActiveFailover', 'enqueue'],
     ['onReplayDropped', { onReplayDropped: 'log' }, '"log"', 'a function'],
     ['timestampProvider', { timestampProvider: 5 }, '5', 'a function'],
+    ['maxReadsInFlight', { maxReadsInFlight: 0 }, '0', 'a whole number, 1 or more'],
+    ['maxReadsInFlight', { maxReadsInFlight: '9' }, '"9"', 'a whole number, 1 or more'],
     ['cql', { cql: undefined }, 'undefined', 'an object'],
     ['cql', { cql: 'localhost' }, '"localhost"', 'an object'],
     ['cql.A', { cql: {} }, 'undefined', 'an object'],

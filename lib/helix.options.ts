@@ -82,6 +82,11 @@ export interface HelixModuleOptions {
    */
   readonly maxInFlight?: number;
   /**
+   * Most reads under way to one cluster, 1 or more. Above it the other cluster is asked; when both are there, reads are
+   * refused with `OverloadedError`. Each page of an iteration is a read. Default 1,024.
+   */
+  readonly maxReadsInFlight?: number;
+  /**
    * A cluster that has waited longer for something it missed is asked last, in ms, because it would answer with
    * old rows. Default 5,000.
    */
@@ -94,7 +99,10 @@ export interface HelixModuleOptions {
   readonly readTimeoutMs?: number;
   /** Time for the replayer to accept an envelope, in ms. Default 500. */
   readonly enqueueTimeoutMs?: number;
-  /** Write times, µs since the epoch. Default: a strictly increasing clock. */
+  /**
+   * Write times, whole µs since the epoch; with any other answer the write is refused. Default: a strictly increasing
+   * clock.
+   */
   readonly timestampProvider?: TimestampProvider;
   /** Bound of the whole shutdown, in ms. Default 10,000. */
   readonly shutdownTimeoutMs?: number;
@@ -115,6 +123,7 @@ export interface InstanceOptions {
   /** `undefined`: as durable as the replayer. */
   readonly onReplayLost: 'throw' | 'report' | undefined;
   readonly maxInFlight: number;
+  readonly maxReadsInFlight: number;
   readonly maxReadLagMs: number;
   readonly priority: Priority;
   readonly writeTimeoutMs: number;
@@ -148,6 +157,7 @@ const KNOWN_OPTIONS: readonly (keyof HelixModuleOptions)[] = [
   'whenBothFail',
   'onReplayLost',
   'maxInFlight',
+  'maxReadsInFlight',
   'maxReadLagMs',
   'priority',
   'writeTimeoutMs',
@@ -195,6 +205,7 @@ export function resolveOptions(options: HelixModuleOptions, instance: string): R
         ? undefined
         : check.oneOf<'throw' | 'report'>('onReplayLost', options.onReplayLost, ['throw', 'report']),
     maxInFlight: check.count('maxInFlight', options.maxInFlight, 1_024),
+    maxReadsInFlight: check.count('maxReadsInFlight', options.maxReadsInFlight, 1_024),
     maxReadLagMs: check.timeout('maxReadLagMs', options.maxReadLagMs, 5_000),
     priority: check.oneOf('priority', options.priority, ['high', 'low']),
     writeTimeoutMs: check.timeout('writeTimeoutMs', options.writeTimeoutMs, 5_000),

@@ -62,10 +62,21 @@ export class BothClustersDrainingError extends HelixError {
   readonly code = 'HELIX_BOTH_DRAINING';
 }
 
-/** Both sides have `maxInFlight` writes under way. Nothing was sent: retry later, or run fewer at once. */
+/**
+ * Both sides have `maxInFlight` writes, or `maxReadsInFlight` reads, under way. Nothing was sent: retry later, or run
+ * fewer at once.
+ */
 export class OverloadedError extends HelixError {
   readonly code = 'HELIX_OVERLOADED';
   readonly outcome: FailureOutcome = 'notApplied';
+
+  constructor(
+    message: string,
+    /** Rows an iterator had delivered when its next page was refused. */
+    readonly rowsDelivered?: number,
+  ) {
+    super(message);
+  }
 }
 
 /**
@@ -191,7 +202,7 @@ export class NotConnectedError extends Error {
  * these, and only its driver's classifier knows.
  */
 export function ownFailure(error: unknown): FailedOutcome | undefined {
-  if (error instanceof HazardousStatementError) return { kind: 'rejected', error };
+  if (error instanceof HazardousStatementError) return { kind: 'rejected', error, scope: 'local' };
   if (error instanceof NotConnectedError) return { kind: error.isBlocked ? 'blocked' : 'unreached', error };
   return undefined;
 }

@@ -3,7 +3,7 @@ import { FakeClock } from '../../test/support/fake-clock.js';
 import { FakeDriverError } from '../../test/support/fake-operations.js';
 import { FakePolicy } from '../../test/support/fake-policy.js';
 import { setUpWritePath } from '../../test/support/write-path.js';
-import { APPLIED, type ClusterId, type FailedOutcome, Failover, type FailureScope } from './index.js';
+import { APPLIED, type FailedOutcome, Failover, type FailureScope } from './index.js';
 
 function setUp(policy = new FakePolicy()) {
   const clock = new FakeClock();
@@ -18,18 +18,32 @@ const failure = (kind: FailedOutcome['kind'], scope?: FailureScope): FailedOutco
 };
 
 describe('what the policy is told', () => {
-  it.each<[outcome: FailedOutcome, failures: ClusterId[]]>([
-    [failure('unreached'), ['A']],
-    [failure('blocked'), ['A']],
-    [failure('ambiguous'), ['A']],
-    [failure('rejected'), []],
-    [failure('unreached', 'request'), []],
-    [failure('unreached', 'connection'), ['A']],
-  ])('of $0.kind, scope $0.scope: %j', (outcome, failures) => {
-    const { policy, failover } = setUp();
-    failover.record('A', outcome, 0);
-    expect(policy.failures).toEqual(failures);
-    expect(policy.successes).toEqual([]);
+  it.each<
+    [kind: FailedOutcome['kind'], scope: FailureScope | undefined, told: 'failure' | 'answer' | 'nothing']
+  >([
+    ['unreached', undefined, 'failure'],
+    ['unreached', 'cluster', 'failure'],
+    ['unreached', 'connection', 'failure'],
+    ['unreached', 'request', 'answer'],
+    ['unreached', 'local', 'nothing'],
+    ['ambiguous', undefined, 'failure'],
+    ['ambiguous', 'cluster', 'failure'],
+    ['ambiguous', 'connection', 'failure'],
+    ['ambiguous', 'request', 'answer'],
+    ['ambiguous', 'local', 'nothing'],
+    ['rejected', undefined, 'nothing'],
+    ['rejected', 'request', 'answer'],
+    ['rejected', 'local', 'nothing'],
+    ['blocked', undefined, 'nothing'],
+    ['blocked', 'request', 'answer'],
+    ['blocked', 'local', 'nothing'],
+  ])('of %s, scope %s: %s', async (kind, scope, told) => {
+    // How long a refusal took is nobody's business.
+    const { policy, failover, clock } = setUp(new FakePolicy({ needsLatency: true }));
+    await clock.advance(30);
+    failover.record('A', failure(kind, scope), 0);
+    expect(policy.failures).toEqual(told === 'failure' ? ['A'] : []);
+    expect(policy.successes).toEqual(told === 'answer' ? [['A', undefined]] : []);
   });
 
   it('of a success, with its latency only if it needs that', async () => {
@@ -113,6 +127,7 @@ describe('a policy that throws', () => {
     ['forbids no failover', (failover) => failover.shouldFailover('A', new Error('x')), true],
     ['is closed', (failover) => failover.state('A'), 'closed'],
     ['hears of no failure', (failover) => failover.record('A', failure('unreached'), 0), undefined],
+    ['hears of no answer', (failover) => failover.record('A', failure('unreached', 'request'), 0), undefined],
     ['hears of no success', (failover) => failover.record('A', APPLIED, 0), undefined],
   ])('%s', (_what, ask, answer) => {
     const { failover, errors } = broken();

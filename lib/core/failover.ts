@@ -83,8 +83,16 @@ export class Failover {
     }
   }
 
-  recordFailure(cluster: ClusterId, { kind, error, scope }: FailedOutcome, startedMs: number): void {
-    if (kind === 'rejected' || scope === 'request') return;
+  recordFailure(
+    cluster: ClusterId,
+    { kind, error, scope = 'cluster' }: FailedOutcome,
+    startedMs: number,
+  ): void {
+    if (scope === 'request') {
+      this.#recordAnswer(cluster);
+      return;
+    }
+    if (scope === 'local' || kind === 'rejected' || kind === 'blocked') return;
     if (scope === 'connection') {
       // What was under way when the connection was lost fell with it.
       if (startedMs <= this.#lostConnectionMs[cluster]) return;
@@ -94,6 +102,15 @@ export class Failover {
       this.policy.recordFailure(cluster, error);
     } catch (thrown) {
       this.onPolicyError(toError(thrown));
+    }
+  }
+
+  /** Whatever it said, it is there; how long a refusal took says nothing of how fast it is. */
+  #recordAnswer(cluster: ClusterId): void {
+    try {
+      this.policy.recordSuccess(cluster);
+    } catch (error) {
+      this.onPolicyError(toError(error));
     }
   }
 }

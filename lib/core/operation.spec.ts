@@ -196,8 +196,8 @@ describe.each<ClusterId>(['A', 'B'])('the life of a write, on %s', (cluster) => 
     await Promise.all([write.prepares(cluster), expect(answer).rejects.toThrow()]);
     await expect(write.attempt(other(cluster))).rejects.toThrow();
     expect(write.sent).toEqual([]);
-    expect(write.classify(new Error('no'), cluster)).toMatchObject({ kind: 'unreached', scope: 'request' });
-    expect(write.expire(cluster)).toMatchObject({ kind: 'unreached', scope: 'request' });
+    expect(write.classify(new Error('no'), cluster)).toMatchObject({ kind: 'unreached', scope: 'local' });
+    expect(write.expire(cluster)).toMatchObject({ kind: 'unreached', scope: 'local' });
   });
 });
 

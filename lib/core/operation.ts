@@ -121,7 +121,7 @@ export abstract class WriteOperation {
 
   /** What was never sent because its caller went says nothing of the cluster. */
   private said(outcome: FailedOutcome): FailedOutcome {
-    return this.isCancelled ? { ...outcome, scope: 'request' } : outcome;
+    return this.isCancelled ? { ...outcome, scope: 'local' } : outcome;
   }
 }
 

@@ -7,7 +7,7 @@ export type Outcome =
   | {
       readonly kind: 'unreached' | 'blocked' | 'ambiguous' | 'rejected';
       readonly error: Error;
-      /** What fell with it; see {@link FailureScope}. Default: the call alone, and it counts. */
+      /** What it says of the cluster; see {@link FailureScope}. Default: `cluster`. */
       readonly scope?: FailureScope;
     }
   /** Not tried. */
@@ -16,10 +16,18 @@ export type Outcome =
   | { readonly kind: 'pending'; readonly settled: Promise<Outcome> };
 
 /**
- * `connection`: everything under way on the connection failed for the same reason, which counts once.
- * `request`: the request's own doing (too many tombstones, say), which says nothing of the cluster.
+ * What a failure says of the cluster. The failover policy and the replay lane go by it, and by nothing else; a
+ * `rejected` or `blocked` outcome says nothing against the cluster whatever its scope is.
+ *
+ * - `cluster`: it could not be reached, did not answer in time, or said itself that it is overloaded or still
+ *   starting; this counts against it.
+ * - `connection`: the same for everything that was under way on one connection, which counts once.
+ * - `request`: it answered, so that it is alive, and the trouble is this request's own: too few replicas for it, too
+ *   many tombstones, not prepared.
+ * - `local`: nothing was asked of it: this process or its driver refused the request by itself, for a value that
+ *   cannot be encoded or because too much is under way.
  */
-export type FailureScope = 'connection' | 'request';
+export type FailureScope = 'cluster' | 'connection' | 'request' | 'local';
 
 /**
  * Why a side was not tried: it is draining, the failover policy avoids it, it has `maxInFlight` writes under way,

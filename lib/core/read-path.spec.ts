@@ -15,6 +15,7 @@ import {
   NoAvailableClusterError,
   otherCluster,
   OperationAbortedError,
+  OverloadedError,
   type ReadCall,
   type ReadContext,
   type ReadLag,
@@ -75,6 +76,8 @@ interface Setup {
   /** Sides whose rows are old. */
   readonly behind?: readonly ClusterId[];
   readonly drains?: readonly ClusterId[];
+  /** Default: no limit that any test comes near to. */
+  readonly maxInFlight?: number;
 }
 
 function setUp(setup: Setup = {}) {
@@ -92,6 +95,7 @@ function setUp(setup: Setup = {}) {
     failover: new Failover(policy, clock, (error) => strategyErrors.push(error)),
     draining,
     readTimeoutMs: READ_TIMEOUT_MS,
+    maxInFlight: setup.maxInFlight ?? 1_000,
     invariants: noBreaches(),
     lag: { isBehind: (cluster: ClusterId) => setup.behind?.includes(cluster) ?? false } as ReadLag,
     onStrategyError: (error) => strategyErrors.push(error),
@@ -121,7 +125,7 @@ describe('a read', () => {
     const operation = read(kind, 'applied');
     expect((await run(operation)).value).toBe('B');
     expect(operation.asked).toEqual(['A', 'B']);
-    expect(policy.failures).toEqual(['A']);
+    expect(policy.failures).toEqual(kind === 'blocked' ? [] : ['A']);
     expect(strategy.failures).toEqual(['A']);
     expect(strategy.successes).toEqual(['B']);
   });
@@ -145,7 +149,7 @@ describe('a read', () => {
     expect(error).toBeInstanceOf(DualClusterError);
     expect(error).toMatchObject({ outcome: 'notApplied', errors: { A: { kind }, B: { kind: 'unreached' } } });
     expect(operation.asked).toEqual(['A', 'B']);
-    expect(policy.failures).toEqual(['A', 'B']);
+    expect(policy.failures).toEqual(kind === 'blocked' ? ['B'] : ['A', 'B']);
   });
 
   it('keeps the errors apart by side when B was asked first', async () => {
@@ -965,6 +969,121 @@ describe('a failure that says nothing of the cluster', () => {
     void path.run(read(lost, 'applied'));
     await clock.advance(10);
     expect(policy.failures).toEqual(['A', 'A']);
+  });
+});
+
+describe('a side with as many reads under way as it may have', () => {
+  const SLOW: SideScript = { answer: 'applied', afterMs: 100 };
+
+  it('is left to them, and the other side is asked, without anybody being blamed', async () => {
+    const strategy = new FakeStrategy();
+    const { run, read, path, policy } = setUp({ strategy, maxInFlight: 2 });
+    for (let i = 0; i < 2; i++) await run(read(SLOW, SLOW));
+    const third = read(SLOW, 'applied');
+    expect((await run(third)).value).toBe('B');
+    expect(third.asked).toEqual(['B']);
+    expect(path.wire.inFlight).toEqual({ A: 2, B: 0 });
+    expect([policy.failures, strategy.failures, strategy.successes]).toEqual([[], [], ['B']]);
+  });
+
+  it('beside another one like it: OverloadedError, and nothing is sent', async () => {
+    const { clock, run, read, policy } = setUp({ maxInFlight: 1 });
+    const first = await run(read(SLOW, SLOW));
+    const second = await run(read(SLOW, SLOW));
+    const third = read('applied', 'applied');
+    const { error } = await run(third);
+    expect(error).toBeInstanceOf(OverloadedError);
+    expect(error).toMatchObject({
+      outcome: 'notApplied',
+      message: expect.stringMatching(/both clusters are at maxReadsInFlight = 1 reads.*SELECT/) as string,
+    });
+    expect(third.asked).toEqual([]);
+    expect(policy.failures).toEqual([]);
+    await clock.advance(100);
+    expect([first.value, second.value]).toEqual(['A', 'B']);
+    expect((await run(read('applied'))).value).toBe('A');
+  });
+
+  it('is full until its driver has answered, also when nobody waits for it any more', async () => {
+    const { clock, run, read } = setUp({ maxInFlight: 1 });
+    await run(read({ answer: 'applied', afterMs: 2 * READ_TIMEOUT_MS }));
+    await clock.advance(READ_TIMEOUT_MS);
+    expect((await run(read('applied', 'applied'))).value).toBe('B');
+    await clock.advance(READ_TIMEOUT_MS);
+    expect((await run(read('applied', 'applied'))).value).toBe('A');
+  });
+
+  it.each<[what: string, call: ReadCall]>([
+    ['a page that only it can answer', { cluster: 'A' }],
+    ['what this call has written', { context: CallContext.dualWrite({}) }],
+  ])('refuses %s', async (_what, call) => {
+    call.context?.onWrite({ id: 'op', timestamp: 1, A: 'applied', B: 'queued' });
+    const { run, read } = setUp({ maxInFlight: 1 });
+    await run(read(SLOW));
+    const second = read('applied', 'applied');
+    expect((await run(second, call)).error).toMatchObject({
+      code: 'HELIX_OVERLOADED',
+      message: expect.stringContaining('the cluster is at maxReadsInFlight') as string,
+    });
+    expect(second.asked).toEqual([]);
+  });
+
+  it('is the only cluster', async () => {
+    const { run, read } = setUp({ single: true, maxInFlight: 1 });
+    await run(read(SLOW));
+    expect((await run(read('applied'))).error).toBeInstanceOf(OverloadedError);
+  });
+
+  it('is asked after all when the other has failed and it has room by then', async () => {
+    const { clock, run, read } = setUp({ maxInFlight: 1 });
+    await run(read({ answer: 'applied', afterMs: 5 }));
+    const second = read('applied', { answer: 'unreached', afterMs: 10 });
+    const answer = await run(second);
+    await clock.advance(10);
+    expect([answer.value, second.asked]).toEqual(['A', ['B', 'A']]);
+  });
+
+  it('has no room for what the other could not answer', async () => {
+    const { clock, run, read } = setUp({ maxInFlight: 1 });
+    await run(read(SLOW));
+    const answer = await run(read('applied', { answer: 'unreached', afterMs: 10 }));
+    await clock.advance(10);
+    expect(answer.error).toMatchObject({
+      code: 'HELIX_BOTH_FAILED',
+      outcome: 'notApplied',
+      errors: { A: { code: 'HELIX_OVERLOADED' }, B: { kind: 'unreached' } },
+    });
+  });
+
+  it('is not hedged to', async () => {
+    const { clock, run, read } = setUp({ maxInFlight: 1 });
+    await run(read(SLOW, SLOW), { cluster: 'B' });
+    const hedged = read(SLOW, 'applied');
+    const answer = await run(hedged, { hedgeAfterMs: 10 });
+    await clock.advance(100);
+    expect([answer.value, hedged.asked]).toEqual(['A', ['A']]);
+  });
+
+  it('does not move the reads of a call that stays on it', async () => {
+    const { clock, run, read } = setUp({ maxInFlight: 1 });
+    const context = CallContext.stickyRead({});
+    await run(read(SLOW), { context });
+    expect((await run(read('applied', 'applied'), { context })).value).toBe('B');
+    expect(context.preferred).toBe('A');
+    await clock.advance(100);
+    expect((await run(read('applied', 'applied'), { context })).value).toBe('A');
+  });
+});
+
+describe('what this process or the driver has refused by itself', () => {
+  it('is asked of the other side, and neither the strategy nor the call moves for it', async () => {
+    const strategy = new FakeStrategy();
+    const { run, read, policy } = setUp({ strategy });
+    const context = CallContext.stickyRead({});
+    const busy: SideScript = { answer: 'unreached', afterMs: 0, scope: 'local' };
+    expect((await run(read(busy, 'applied'), { context })).value).toBe('B');
+    expect([strategy.failures, policy.failures, context.preferred]).toEqual([[], [], 'A']);
+    expect((await run(read(busy, busy))).error).toBeInstanceOf(DualClusterError);
   });
 });
 

@@ -9,6 +9,7 @@ import {
   DualClusterError,
   HelixUsageError,
   NoAvailableClusterError,
+  OverloadedError,
   toError,
 } from './errors.js';
 import type { Failover } from './failover.js';
@@ -29,6 +30,8 @@ export interface ReadPathOptions {
   /** Default: nobody drains. */
   readonly draining?: Draining;
   readonly readTimeoutMs: number;
+  /** Most reads on the wire to one side. */
+  readonly maxInFlight: number;
   readonly invariants: Invariants;
   /** `undefined`: nothing is replayed, so nobody knows what a side has missed. */
   readonly lag: ReadLag | undefined;
@@ -56,6 +59,7 @@ export class ReadPath implements ReadContext {
   readonly isSingle: boolean;
   readonly onStrategyError: (error: Error) => void;
   readonly reads: Barrier;
+  readonly maxInFlight: number;
   readonly #lag: ReadLag | undefined;
   readonly #draining: Draining;
   #closed = false;
@@ -65,6 +69,7 @@ export class ReadPath implements ReadContext {
     this.wire = new Wire({ clock, timeoutMs, failover, invariants });
     this.reads = new Barrier(invariants);
     this.sides = options.sides;
+    this.maxInFlight = options.maxInFlight;
     this.clock = options.clock;
     this.strategy = options.strategy;
     this.failover = options.failover;
@@ -132,6 +137,13 @@ export class ReadPath implements ReadContext {
     return this.#trouble(cluster) === 0;
   }
 
+  /** Whether the side has fewer reads under way than it may have. */
+  hasRoom(cluster: ClusterId): boolean {
+    const { traffic } = this.wire;
+    const { sent, ended } = cluster === 'A' ? traffic.A : traffic.B;
+    return sent - ended < this.maxInFlight;
+  }
+
   #firstSide(call: ReadCall | undefined): ClusterId {
     const context = call?.context;
     const only = call?.cluster ?? context?.onlySide;
@@ -183,6 +195,8 @@ class Read<Result> implements Inside {
   /** At most two: a second one while the first has not answered is a hedge. */
   readonly #waiting: ReadAttempt<Result>[] = [];
   #stopHedge: (() => void) | undefined;
+  /** The side that failed in a way that moves the reads of a call away from it. */
+  #left: ClusterId | undefined;
 
   constructor(
     readonly path: ReadPath,
@@ -195,9 +209,22 @@ class Read<Result> implements Inside {
   }
 
   start(first: ClusterId): void {
-    this.#ask(first);
+    const side = this.#withRoom(first);
+    if (!side) {
+      this.#fail(this.#overloaded());
+      return;
+    }
+    this.#ask(side);
     const hedgeAfterMs = this.call?.hedgeAfterMs;
-    if (hedgeAfterMs !== undefined && !this.isOver) this.#hedgeAfter(hedgeAfterMs, otherCluster(first));
+    if (hedgeAfterMs !== undefined && !this.isOver) this.#hedgeAfter(hedgeAfterMs, otherCluster(side));
+  }
+
+  /** The side itself, or the other one while it is full; nobody moves for that. */
+  #withRoom(first: ClusterId): ClusterId | undefined {
+    const { path } = this;
+    if (path.hasRoom(first)) return first;
+    const other = otherCluster(first);
+    return !path.isSingle && this.#mayAsk(other) && path.hasRoom(other) ? other : undefined;
   }
 
   /** The caller has gone: nothing more is asked, and no answer is waited for. */
@@ -209,7 +236,7 @@ class Read<Result> implements Inside {
     const { path, call } = this;
     this.#end(attempt);
     // Only a failure moves the reads of a call: not a hedge that was faster, nor an answer that others did not wait for.
-    if (this.#errors[otherCluster(attempt.cluster)]) call?.context?.stayOn(attempt.cluster);
+    if (this.#left) call?.context?.stayOn(attempt.cluster);
     this.resolve(result);
     try {
       path.strategy.onSuccess(attempt.cluster);
@@ -226,10 +253,15 @@ class Read<Result> implements Inside {
       this.#fail(this.#clusterError(cluster, outcome.error, 'refused'));
       return;
     }
-    const next = this.#nextSide(cluster, outcome.error);
+    if (outcome.scope !== 'local') this.#left = cluster;
+    const next = this.#nextSide(cluster, outcome);
     if (this.#waiting.length > 0) return;
-    if (next) this.#ask(next);
-    else this.#fail(this.#bothFailed() ?? this.#clusterError(cluster, outcome.error, 'failed'));
+    if (next && this.path.hasRoom(next)) {
+      this.#ask(next);
+      return;
+    }
+    if (next) this.#errors[next] = this.#overloaded();
+    this.#fail(this.#bothFailed() ?? this.#clusterError(cluster, outcome.error, 'failed'));
   }
 
   #ask(cluster: ClusterId): void {
@@ -243,7 +275,7 @@ class Read<Result> implements Inside {
     if (path.isSingle || !this.#mayAsk(other)) return;
     const timer = path.clock.setTimer(() => {
       const isAsked = this.#waiting.some(({ cluster }) => cluster === other);
-      if (!isAsked && path.isUsable(other)) this.#ask(other);
+      if (!isAsked && path.isUsable(other) && path.hasRoom(other)) this.#ask(other);
     }, hedgeAfterMs);
     this.#stopHedge = () => timer.cancel();
   }
@@ -254,11 +286,13 @@ class Read<Result> implements Inside {
     return only === undefined || only === cluster;
   }
 
-  #nextSide(failed: ClusterId, error: Error): ClusterId | undefined {
+  #nextSide(failed: ClusterId, { error, scope }: FailedOutcome): ClusterId | undefined {
     const { failover, strategy, isSingle, wire, onStrategyError } = this.path;
     const other = otherCluster(failed);
     if (isSingle || wire.isCutOff || !this.#mayAsk(other) || !failover.shouldFailover(failed, error))
       return undefined;
+    // Nothing is wrong with the side: the strategy has no reason to leave it.
+    if (scope === 'local') return this.#errors[other] ? undefined : other;
     try {
       const next: unknown = strategy.onFailure(failed, error);
       if (next === undefined || next === null) return undefined;
@@ -270,6 +304,15 @@ class Read<Result> implements Inside {
       onStrategyError(toError(thrown));
       return this.#errors[other] ? undefined : other;
     }
+  }
+
+  #overloaded(): OverloadedError {
+    const { isSingle, maxInFlight } = this.path;
+    const isOnlyOne = isSingle || !this.#mayAsk('A') || !this.#mayAsk('B');
+    return new OverloadedError(
+      `Read refused: ${isOnlyOne ? 'the cluster is' : 'both clusters are'} at maxReadsInFlight = ${maxInFlight} reads. ` +
+        `Nothing was sent; retry later or limit how many run at once: ${this.operation.masked}`,
+    );
   }
 
   #bothFailed(): Error | undefined {

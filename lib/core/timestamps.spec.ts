@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { MonotonicTimestamps } from './timestamps.js';
+import { HelixUsageError } from './index.js';
+import { checkedTimestamps, MonotonicTimestamps } from './timestamps.js';
 
 function fakeTime() {
   const time = { wallMs: 1_700_000_000_000, monotonicMs: 0 };
@@ -56,5 +57,26 @@ describe('MonotonicTimestamps', () => {
     timestamps.next();
     expect(ahead).toEqual([5_000]);
     expect(timestamps.aheadCount).toBe(1);
+  });
+});
+
+describe('checkedTimestamps', () => {
+  it.each([1_735_689_600_000_123, 0, -1])('lets %d pass', (timestampUs) => {
+    expect(checkedTimestamps(() => timestampUs)()).toBe(timestampUs);
+  });
+
+  it.each<[answer: unknown, received: string]>([
+    [NaN, 'NaN'],
+    [Infinity, 'Infinity'],
+    [1.5, '1.5'],
+    [2 ** 53, '9007199254740992'],
+    ['1735689600000123', 'a string'],
+    [5n, 'a bigint'],
+    [undefined, 'a undefined'],
+    [new Date(0), 'a object'],
+  ])('refuses %o', (answer, received) => {
+    const next = checkedTimestamps(() => answer as number);
+    expect(next).toThrow(HelixUsageError);
+    expect(next).toThrow(`answered with ${received}; nothing was sent`);
   });
 });

@@ -1,5 +1,24 @@
+import { HelixUsageError } from './errors.js';
+
 /** Answers with the write time of the next operation, in µs since the epoch. */
 export type TimestampProvider = () => number;
+
+/**
+ * A provider of the user's own, whose answers are checked: the driver takes what is no number for the time 0, at which
+ * a write loses against everything that is there.
+ *
+ * @throws HelixUsageError by the call: the answer is not whole µs
+ */
+export function checkedTimestamps(provider: TimestampProvider): TimestampProvider {
+  return () => {
+    const timestampUs: unknown = provider();
+    if (Number.isSafeInteger(timestampUs)) return timestampUs as number;
+    const received = typeof timestampUs === 'number' ? String(timestampUs) : `a ${typeof timestampUs}`;
+    throw new HelixUsageError(
+      `timestampProvider must answer with whole microseconds since the epoch, answered with ${received}; nothing was sent`,
+    );
+  };
+}
 
 /** What {@link MonotonicTimestamps} reads the time from; a {@link Clock} is one. */
 export interface TimestampSource {

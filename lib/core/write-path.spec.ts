@@ -521,13 +521,18 @@ describe.each(bothWays)('WritePath with %s', (_name, strategy) => {
   });
 
   describe('the policy', () => {
-    it('learns of transport failures and successes, never of refusals', async () => {
+    it('learns of transport failures and of answers, and that a refusal is none of the former', async () => {
       const { run, write, policy } = setUp({ strategy: strategy() });
       await run(write('applied', 'unreached'));
       await run(write('rejected', 'ambiguous'));
-      await run(write('blocked', 'rejected'));
-      expect(policy.failures).toEqual(['B', 'B', 'A']);
-      expect(policy.successes).toEqual([['A', undefined]]);
+      await run(write('blocked', { answer: 'rejected', afterMs: 0, scope: 'request' }));
+      await run(write({ answer: 'unreached', afterMs: 0, scope: 'local' }, 'applied'));
+      expect(policy.failures).toEqual(['B', 'B']);
+      expect(policy.successes).toEqual([
+        ['A', undefined],
+        ['B', undefined],
+        ['B', undefined],
+      ]);
     });
 
     it('gets latencies if it needs them', async () => {

@@ -72,6 +72,18 @@ describe('a batch', () => {
     }
   });
 
+  it('takes no more statements than the protocol can count', async () => {
+    const { helix } = await setUp();
+    const batch = helix.batch('unlogged');
+    for (let id = 0; id < 65_535; id++) batch.add(DELETE, [id]);
+    expect(() => batch.add(DELETE, [65_535])).toThrow(
+      new HelixUsageError(
+        'batch.add(): a batch holds 65535 statements at most; a cluster takes far fewer: split it',
+      ),
+    );
+    expect(batch.size).toBe(65_535);
+  });
+
   it.each<[kind: BatchKind | undefined, logged: boolean]>([
     [undefined, true],
     ['logged', true],

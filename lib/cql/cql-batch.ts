@@ -13,6 +13,9 @@ import { WriteAnswers, WrittenPage } from './write-answers.js';
  */
 export type BatchKind = 'logged' | 'unlogged' | 'counter';
 
+/** The protocol counts them in two bytes. */
+const MOST_STATEMENTS = 65_535;
+
 /** Several writes as one operation: one write time, one receipt, one envelope. */
 export class CqlBatch extends CqlBuilder {
   readonly #items: { readonly statement: Statement; readonly params: CqlParams | undefined }[] = [];
@@ -37,12 +40,17 @@ export class CqlBatch extends CqlBuilder {
   /**
    * Adds a statement; its parameters are copied.
    *
-   * @throws HelixUsageError it is no INSERT, UPDATE or DELETE
+   * @throws HelixUsageError it is no INSERT, UPDATE or DELETE, or there are 65,535 already
    */
   add(cql: string, params?: CqlParams): this {
     const statement = this.context.statements.get(cql);
     const refusal = refusalOfKind(statement.facts, 'add');
     if (refusal) throw refusal();
+    if (this.size === MOST_STATEMENTS) {
+      throw new HelixUsageError(
+        `batch.add(): a batch holds ${MOST_STATEMENTS} statements at most; a cluster takes far fewer: split it`,
+      );
+    }
     this.#items.push({ statement, params: snapshot(params) });
     return this;
   }

@@ -571,7 +571,7 @@ describe('outcomes of the execution', () => {
     ['not reached', unreachable, { B: 'queued' }],
     ['not answered', timedOut, { B: 'queued' }],
     ['refused', () => invalid(), { B: 'rejected' }],
-    ['not permitted', () => new cassandra.errors.ResponseError(0x2100, 'no'), { B: 'queued' }],
+    ['not permitted', () => new cassandra.errors.ResponseError(0x2100, 'no'), { B: 'rejected' }],
   ])('B %s', async (_what, error, receipt) => {
     const { helix, clients } = await setUp();
     clients.B.answers.push(error());

@@ -89,7 +89,8 @@ describe('CqlReplayTarget', () => {
     ['is not reached', unreachable, 'unreached'],
     ['does not answer', timedOut, 'ambiguous'],
     ['refuses', () => invalid(), 'rejected'],
-    ['does not permit it', () => new cassandra.errors.ResponseError(0x2100, 'no'), 'blocked'],
+    ['does not permit it', () => new cassandra.errors.ResponseError(0x2100, 'no'), 'rejected'],
+    ['does not let anybody in', () => new cassandra.errors.AuthenticationError('no'), 'blocked'],
     ['has too few replicas', () => new cassandra.errors.ResponseError(0x1000, 'no'), 'unreached'],
   ])('never rejects: the cluster %s', async (_what, error, kind) => {
     const { target, queued, clients } = await setUp();

@@ -1,4 +1,4 @@
-import { ClusterError, OperationAbortedError, type ReadCall } from '../core/index.js';
+import { ClusterError, OperationAbortedError, OverloadedError, type ReadCall } from '../core/index.js';
 import type { CqlContext } from './cql-context.js';
 import type { PageSource } from './cql-iter.js';
 import {
@@ -48,7 +48,7 @@ export class PagedSelect implements PageSource {
     return this.context.readPath.run(read, { ...this.call, cluster }).then(
       (answer) => ({ cluster, result: answer }),
       (error: unknown) => {
-        throw error instanceof ClusterError ? counting(rowsDelivered, error) : error;
+        throw counting(rowsDelivered, error);
       },
     );
   }
@@ -70,9 +70,12 @@ export class PagedSelect implements PageSource {
 }
 
 /** Who iterates must know how far it had come. */
-function counting(rowsDelivered: number, error: ClusterError): ClusterError {
-  const { cluster, operation, outcome, cause } = error;
+function counting(rowsDelivered: number, error: unknown): unknown {
+  const isOverload = error instanceof OverloadedError;
+  if (!isOverload && !(error instanceof ClusterError)) return error;
   const message = `With ${rows(rowsDelivered)} delivered, ${error.message}`;
+  if (isOverload) return new OverloadedError(message, rowsDelivered);
+  const { cluster, operation, outcome, cause } = error;
   return new ClusterError(message, cluster, operation, outcome, { cause }, rowsDelivered);
 }
 

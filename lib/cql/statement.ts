@@ -166,7 +166,11 @@ export class Statement {
 
   /** The cluster does not have it under that id any more; whoever finds that out first has it prepared again. */
   forget(cluster: ClusterId, prepared: PreparedText): void {
-    if (this.#known[cluster]?.prepared === prepared) this.#known[cluster] = undefined;
+    const known = this.#known[cluster];
+    if (known?.prepared !== prepared) return;
+    this.#known[cluster] = undefined;
+    // A change that no event has told of may be why: what it was judged by may be another table now.
+    known.view.tables.clear();
   }
 
   /**

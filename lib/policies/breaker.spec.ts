@@ -3,8 +3,11 @@ import { type Breaker, type BreakerEvent, CLOSED, nextBreaker, stateOf } from '.
 
 const THRESHOLD = 3;
 
-const shaky: Breaker = { kind: 'closed', failures: 1 };
-const atTheEdge: Breaker = { kind: 'closed', failures: 2 };
+const shaky: Breaker = { kind: 'closed', failures: 1, slow: 0 };
+const atTheEdge: Breaker = { kind: 'closed', failures: 2, slow: 0 };
+const slow: Breaker = { kind: 'closed', failures: 1, slow: 1 };
+const slowAndShaky: Breaker = { kind: 'closed', failures: 2, slow: 1 };
+const slowTwice: Breaker = { kind: 'closed', failures: 2, slow: 2 };
 const open: Breaker = { kind: 'open' };
 const halfOpen: Breaker = { kind: 'half-open' };
 const isolated: Breaker = { kind: 'isolated' };
@@ -12,17 +15,41 @@ const isolated: Breaker = { kind: 'isolated' };
 /** What changes the breaker; every other event leaves it as it is. */
 const changes: readonly (readonly [Breaker, BreakerEvent, Breaker])[] = [
   [CLOSED, 'failed', shaky],
+  [CLOSED, 'slow', slow],
   [CLOSED, 'isolated', isolated],
 
   [shaky, 'succeeded', CLOSED],
+  [shaky, 'answered', CLOSED],
   [shaky, 'failed', atTheEdge],
+  [shaky, 'slow', slowAndShaky],
   [shaky, 'isolated', isolated],
   [shaky, 'reset', CLOSED],
 
   [atTheEdge, 'succeeded', CLOSED],
+  [atTheEdge, 'answered', CLOSED],
   [atTheEdge, 'failed', open],
+  [atTheEdge, 'slow', open],
   [atTheEdge, 'isolated', isolated],
   [atTheEdge, 'reset', CLOSED],
+
+  [slow, 'succeeded', CLOSED],
+  [slow, 'failed', slowAndShaky],
+  [slow, 'slow', slowTwice],
+  [slow, 'isolated', isolated],
+  [slow, 'reset', CLOSED],
+
+  [slowAndShaky, 'succeeded', CLOSED],
+  [slowAndShaky, 'answered', slow],
+  [slowAndShaky, 'failed', open],
+  [slowAndShaky, 'slow', open],
+  [slowAndShaky, 'isolated', isolated],
+  [slowAndShaky, 'reset', CLOSED],
+
+  [slowTwice, 'succeeded', CLOSED],
+  [slowTwice, 'failed', open],
+  [slowTwice, 'slow', open],
+  [slowTwice, 'isolated', isolated],
+  [slowTwice, 'reset', CLOSED],
 
   [open, 'pingDue', halfOpen],
   [open, 'isolated', isolated],
@@ -36,10 +63,12 @@ const changes: readonly (readonly [Breaker, BreakerEvent, Breaker])[] = [
   [isolated, 'reset', CLOSED],
 ];
 
-const breakers = [CLOSED, shaky, atTheEdge, open, halfOpen, isolated];
+const breakers = [CLOSED, shaky, atTheEdge, slow, slowAndShaky, slowTwice, open, halfOpen, isolated];
 const events: readonly BreakerEvent[] = [
   'succeeded',
+  'answered',
   'failed',
+  'slow',
   'pingDue',
   'pingSucceeded',
   'pingFailed',

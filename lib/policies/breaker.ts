@@ -2,8 +2,8 @@ import type { BreakerState } from '../core/index.js';
 
 /** Whether a cluster is used. */
 export type Breaker =
-  /** In use; `failures` in a row so far. */
-  | { readonly kind: 'closed'; readonly failures: number }
+  /** In use; `failures` in a row so far, `slow` of which were answers that came too late. */
+  | { readonly kind: 'closed'; readonly failures: number; readonly slow: number }
   /** Avoided; a ping follows after the reset time. */
   | { readonly kind: 'open' }
   /** Avoided, while the one ping that decides is under way. */
@@ -11,11 +11,19 @@ export type Breaker =
   /** Opened by hand: avoided, and not pinged, until it is reset by hand. */
   | { readonly kind: 'isolated' };
 
-export type BreakerEvent =
-  /** A call was answered. */
+/** How a call has ended. */
+export type CallEvent =
+  /** It was answered, in time. */
   | 'succeeded'
-  /** A call failed, or its answer was too slow. */
+  /** It was answered with something that says nothing of how fast the cluster is: a refusal, say. */
+  | 'answered'
+  /** It failed. */
   | 'failed'
+  /** It was answered, but too late. */
+  | 'slow';
+
+export type BreakerEvent =
+  | CallEvent
   /** The reset time is over. */
   | 'pingDue'
   | 'pingSucceeded'
@@ -23,7 +31,7 @@ export type BreakerEvent =
   | 'isolated'
   | 'reset';
 
-export const CLOSED: Breaker = { kind: 'closed', failures: 0 };
+export const CLOSED: Breaker = { kind: 'closed', failures: 0, slow: 0 };
 export const OPEN: Breaker = { kind: 'open' };
 const HALF_OPEN: Breaker = { kind: 'half-open' };
 const ISOLATED: Breaker = { kind: 'isolated' };
@@ -39,15 +47,34 @@ export function nextBreaker(breaker: Breaker, event: BreakerEvent, threshold: nu
   if (event === 'reset') return isPristine(breaker) ? breaker : CLOSED;
   switch (breaker.kind) {
     case 'closed':
-      if (event === 'succeeded') return isPristine(breaker) ? breaker : CLOSED;
-      if (event !== 'failed') return breaker;
-      return breaker.failures + 1 < threshold ? { kind: 'closed', failures: breaker.failures + 1 } : OPEN;
+      return whileClosed(breaker, event, threshold);
     case 'open':
       return event === 'pingDue' ? HALF_OPEN : breaker;
     case 'half-open':
       if (event === 'pingSucceeded') return CLOSED;
       return event === 'pingFailed' ? OPEN : breaker;
     case 'isolated':
+      return breaker;
+  }
+}
+
+function whileClosed(
+  breaker: Extract<Breaker, { kind: 'closed' }>,
+  event: BreakerEvent,
+  threshold: number,
+): Breaker {
+  const { failures, slow } = breaker;
+  switch (event) {
+    case 'succeeded':
+      return isPristine(breaker) ? breaker : CLOSED;
+    case 'answered':
+      // It is there: what failed because it was not is over, what was slow is not.
+      return failures === slow ? breaker : { kind: 'closed', failures: slow, slow };
+    case 'failed':
+    case 'slow':
+      if (failures + 1 >= threshold) return OPEN;
+      return { kind: 'closed', failures: failures + 1, slow: event === 'slow' ? slow + 1 : slow };
+    default:
       return breaker;
   }
 }

@@ -370,12 +370,23 @@ describe('LatencyCircuitBreaker', () => {
     expect(policy.state('B')).toBe('closed');
   });
 
-  it('takes an answer of unknown latency for a fast one', () => {
+  it('takes an answer of unknown latency for a sign of life, which ends a run of failures', () => {
     const { policy } = startLatency();
     fail(policy, 'B', 2);
     policy.recordSuccess('B');
     fail(policy, 'B', 2);
     expect(policy.state('B')).toBe('closed');
+  });
+
+  it('takes an answer of unknown latency neither for a fast one nor for a slow one', () => {
+    const { policy } = startLatency();
+    for (let i = 0; i < 10; i++) policy.recordSuccess('A');
+    expect(policy.state('A')).toBe('closed');
+    for (let i = 0; i < 3; i++) {
+      policy.recordSuccess('B', SLOW_MS + 1);
+      policy.recordSuccess('B');
+    }
+    expect(policy.state('B')).toBe('open');
   });
 
   it.each([

@@ -5,11 +5,13 @@ import {
   HelixConfigError,
   type PolicyContext,
 } from '../core/index.js';
+import type { CallEvent } from './breaker.js';
 import { type CircuitBreakerOptions, resolveCircuitBreakerOptions } from './circuit-breaker.options.js';
 import { ClusterBreaker } from './cluster-breaker.js';
 
 /**
- * Avoids a cluster after `threshold` failures in a row. After `resetTimeoutMs` Helix itself pings it, and that
+ * Avoids a cluster after `threshold` failures in a row: connections that were lost, and answers that did not come in
+ * time. Whatever a cluster answers, refusals and its own time-outs included, ends such a row. After `resetTimeoutMs` Helix itself pings it, and that
  * one ping decides: the cluster is used again, or avoided for another `resetTimeoutMs`. No call of the
  * application is spent on finding out; a call that succeeds on an avoided cluster does not bring it back.
  *
@@ -52,12 +54,18 @@ export class CircuitBreaker extends FailoverPolicy {
   }
 
   override recordSuccess(cluster: ClusterId, _latencyMs?: number): void {
-    const breaker = cluster === 'A' ? this.#breakers.A : this.#breakers.B;
-    if (!breaker.isPristine) breaker.on('succeeded');
+    this.tell(cluster, 'succeeded');
   }
 
   override recordFailure(cluster: ClusterId, _error?: Error): void {
-    this.#breakers[cluster].on('failed');
+    this.tell(cluster, 'failed');
+  }
+
+  /** Tells the breaker of a cluster how a call on it has ended. */
+  protected tell(cluster: ClusterId, event: CallEvent): void {
+    const breaker = cluster === 'A' ? this.#breakers.A : this.#breakers.B;
+    const isGood = event === 'succeeded' || event === 'answered';
+    if (!isGood || !breaker.isPristine) breaker.on(event);
   }
 
   override isAvailable(cluster: ClusterId): boolean {

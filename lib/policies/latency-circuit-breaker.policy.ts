@@ -8,7 +8,8 @@ import { CircuitBreaker } from './circuit-breaker.policy.js';
 /**
  * A {@link CircuitBreaker} for which a slow answer is a failure: a cluster that answers everything, but late,
  * is avoided as well. The same holds for the ping that decides: a cluster that is too slow even for a ping
- * would be avoided again at once, so a ping that takes longer than `slowMs` has failed.
+ * would be avoided again at once, so a ping that takes longer than `slowMs` has failed. How long a refusal took
+ * counts neither way.
  *
  * @example
  * new LatencyCircuitBreaker({ threshold: 10, slowMs: 500 })
@@ -24,9 +25,9 @@ export class LatencyCircuitBreaker extends CircuitBreaker {
     this.#slowMs = slowMs;
   }
 
-  override recordSuccess(cluster: ClusterId, latencyMs = 0): void {
-    if (latencyMs > this.#slowMs) this.recordFailure(cluster);
-    else super.recordSuccess(cluster);
+  override recordSuccess(cluster: ClusterId, latencyMs?: number): void {
+    if (latencyMs === undefined) this.tell(cluster, 'answered');
+    else this.tell(cluster, latencyMs > this.#slowMs ? 'slow' : 'succeeded');
   }
 
   override open(context: PolicyContext): void {

@@ -16,10 +16,12 @@ const changes: readonly (readonly [Gate, GateEvent, Gate])[] = [
   [PAUSED, 'resumed', probing],
 
   [open, 'unreached', checkingRefusal],
+  [open, 'notTaken', { kind: 'open', refusals: 1 }],
   [open, 'doubted', checking],
 
   [onProbation, 'answered', open],
   [onProbation, 'unreached', { kind: 'closed', refusals: 4, failedPings: 0 }],
+  [onProbation, 'notTaken', { kind: 'closed', refusals: 4, failedPings: 0 }],
   [onProbation, 'doubted', { kind: 'checking', refusals: 3 }],
 
   [checking, 'pingSucceeded', open],
@@ -44,6 +46,7 @@ const gates = [
 const events: readonly GateEvent[] = [
   'answered',
   'unreached',
+  'notTaken',
   'doubted',
   'pingSucceeded',
   'pingFailed',

@@ -1,7 +1,7 @@
 /**
  * Whether a lane delivers.
  *
- * `refusals` counts deliveries in a row that certainly did not get through, although the target answers pings. After
+ * `refusals` counts deliveries in a row that were not taken, although the target answers or would answer a ping. After
  * the first one the lane is on probation, until the target takes something: it delivers one at a time, and waits
  * longer after each that is refused too. `failedPings` counts the pings in a row that were not answered.
  */
@@ -22,6 +22,8 @@ export type GateEvent =
   | 'answered'
   /** A delivery certainly did not get through. */
   | 'unreached'
+  /** The target answered a delivery without taking it, or this process refused to send it. */
+  | 'notTaken'
   /** Nobody knows what became of a delivery. */
   | 'doubted'
   | 'pingSucceeded'
@@ -47,10 +49,10 @@ export function nextGate(gate: Gate, event: GateEvent): Gate {
     case 'open':
       if (event === 'answered') return isOnProbation(gate) ? OPEN : gate;
       if (event === 'doubted') return { kind: 'checking', refusals: gate.refusals };
-      if (event !== 'unreached') return gate;
-      return isOnProbation(gate)
-        ? { kind: 'closed', refusals: gate.refusals + 1, failedPings: 0 }
-        : { kind: 'checking', refusals: 1 };
+      if (event !== 'unreached' && event !== 'notTaken') return gate;
+      if (isOnProbation(gate)) return { kind: 'closed', refusals: gate.refusals + 1, failedPings: 0 };
+      // An answer is as good as that to a ping.
+      return event === 'notTaken' ? { kind: 'open', refusals: 1 } : { kind: 'checking', refusals: 1 };
     case 'checking':
       if (event === 'pingSucceeded') return { kind: 'open', refusals: gate.refusals };
       if (event === 'pingFailed') return { kind: 'closed', refusals: gate.refusals, failedPings: 1 };

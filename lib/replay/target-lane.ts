@@ -186,13 +186,19 @@ export class TargetLane {
         return this.#dead(envelope, 'rejected', outcome.error);
       case 'skipped':
         return this.#skipped(sent);
-      case 'unreached':
       case 'blocked':
         this.#on.hooks.onError(envelope, outcome.error);
         return this.#unreached(sent, attempts, outcome.error);
+      case 'unreached':
+        this.#on.hooks.onError(envelope, outcome.error);
+        return isOwnTrouble(outcome)
+          ? this.#notTaken(sent, attempts, outcome.error)
+          : this.#unreached(sent, attempts, outcome.error);
       case 'ambiguous':
         this.#on.hooks.onError(envelope, outcome.error);
-        return this.#ambiguous(sent, envelope, attempts, outcome.error);
+        if (!isOwnTrouble(outcome)) return this.#ambiguous(sent, envelope, attempts, outcome.error);
+        if (envelope.class === 'once') return this.#dead(envelope, 'inDoubt', outcome.error);
+        return this.#notTaken(sent, attempts, outcome.error);
     }
   }
 
@@ -222,6 +228,19 @@ export class TargetLane {
     this.#lastError = error;
     this.#advance('unreached');
     return wasOnProbation ? this.#retry(attempts) : { kind: 'release' };
+  }
+
+  /**
+   * The target is there, or was not even asked: nothing against it, and nothing to ping it for. The envelope steps
+   * aside. Only when the target has taken nothing else since is it given less, so that one that takes nothing at all
+   * is not asked for everything.
+   */
+  #notTaken({ era, answers }: Sent, attempts: number, error: Error): DeliveryVerdict {
+    if (era === this.#era && answers === this.#answers) {
+      this.#lastError = error;
+      this.#advance('notTaken');
+    }
+    return this.#retry(attempts);
   }
 
   async #ambiguous(
@@ -352,4 +371,9 @@ export class TargetLane {
       log('log', `Replay to cluster ${cluster} goes on.`);
     }
   }
+}
+
+/** Whether it says nothing against the target: it answered, or was never asked. */
+function isOwnTrouble({ scope }: FailedOutcome): boolean {
+  return scope === 'request' || scope === 'local';
 }

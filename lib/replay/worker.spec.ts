@@ -427,6 +427,57 @@ describe('ReplayWorker and single outcomes', () => {
     expect(b.pingedAtMs.length).toBeLessThan(620);
   });
 
+  describe.each([
+    ['unreached', 'request'],
+    ['unreached', 'local'],
+    ['ambiguous', 'request'],
+    ['ambiguous', 'local'],
+  ] as const)('%s, of scope %s: says nothing against the target', (kind, scope) => {
+    const notTaken: SettledOutcome = { kind, error: connectionError(), scope };
+
+    it('is not asked for a sign of life, and steps aside, doubling', async () => {
+      const { clock, replayer, b, worker, lines } = await started();
+      const pings = b.pingedAtMs.length;
+      const concurrency = (): number | undefined => replayer.lanes.B?.concurrency;
+      // Enough to be well under way with more than one at a time.
+      await replayer.enqueue(envelopes('good', 9_000).map((one) => ({ ...one, priority: 'low' })));
+      await clock.advance(100);
+      const before = concurrency();
+      expect(before).toBeGreaterThan(4);
+      b.outcomes.set('own', notTaken);
+      await replayer.enqueue([envelope('own', { priority: 'high' })]);
+      const attempts = (): number =>
+        replayer.deliveries.filter((each) => each.envelope.operationId === 'own').length;
+      await clock.advance(50);
+      expect([attempts(), worker.isOpen('B'), b.pingedAtMs.length]).toEqual([1, true, pings]);
+      expect(concurrency()).toBeGreaterThanOrEqual(before ?? Infinity);
+      await clock.advance(850);
+      expect([attempts(), b.applied.length, lines]).toEqual([4, 9_000, []]);
+    });
+
+    it('is given one at a time, with pauses, by a lane that has nothing else', async () => {
+      const { clock, replayer, b } = await started();
+      for (const { operationId } of envelopes('own', 2_000)) b.outcomes.set(operationId, notTaken);
+      await replayer.enqueue(envelopes('own', 2_000));
+      await clock.advance(MINUTE);
+      expect(b.executions).toBeLessThan(1_300);
+      await replayer.enqueue([envelope('good', { priority: 'high' })]);
+      b.outcomes.clear();
+      await clock.advance(MINUTE);
+      expect(b.applied).toHaveLength(2_001);
+    });
+  });
+
+  it('once, and ambiguous by an answer: an operator decides, and the target is not asked', async () => {
+    const { clock, replayer, b } = await started();
+    const pings = b.pingedAtMs.length;
+    b.outcomes.set('one', { kind: 'ambiguous', error: connectionError(), scope: 'request' });
+    await replayer.enqueue([envelope('one', { class: 'once' })]);
+    await clock.advance(1_000);
+    expect((await replayer.deadLetters.list()).map(({ reason }) => reason)).toEqual(['inDoubt']);
+    expect(b.pingedAtMs).toHaveLength(pings);
+  });
+
   it('ambiguous while the target is well: delays this one alone, doubling', async () => {
     const { clock, replayer, b } = await started();
     b.outcomes.set('poison', failing('ambiguous'));

@@ -251,7 +251,6 @@ describe('failNext()', () => {
   it.each<[ClusterFailure, outcome: string, rowsOnA: number]>([
     ['unreachable', ...UNREACHED],
     ['unavailable', ...UNREACHED],
-    ['unauthorized', ...UNREACHED],
     ['connectionLost', 'unknown', 0],
     ['writeTimeout', 'unknown', 0],
     ['overloaded', 'unknown', 0],

@@ -12,7 +12,7 @@ import type { FullDriver } from './driver.js';
  * | `answerLost` (on the way back) | yes | `ambiguous` |
  * | `writeTimeout`, `overloaded` | no | `ambiguous` |
  * | `invalid` | no | `rejected` |
- * | `unauthorized` | no | `blocked` |
+ * | `unauthorized` | no | `rejected` |
  */
 export type ClusterFailure =
   | 'unreachable'

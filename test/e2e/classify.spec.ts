@@ -1,3 +1,4 @@
+import { createRequire } from 'node:module';
 import cassandra from 'cassandra-driver';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type Stage, systemClock } from '../../lib/core/index.js';
@@ -5,13 +6,21 @@ import { classifyWriteError, CqlSession, loadDriver, type PreparedText } from '.
 import { clusterPair, createKeyspace, type TestPair } from './support/clusters.js';
 
 const keyspace = 'classify';
+/** The driver does not describe it. */
+const { FrameReader } = createRequire(import.meta.url)('cassandra-driver/lib/readers.js') as {
+  FrameReader: { prototype: { readFlagsInfo(): void } };
+};
 const insert = 'INSERT INTO users (id, name) VALUES (?, ?)';
+const insertPair = 'INSERT INTO pairs (a, b) VALUES (?, ?)';
 let pair: TestPair;
 const sessions = new Set<CqlSession>();
 
 beforeAll(async () => {
   pair = await clusterPair();
-  await createKeyspace(pair, keyspace, ['CREATE TABLE $ks.users (id int PRIMARY KEY, name text)']);
+  await createKeyspace(pair, keyspace, [
+    'CREATE TABLE $ks.users (id int PRIMARY KEY, name text)',
+    'CREATE TABLE $ks.pairs (a text, b text, PRIMARY KEY ((a, b)))',
+  ]);
 });
 
 afterEach(async () => {
@@ -128,6 +137,66 @@ describe('what a real server and the real driver say', () => {
     const session = await connect();
     await session.close();
     expect(await kindOf(write(session, 4))).toMatchObject({ kind: 'unreached' });
+  });
+
+  it.each<[what: string, run: (session: CqlSession) => Promise<unknown>]>([
+    [
+      '65,536 statements',
+      (session) =>
+        session.writeBatch(
+          Array.from({ length: 65_536 }, () => ({ statement: prepared, params: [int(1), text('x')] })),
+          'unlogged',
+          options,
+        ),
+    ],
+    [
+      'a part of a key that is too long',
+      async (session) =>
+        session.write(await session.prepare(insertPair), [text('x'.repeat(65_536)), text('x')], options),
+    ],
+    [
+      'a part of a key that is too long, in a batch',
+      async (session) =>
+        session.writeBatch(
+          [{ statement: await session.prepare(insertPair), params: [text('x'.repeat(65_536)), text('x')] }],
+          'logged',
+          options,
+        ),
+    ],
+    [
+      'a write time that is no number',
+      (session) => session.write(prepared, [int(1), text('x')], { ...options, timestampUs: '1' as never }),
+    ],
+    ['a value of another type', (session) => session.write(prepared, ['x', 'x'], options)],
+  ])('of %s: nothing, for the driver refuses it: rejected', async (_what, run) => {
+    const session = await connect();
+    const { kind, error } = await kindOf(run(session));
+    expect([kind, ['RangeError', 'TypeError'].includes(error.name)]).toEqual(['rejected', true]);
+  });
+
+  it('of an answer that the driver cannot read: ambiguous', async () => {
+    const session = await connect();
+    const { prototype } = FrameReader;
+    const original = prototype.readFlagsInfo;
+    prototype.readFlagsInfo = () => {
+      throw new TypeError('cannot be read');
+    };
+    try {
+      expect(await kindOf(write(session, 5))).toMatchObject({
+        kind: 'ambiguous',
+        error: { message: 'cannot be read' },
+      });
+    } finally {
+      prototype.readFlagsInfo = original;
+    }
+  });
+
+  it('of a keyspace that is not there: blocked', async () => {
+    const driver = await loadDriver();
+    const session = new CqlSession(driver, 'B', 'B', pair.B.options('not_there'), systemClock);
+    sessions.add(session);
+    const { error } = await kindOf(session.connect(), 'prepare');
+    expect(await kindOf(Promise.reject(error.cause as Error), 'prepare')).toMatchObject({ kind: 'blocked' });
   });
 
   it('of a wrong data centre: blocked', async () => {

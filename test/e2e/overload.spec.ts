@@ -4,6 +4,7 @@ import cassandra from 'cassandra-driver';
 import { afterEach, beforeAll, expect, it } from 'vitest';
 import { type ClusterId, OverloadedError, type WriteReceipt } from '../../lib/index.js';
 import '../matchers/index.js';
+import { AlwaysFirst } from './support/always-first.js';
 import { startApplication, stopApplications } from './support/application.js';
 import { clusterPair, createKeyspace, type TestPair } from './support/clusters.js';
 
@@ -114,4 +115,55 @@ it('leaves the slower side out while it is at its limit, and replays to it what 
   await helix.syncPoint({ timeoutMs: 60_000 });
   await expect(pair).toBeEqualCellByCell(keyspace, 'bursts', receipts.length + 1);
   expect(helix.status().replay).toAddUp();
+});
+
+it('answers as many of 6,000 reads at once as both sides may have, and refuses the others by name', async () => {
+  const { cql, helix } = await startApplication({
+    cql: { A: pair.A.options(keyspace), B: pair.B.options(keyspace) },
+    readStrategy: new AlwaysFirst('A'),
+  });
+  const breakers: unknown[] = [];
+  helix.events$.subscribe((event) => breakers.push(event));
+  await cql.query('INSERT INTO users (id, name) VALUES (?, ?)', [10_000, 'read']).exec();
+  const select = 'SELECT name FROM users WHERE id = ?';
+  expect(await cql.query(select, [10_000]).one()).toEqual({ name: 'read' });
+  pair.A.proxy.latency(50);
+  pair.B.proxy.latency(50);
+
+  const results = await Promise.allSettled(
+    Array.from({ length: 6_000 }, () => cql.query<{ name: string }>(select, [10_000]).one()),
+  );
+  const answers = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
+  expect(answers).toHaveLength(2 * 1_024);
+  expect(new Set(answers.map((row) => row?.name))).toEqual(new Set(['read']));
+  for (const result of results) {
+    if (result.status === 'fulfilled') continue;
+    expect(result.reason).toBeInstanceOf(OverloadedError);
+    expect(result.reason).toMatchObject({ code: 'HELIX_OVERLOADED', outcome: 'notApplied' });
+  }
+  expect([breakers, helix.status().A.breaker, helix.status().B?.breaker]).toEqual([[], 'closed', 'closed']);
+});
+
+it('refuses the next page of an iteration while its side is full, and says how far it had come', async () => {
+  const { cql } = await startApplication({
+    cql: { A: pair.A.options(keyspace), B: pair.B.options(keyspace) },
+    readStrategy: new AlwaysFirst('A'),
+    maxReadsInFlight: 4,
+  });
+  await cql.onBoth('CREATE TABLE pages (a int, b int, PRIMARY KEY (a, b))');
+  for (let b = 0; b < 20; b++) await cql.query('INSERT INTO pages (a, b) VALUES (?, ?)', [1, b]).exec();
+  const select = 'SELECT b FROM pages WHERE a = ?';
+  const rows = cql.query<{ b: number }>(select, [1]).pageSize(5).iter();
+  const iterator = rows[Symbol.asyncIterator]();
+  for (let b = 0; b < 5; b++) expect((await iterator.next()).value).toEqual({ b });
+  const { pageState } = rows;
+  pair.A.proxy.latency(50);
+  const others = Array.from({ length: 4 }, () => cql.query(select, [1]).all());
+  await expect(iterator.next()).rejects.toMatchObject({
+    code: 'HELIX_OVERLOADED',
+    outcome: 'notApplied',
+    rowsDelivered: 5,
+  });
+  await Promise.all(others);
+  expect((await cql.query(select, [1]).pageState(pageState).page()).rowCount).toBe(15);
 });

@@ -64,7 +64,7 @@ function rowText(key: string, cells: readonly string[]): string {
 /** How a request failed, as Helix reads it. */
 interface Failure {
   readonly kind: FailedOutcome['kind'];
-  readonly scope: FailureScope | undefined;
+  readonly scope: FailureScope;
 }
 
 /** How all of them end; `undefined` for one that is answered. */
@@ -72,7 +72,10 @@ async function failuresOf(requests: readonly Promise<unknown>[]): Promise<(Failu
   const results = await Promise.allSettled(requests);
   return results.map((result) => {
     if (result.status === 'fulfilled') return undefined;
-    const { kind, scope } = classifyWriteError(result.reason, { stage: 'execute', singlePartition: true });
+    const { kind, scope = 'cluster' } = classifyWriteError(result.reason, {
+      stage: 'execute',
+      singlePartition: true,
+    });
     return { kind, scope };
   });
 }
@@ -366,7 +369,7 @@ interface FaultCase {
   readonly onServer: (attempt: Attempt) => Promise<(Failure | undefined)[]>;
 }
 
-const TIMED_OUT: Failure = { kind: 'ambiguous', scope: undefined };
+const TIMED_OUT: Failure = { kind: 'ambiguous', scope: 'cluster' };
 
 /** Requests were sent to a frozen server: it carries them out, and their answers stay in the network. */
 async function carryOutUnanswered({ forwarded, agreed }: Attempt): Promise<void> {
@@ -450,7 +453,7 @@ const CASES: readonly FaultCase[] = [
     name: 'it says that too few replicas are alive: nothing is carried out',
     fault: { kind: 'refuse', error: 'unavailable', share: 1 },
     begins: 'before',
-    failure: { kind: 'unreached', scope: undefined },
+    failure: { kind: 'unreached', scope: 'cluster' },
     isCarriedOut: false,
     onServer: ({ send }) => send({ consistency: cassandra.types.consistencies.two }),
   },

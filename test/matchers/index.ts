@@ -44,8 +44,9 @@ expect.extend({
 
   async toBeEqualCellByCell(pair: InspectedPair, keyspace: string, table: string, rows: number) {
     const { A, B } = await cellsOfBoth(pair, keyspace, table);
-    const onlyA = A.filter((row) => !new Set(B).has(row));
-    const onlyB = B.filter((row) => !new Set(A).has(row));
+    const [inA, inB] = [new Set(A), new Set(B)];
+    const onlyA = A.filter((row) => !inB.has(row));
+    const onlyB = B.filter((row) => !inA.has(row));
     return {
       pass: onlyA.length === 0 && onlyB.length === 0 && A.length === rows,
       message: () =>

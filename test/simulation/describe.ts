@@ -55,7 +55,8 @@ function describeStep(step: Step): string {
         step.abortAfterMs !== undefined && `aborted after ${step.abortAfterMs} ms`,
         step.refusedBy !== undefined && `refused by ${step.refusedBy.join(' and ')}`,
         ...inCql(step),
-        step.forbidden !== undefined && `forbidden by ${step.forbidden.by} for ${step.forbidden.forMs} ms`,
+        step.shortOfReplicas !== undefined &&
+          `too few replicas on ${step.shortOfReplicas.on} for ${step.shortOfReplicas.forMs} ms`,
       ]);
     case 'read':
       return joined(`${step.id} reads ${step.key}`, [

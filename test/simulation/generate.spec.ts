@@ -119,7 +119,7 @@ describe('Among 500 seeds', () => {
           'unavailable',
           'write timeout',
           'read failure',
-          'unauthorized',
+          'locked out',
           'bad credentials',
         ],
         'unknown',

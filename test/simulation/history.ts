@@ -98,8 +98,8 @@ export interface WriteStep extends InCql {
   readonly refusedBy?: readonly ClusterId[];
   /** In CQL: when they say so. Default: when it is prepared. */
   readonly refusedAt?: 'execute';
-  /** A side on which a permission for it is missing, until so long after it was made. */
-  readonly forbidden?: { readonly by: ClusterId; readonly forMs: number };
+  /** A side on which too few replicas of its row are up, until so long after it was made. */
+  readonly shortOfReplicas?: { readonly on: ClusterId; readonly forMs: number };
 }
 
 /** Everything that a write changes: one row, or those of its batch. */
@@ -157,7 +157,7 @@ export type ClusterFault =
         | 'unavailable'
         | 'write timeout'
         | 'read failure'
-        | 'unauthorized'
+        | 'locked out'
         /** To whoever connects anew. */
         | 'bad credentials'
         | 'unknown';

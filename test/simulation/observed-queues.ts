@@ -166,7 +166,7 @@ export class ObservedMemoryReplayer extends MemoryReplayer {
     const capacity = this.#checkedCapacity;
     if (capacity === undefined) return;
     const held = Object.values(this.snapshot()).reduce((sum, side: LaneStats) => {
-      return sum + side.queued + side.inFlight + side.deadLettered;
+      return sum + side.queued + side.inFlight;
     }, 0);
     if (held > capacity) this.ledger.violate('capacity', `The queue holds ${held} of ${capacity} envelopes`);
   }

@@ -109,6 +109,8 @@ export class SimulatedProcess implements Caller {
         whenBothFail: setup.whenBothFail,
         onReplayLost: setup.onReplayLost,
         maxInFlight: setup.maxInFlight,
+        // Simulated reads are few.
+        maxReadsInFlight: 1_024,
         maxReadLagMs: setup.maxReadLagMs,
         writeTimeoutMs: setup.writeTimeoutMs,
         readTimeoutMs: setup.readTimeoutMs,

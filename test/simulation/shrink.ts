@@ -91,7 +91,7 @@ const OPTIONAL_FIELDS = [
     'isSticky',
     'call',
     'refusedBy',
-    'forbidden',
+    'shortOfReplicas',
     'isBad',
     'prepareMs',
     'firstUseMs',

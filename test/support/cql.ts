@@ -79,6 +79,7 @@ export async function setUpCql({
       clock,
       strategy: new StickyReadStrategy({ preferred: 'A' }, clock),
       failover,
+      maxInFlight: 1_024,
       readTimeoutMs: READ_TIMEOUT_MS,
       invariants: noBreaches(),
       lag: undefined,

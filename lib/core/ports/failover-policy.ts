@@ -15,17 +15,22 @@ export interface PolicyContext {
 }
 
 /**
- * Decides when a side is to be avoided. Only transport failures are reported to it, never refusals, and a
- * connection that drops is one failure, however many calls were under way on it.
+ * Decides when a side is to be avoided. What is reported to it as a failure is that a side could not be reached, did
+ * not answer in time, or said that it is overloaded or still starting; a connection that drops is one failure,
+ * however many calls were under way on it. Anything else that a side says is an answer, refusals and its own
+ * time-outs included, and what this process or the driver refused by itself is not reported at all.
  */
 export abstract class FailoverPolicy {
   /** True when latencies are to be measured and passed to {@link recordSuccess}. */
   readonly needsLatency?: boolean;
   /** May a read that failed on this side be tried on the other? */
   abstract shouldFailover(cluster: ClusterId, error: Error): boolean;
-  /** The side answered. `latencyMs`, from sending to the answer, is given if {@link needsLatency} is set. */
+  /**
+   * The side answered. `latencyMs`, from sending to the answer, is given if {@link needsLatency} is set and the side did
+   * what it was asked: how long a refusal took says nothing of how fast the side is.
+   */
   abstract recordSuccess(cluster: ClusterId, latencyMs?: number): void;
-  /** The side could not be reached, did not answer in time, or is not fit to answer. */
+  /** The side could not be reached, did not answer in time, or is not ready to. */
   abstract recordFailure(cluster: ClusterId, error: Error): void;
   /** False: the side is asked last for reads, skipped for writes, and not replayed to. */
   abstract isAvailable(cluster: ClusterId): boolean;

@@ -58,8 +58,11 @@ export interface DeadLetterStore {
   /** `undefined`: there is none with this id. `reveal: true` shows the statement's text unmasked. */
   get(id: string, options?: { reveal?: boolean }): Promise<DeadLetter | undefined>;
   /**
-   * Puts dead letters back into the queue as the next generation and answers how many.
-   * Those with reason `inDoubt` may have been applied: they are left alone unless `force` is set.
+   * Puts dead letters back into the queue as the next generation and answers how many: the oldest first,
+   * or in the order of `ids`, as many as the queue has room for. Those with reason `inDoubt` may have been applied: they are left alone unless `force` is
+   * set.
+   *
+   * @throws ReplayQueueFullError there is room for none of them
    */
   requeue(ids: readonly string[] | 'all', options?: { force?: boolean }): Promise<number>;
   /** Removes dead letters for good and answers how many. */
@@ -91,7 +94,7 @@ export interface LaneStats {
   readonly purged: number;
   /** Replaced by a newer dead letter of the same operation. */
   readonly superseded: number;
-  /** Not kept: what receipts call `lost`. */
+  /** Not kept: what receipts call `lost`, and dead letters for which there was no room. */
   readonly dropped: number;
 }
 
@@ -149,6 +152,11 @@ export interface ReplayContext {
   readonly namespace: string;
   /** For timers and for telling the time. */
   readonly clock: Clock;
+  /**
+   * To be told of an envelope that was accepted and could not be kept all the same: nobody will get it, so that it is
+   * as loud as one that is refused.
+   */
+  readonly onDropped?: (envelope: Envelope, error: Error) => void;
   /** @internal Told when a rule of Helix's own is found broken. Default: a warning of the process. */
   readonly invariants?: Invariants;
   /** Readable, masked description of an envelope, for dead letters. */
@@ -158,7 +166,9 @@ export interface ReplayContext {
 /**
  * A queue of what each side has missed.
  *
- * An envelope leaves it only by being applied or by becoming a dead letter; there are no retry counts.
+ * An envelope leaves it only by being applied or by becoming a dead letter; there are no retry counts. Dead letters
+ * take no room from what waits to be applied. Where they have a bound of their own, one that does not fit is dropped,
+ * loudly: {@link bury} rejects, and for what was in the queue {@link ReplayContext.onDropped} is called.
  * `enqueue` and `bury` are all or nothing: what they refuse is counted as `dropped` and rejects with
  * {@link ReplayQueueFullError} or the store's own error.
  */

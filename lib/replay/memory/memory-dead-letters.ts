@@ -8,6 +8,7 @@ import {
   errorLabel,
   HelixUsageError,
   type ReplayContext,
+  ReplayQueueFullError,
   SessionClosedError,
 } from '../../core/index.js';
 
@@ -15,9 +16,14 @@ import {
 export interface DeadLetterOwner {
   isClosed(): boolean;
   describe: ReplayContext['describe'];
+  /** How many more envelopes the queue takes. */
+  room(): number;
   requeue(envelope: Envelope): void;
   onPurged(cluster: ClusterId): void;
 }
+
+/** What statements and parameters of all dead letters may come to. */
+const MAX_BYTES = 64 * 1_048_576;
 
 interface Dead {
   readonly envelope: Envelope;
@@ -27,15 +33,34 @@ interface Dead {
   readonly deadAtMs: number;
 }
 
-/** Dead letters in memory, oldest first. Their ids are `operationId:cluster:generation`. */
+/**
+ * Dead letters in memory, oldest first, bounded in number and in bytes. Their ids are
+ * `operationId:cluster:generation`.
+ */
 export class MemoryDeadLetters implements DeadLetterStore {
   readonly #owner: DeadLetterOwner;
   readonly #letters = new Map<string, Dead>();
   /** How many there are, by side. */
   readonly sizes = { A: 0, B: 0 };
+  readonly #capacity: number;
+  #bytes = 0;
 
-  constructor(owner: DeadLetterOwner) {
+  constructor(owner: DeadLetterOwner, capacity: number) {
     this.#owner = owner;
+    this.#capacity = capacity;
+  }
+
+  /** Why there is no room for it, if there is none. One with the same id would make room. */
+  refusal(envelope: Envelope): ReplayQueueFullError | undefined {
+    const twin = this.#letters.get(idOf(envelope));
+    const count = this.#letters.size + (twin ? 0 : 1);
+    const bytes = this.#bytes + bytesOf(envelope) - (twin ? bytesOf(twin.envelope) : 0);
+    if (count <= this.#capacity && bytes <= MAX_BYTES) return undefined;
+    return new ReplayQueueFullError(
+      `There is no room for another dead letter: ${this.#letters.size} of ${this.#capacity} are held, with ` +
+        `${this.#bytes} of ${MAX_BYTES} bytes. Mend what they were refused for and requeue them, purge them, or ` +
+        "raise MemoryReplayer's deadLetterCapacity.",
+    );
   }
 
   /** Answers whether it took the place of one with the same id. */
@@ -44,6 +69,7 @@ export class MemoryDeadLetters implements DeadLetterStore {
     const replaces = this.#remove(id);
     this.#letters.set(id, dead);
     this.sizes[dead.envelope.cluster]++;
+    this.#bytes += bytesOf(dead.envelope);
     return replaces;
   }
 
@@ -51,7 +77,7 @@ export class MemoryDeadLetters implements DeadLetterStore {
   clear(): Envelope[] {
     const envelopes = [...this.#letters.values()].map(({ envelope }) => envelope);
     this.#letters.clear();
-    this.sizes.A = this.sizes.B = 0;
+    this.sizes.A = this.sizes.B = this.#bytes = 0;
     return envelopes;
   }
 
@@ -91,14 +117,21 @@ export class MemoryDeadLetters implements DeadLetterStore {
         new SessionClosedError('The replay queue is closed: its dead letters were handed back.'),
       );
     }
-    let count = 0;
-    for (const [id, dead] of this.#select(ids)) {
-      if (dead.reason === 'inDoubt' && !force) continue;
-      this.#remove(id);
-      this.#owner.requeue({ ...dead.envelope, generation: dead.envelope.generation + 1 });
-      count++;
+    const letters = this.#select(ids).filter(([, { reason }]) => reason !== 'inDoubt' || force);
+    const room = this.#owner.room();
+    if (letters.length > 0 && room === 0) {
+      return Promise.reject(
+        new ReplayQueueFullError(
+          'Nothing was requeued: the replay queue has no room. Bring back the cluster that is down first.',
+        ),
+      );
     }
-    return Promise.resolve(count);
+    const fitting = letters.slice(0, room);
+    for (const [id, { envelope }] of fitting) {
+      this.#remove(id);
+      this.#owner.requeue({ ...envelope, generation: envelope.generation + 1 });
+    }
+    return Promise.resolve(fitting.length);
   }
 
   purge(ids: readonly string[] | 'all'): Promise<number> {
@@ -127,6 +160,7 @@ export class MemoryDeadLetters implements DeadLetterStore {
     if (!dead) return false;
     this.#letters.delete(id);
     this.sizes[dead.envelope.cluster]--;
+    this.#bytes -= bytesOf(dead.envelope);
     return true;
   }
 
@@ -147,4 +181,14 @@ export class MemoryDeadLetters implements DeadLetterStore {
 
 function idOf({ operationId, cluster, generation }: Envelope): string {
   return `${operationId}:${cluster}:${generation}`;
+}
+
+/** What an envelope weighs beside its object. */
+function bytesOf({ statements }: Envelope): number {
+  let bytes = 0;
+  for (const { text, params } of statements) {
+    bytes += text.length;
+    for (const value of params) bytes += value?.byteLength ?? 0;
+  }
+  return bytes;
 }

@@ -2,8 +2,13 @@ import { HelixConfigError } from '../../core/index.js';
 
 /** Options of {@link MemoryReplayer}. */
 export type MemoryReplayerOptions = {
-  /** Most envelopes held at once, everything counted. Default 10,000. */
+  /** Most envelopes that are queued, delayed or in flight at once, of both clusters. Default 10,000. */
   readonly capacity?: number;
+  /**
+   * Most dead letters held at once, of both clusters; they take no room from the queue. Their statements and parameters
+   * may be 64 MiB, beside that. Default 10,000.
+   */
+  readonly deadLetterCapacity?: number;
 } & (
   | {
       /** So many of high priority are delivered before one of low when both wait. Default 10. */
@@ -17,11 +22,12 @@ export type MemoryReplayerOptions = {
     }
 );
 
-const KNOWN: readonly string[] = ['capacity', 'ratio', 'strict'];
+const KNOWN: readonly string[] = ['capacity', 'deadLetterCapacity', 'ratio', 'strict'];
 
 /** Defaults filled in; strict is a ratio without end. */
 export function resolveMemoryReplayerOptions(options: MemoryReplayerOptions): {
   capacity: number;
+  deadLetterCapacity: number;
   ratio: number;
 } {
   for (const name of Object.keys(options)) {
@@ -29,9 +35,10 @@ export function resolveMemoryReplayerOptions(options: MemoryReplayerOptions): {
       throw new HelixConfigError(`MemoryReplayer: unknown option ${name}; allowed are ${KNOWN.join(', ')}.`);
     }
   }
-  const { capacity = 10_000, ratio } = options;
+  const { capacity = 10_000, deadLetterCapacity = 10_000, ratio } = options;
   const strict: unknown = options.strict ?? false;
   requirePositiveInteger('capacity', capacity);
+  requirePositiveInteger('deadLetterCapacity', deadLetterCapacity);
   if (typeof strict !== 'boolean') {
     throw new HelixConfigError(
       `MemoryReplayer: strict received ${typeof strict}; allowed are true and false.`,
@@ -44,7 +51,7 @@ export function resolveMemoryReplayerOptions(options: MemoryReplayerOptions): {
         'delivers low priority only when no high priority waits.',
     );
   }
-  return { capacity, ratio: strict ? Infinity : (ratio ?? 10) };
+  return { capacity, deadLetterCapacity, ratio: strict ? Infinity : (ratio ?? 10) };
 }
 
 function requirePositiveInteger(name: string, value: unknown): void {

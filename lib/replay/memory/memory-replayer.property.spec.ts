@@ -6,6 +6,7 @@ import type { ClusterId, DeliveryVerdict, Envelope, LaneStats, ReplayLane } from
 import { MemoryReplayer } from './memory-replayer.js';
 
 const CAPACITY = 12;
+const DEAD_LETTER_CAPACITY = 5;
 
 type Step =
   | {
@@ -69,7 +70,15 @@ class Model {
   }
 
   fits(count: number): boolean {
-    return this.idsIn('waiting').length + this.idsIn('dead').length + count <= CAPACITY;
+    return count <= this.room;
+  }
+
+  get room(): number {
+    return CAPACITY - this.idsIn('waiting').length;
+  }
+
+  get fitsOneDead(): boolean {
+    return this.idsIn('dead').length < DEAD_LETTER_CAPACITY;
   }
 
   add({ operationId, cluster }: Envelope, place: Place, inDoubt = false): void {
@@ -78,10 +87,11 @@ class Model {
 
   leave(operationId: string, { kind, reason }: { kind: 'applied' | 'dead'; reason?: string }): void {
     const entry = this.places.get(operationId)!;
-    entry.place = kind;
+    entry.place = kind === 'dead' && !this.fitsOneDead ? 'dropped' : kind;
     entry.inDoubt = reason === 'inDoubt';
     for (const position of this.positions) {
-      if (position.open.delete(operationId)) position[kind === 'dead' ? 'deadLettered' : 'applied']++;
+      if (!position.open.delete(operationId) || entry.place === 'dropped') continue;
+      position[kind === 'dead' ? 'deadLettered' : 'applied']++;
     }
   }
 }
@@ -89,7 +99,11 @@ class Model {
 /** A replayer and its model, taken through the same steps. */
 class Run {
   readonly clock = new FakeClock();
-  readonly replayer = new MemoryReplayer({ capacity: CAPACITY, ratio: 2 });
+  readonly replayer = new MemoryReplayer({
+    capacity: CAPACITY,
+    deadLetterCapacity: DEAD_LETTER_CAPACITY,
+    ratio: 2,
+  });
   readonly model = new Model();
   readonly lanes = {} as Record<ClusterId, ReplayLane>;
   readonly inFlight: { id: string; cluster: ClusterId; answer: (verdict: DeliveryVerdict) => void }[] = [];
@@ -111,16 +125,20 @@ class Run {
         return this.#enqueue(step.count, step.sides === 'both' ? ['A', 'B'] : [step.sides], step.low);
       case 'bury': {
         const one = this.#make(step.force ? 'A' : 'B', false);
-        const isTaken = this.model.fits(1);
+        const isTaken = this.model.fitsOneDead;
         this.model.add(one, isTaken ? 'dead' : 'dropped', step.force);
         return this.#expectTaken(this.replayer.bury(one, step.force ? 'inDoubt' : 'rejected'), isTaken);
       }
       case 'requeue': {
-        const picked = this.#pickDead(step.pick);
-        const allowed = picked.filter((id) => step.force || !this.model.places.get(id)!.inDoubt);
-        for (const id of allowed) this.model.places.get(id)!.place = 'waiting';
-        const ids = await this.#letterIds(picked);
-        expect(await this.replayer.deadLetters.requeue(ids, { force: step.force })).toBe(allowed.length);
+        const ids = await this.#letterIds(this.#pickDead(step.pick));
+        const allowed = ids
+          .map((id) => this.model.places.get(id.split(':')[0]!)!)
+          .filter(({ inDoubt }) => step.force || !inDoubt);
+        const { room } = this.model;
+        const requeued = this.replayer.deadLetters.requeue(ids, { force: step.force });
+        if (allowed.length > 0 && room === 0) return this.#expectTaken(requeued, false);
+        for (const entry of allowed.slice(0, room)) entry.place = 'waiting';
+        expect(await requeued).toBe(Math.min(allowed.length, room));
         return;
       }
       case 'purge': {

@@ -30,10 +30,12 @@ interface TestLane {
 async function open(options?: MemoryReplayerOptions) {
   const clock = new FakeClock();
   const replayer = new MemoryReplayer(options);
+  const dropped: [operationId: string, code: string][] = [];
   await replayer.open({
     namespace: 'shop',
     clock,
     describe: () => ({ statement: 'INSERT … (?)', table: 'users' }),
+    onDropped: (lost, error) => dropped.push([lost.operationId, (error as ReplayQueueFullError).code]),
   });
 
   function consume(cluster: ClusterId = 'B'): TestLane {
@@ -69,7 +71,7 @@ async function open(options?: MemoryReplayerOptions) {
     return order;
   }
 
-  return { clock, replayer, consume, deliveryOrder };
+  return { clock, replayer, dropped, consume, deliveryOrder };
 }
 
 const APPLIED: DeliveryVerdict = { kind: 'applied' };
@@ -83,11 +85,12 @@ describe('MemoryReplayer options', () => {
     [{ capacity: 0 }, 'capacity received 0; allowed is an integer, 1 or more'],
     [{ capacity: 1.5 }, 'capacity received 1.5'],
     [{ capacity: '9' }, 'capacity received 9'],
+    [{ deadLetterCapacity: 0 }, 'deadLetterCapacity received 0; allowed is an integer, 1 or more'],
     [{ ratio: 0 }, 'ratio received 0; allowed is an integer, 1 or more'],
     [{ ratio: Infinity }, 'ratio received Infinity'],
     [{ strict: 'yes' }, 'strict received string; allowed are true and false'],
     [{ strict: true, ratio: 5 }, 'received strict: true and ratio: 5; allowed is one of them'],
-    [{ size: 5 }, 'unknown option size; allowed are capacity, ratio, strict'],
+    [{ size: 5 }, 'unknown option size; allowed are capacity, deadLetterCapacity, ratio, strict'],
   ])('refuses %o', (options, message) => {
     expect(() => new MemoryReplayer(options as MemoryReplayerOptions)).toThrow(HelixConfigError);
     expect(() => new MemoryReplayer(options as MemoryReplayerOptions)).toThrow(message);
@@ -327,15 +330,16 @@ describe('MemoryReplayer capacity', () => {
     await expect(replayer.enqueue(envelopes('low', 4, { priority: 'low' }))).resolves.toBe('queued');
   });
 
-  it('counts what is in flight, delayed and dead', async () => {
+  it('counts what is in flight and delayed, and not what is dead', async () => {
     const { replayer, consume } = await open({ capacity: 3 });
     await replayer.enqueue(envelopes('e', 3));
     const { lane, waiting } = consume();
     lane.concurrency = 3;
     await waiting[0]!.answer(REJECTED);
     await waiting[0]!.answer(retryAfter(1_000));
+    await expect(replayer.enqueue([envelope('instead')])).resolves.toBe('queued');
     await expect(replayer.enqueue([envelope('more')])).rejects.toBeInstanceOf(ReplayQueueFullError);
-    await expect(replayer.bury(envelope('more'), 'inDoubt')).rejects.toBeInstanceOf(ReplayQueueFullError);
+    await expect(replayer.bury(envelope('more'), 'inDoubt')).resolves.toBeUndefined();
     await waiting[0]!.answer(APPLIED);
     await expect(replayer.enqueue([envelope('more')])).resolves.toBe('queued');
   });
@@ -361,7 +365,6 @@ describe('MemoryReplayer reservations', () => {
     const reservation = replayer.reserve('B', 1);
     await replayer.enqueue([envelope('1')]);
     await expect(replayer.enqueue([envelope('2')])).rejects.toThrow(/holds 1 of 2.*has 1 reserved/);
-    await expect(replayer.bury(envelope('2'), 'rejected')).rejects.toBeInstanceOf(ReplayQueueFullError);
     expect(replayer.reserve('A', 1)).toBeUndefined();
     reservation?.release();
     await expect(replayer.enqueue([envelope('2')])).resolves.toBe('queued');
@@ -403,11 +406,84 @@ describe('MemoryReplayer reservations', () => {
     expect((await replayer.stats()).B).toMatchObject({ enqueued: 0, queued: 0, dropped: 0 });
   });
 
-  it('do not keep dead letters from being requeued', async () => {
+  it('keep their room from dead letters that are requeued', async () => {
     const { replayer } = await open({ capacity: 2 });
-    await replayer.bury(envelope('1'), 'rejected');
-    replayer.reserve('B', 1);
+    for (const dead of envelopes('', 2)) await replayer.bury(dead, 'rejected');
+    const reservation = replayer.reserve('B', 1);
     expect(await replayer.deadLetters.requeue('all')).toBe(1);
+    await expect(replayer.deadLetters.requeue('all')).rejects.toBeInstanceOf(ReplayQueueFullError);
+    reservation?.release();
+    expect(await replayer.deadLetters.requeue('all')).toBe(1);
+  });
+});
+
+describe('MemoryReplayer dead letters and their own bound', () => {
+  const large = (id: string, bytes: number): Envelope => {
+    const [statement] = envelope(id).statements;
+    return envelope(id, { statements: [{ ...statement!, params: [new Uint8Array(bytes)] }] });
+  };
+
+  it('take no room from the queue, and the queue none from them', async () => {
+    const { replayer } = await open({ capacity: 2, deadLetterCapacity: 3 });
+    for (const dead of envelopes('dead', 3)) await replayer.bury(dead, 'rejected');
+    await expect(replayer.enqueue(envelopes('e', 2))).resolves.toBe('queued');
+    expect(replayer.reserve('B', 1)).toBeUndefined();
+    expect(replayer.snapshot().B).toMatchObject({ enqueued: 5, queued: 2, deadLettered: 3, dropped: 0 });
+  });
+
+  it('are refused when there is no room for them, and counted as dropped', async () => {
+    const { replayer } = await open({ deadLetterCapacity: 1 });
+    await replayer.bury(envelope('1'), 'rejected');
+    await expect(replayer.bury(envelope('2'), 'rejected')).rejects.toMatchObject({
+      code: 'HELIX_REPLAY_QUEUE_FULL',
+      message: expect.stringMatching(/1 of 1 are held.*raise MemoryReplayer's deadLetterCapacity/) as string,
+    });
+    expect(replayer.snapshot().B).toMatchObject({ enqueued: 2, deadLettered: 1, dropped: 1 });
+    await replayer.deadLetters.purge('all');
+    await expect(replayer.bury(envelope('2'), 'rejected')).resolves.toBeUndefined();
+  });
+
+  it('that take the place of a twin need no room', async () => {
+    const { replayer } = await open({ deadLetterCapacity: 1 });
+    await replayer.bury(envelope('1'), 'rejected');
+    await replayer.bury(envelope('1'), 'inDoubt');
+    expect(replayer.snapshot().B).toMatchObject({ enqueued: 2, deadLettered: 1, superseded: 1, dropped: 0 });
+  });
+
+  it('are lost, not without a word, when replay makes one too many; a sync point goes on', async () => {
+    const { replayer, consume, dropped } = await open({ deadLetterCapacity: 1 });
+    await replayer.enqueue(envelopes('e', 2));
+    const position = (await replayer.position()).settled();
+    const { lane, waiting } = consume();
+    lane.concurrency = 2;
+    for (let i = 0; i < 2; i++) await waiting[0]!.answer(REJECTED);
+    expect(dropped).toEqual([['e2', 'HELIX_REPLAY_QUEUE_FULL']]);
+    expect(replayer.snapshot().B).toMatchObject({ enqueued: 2, queued: 0, deadLettered: 1, dropped: 1 });
+    expect(await position).toEqual({ applied: 0, deadLettered: 1 });
+  });
+
+  it('are bounded in bytes, too', async () => {
+    const { replayer } = await open();
+    const MB = 1_048_576;
+    await replayer.bury(large('1', 40 * MB), 'rejected');
+    await expect(replayer.bury(large('2', 25 * MB), 'rejected')).rejects.toThrow(/of 67108864 bytes/);
+    await replayer.bury(large('1', 30 * MB), 'inDoubt');
+    await replayer.bury(large('2', 25 * MB), 'rejected');
+    await replayer.deadLetters.purge(['1:B:0']);
+    await replayer.bury(large('3', 35 * MB), 'rejected');
+    expect(await replayer.deadLetters.requeue('all')).toBe(2);
+    await replayer.bury(large('4', 60 * MB), 'rejected');
+  });
+
+  it('that are requeued need room in the queue: the oldest go first', async () => {
+    const { replayer } = await open({ capacity: 2 });
+    for (const dead of envelopes('', 3)) await replayer.bury(dead, 'rejected');
+    expect(await replayer.deadLetters.requeue('all')).toBe(2);
+    expect(await replayer.deadLetters.list()).toMatchObject([{ operationId: '3' }]);
+    await expect(replayer.deadLetters.requeue('all')).rejects.toMatchObject({
+      code: 'HELIX_REPLAY_QUEUE_FULL',
+    });
+    expect(replayer.snapshot().B).toMatchObject({ enqueued: 3, queued: 2, deadLettered: 1 });
   });
 });
 

@@ -17,7 +17,7 @@ import {
   SessionClosedError,
 } from '../../core/index.js';
 import { DelayedSet } from './delayed-set.js';
-import { MemoryDeadLetters } from './memory-dead-letters.js';
+import { type DeadLetterOwner, MemoryDeadLetters } from './memory-dead-letters.js';
 import { type MemoryReplayerOptions, resolveMemoryReplayerOptions } from './memory-replayer.options.js';
 import { Positions } from './positions.js';
 import { Side } from './side.js';
@@ -31,9 +31,11 @@ interface Opened {
 /**
  * A replay queue in this process's memory: needs nothing, and is gone with the process.
  *
- * It is bounded as a whole: what is queued, delayed, in flight and dead, on both sides and in both priorities,
- * is at most `capacity` envelopes. What does not fit is refused with {@link ReplayQueueFullError}, all of one
- * call or nothing.
+ * It is bounded as a whole: what is queued, delayed and in flight, on both sides and in both priorities, is at most
+ * `capacity` envelopes. What does not fit is refused with {@link ReplayQueueFullError}, all of one call or nothing.
+ *
+ * Dead letters have a bound of their own, `deadLetterCapacity`, and take no room from the queue. When they are full a
+ * further one cannot be kept: it is lost, and reported like every write that is.
  *
  * @example
  * new MemoryReplayer({ capacity: 50_000 })             // 10 high, then 1 low
@@ -53,16 +55,18 @@ export class MemoryReplayer extends Replayer {
   /** @throws {HelixConfigError} an option is unknown, out of range or contradicts another */
   constructor(options: MemoryReplayerOptions = {}) {
     super();
-    const { capacity, ratio } = resolveMemoryReplayerOptions(options);
+    const { capacity, deadLetterCapacity, ratio } = resolveMemoryReplayerOptions(options);
     this.#capacity = capacity;
     const settle = (held: Held, verdict: DeliveryVerdict): void => this.#settle(held, verdict);
     this.#sides = { A: new Side(ratio, settle), B: new Side(ratio, settle) };
-    this.#deadLetters = new MemoryDeadLetters({
+    const owner: DeadLetterOwner = {
+      room: () => this.#room(),
       requeue: (envelope) => this.#admit(envelope),
       onPurged: (cluster) => this.#sides[cluster].purged++,
       isClosed: () => this.#isClosed,
       describe: (envelope) => this.#require().context.describe(envelope),
-    });
+    };
+    this.#deadLetters = new MemoryDeadLetters(owner, deadLetterCapacity);
   }
 
   get deadLetters(): DeadLetterStore {
@@ -85,7 +89,7 @@ export class MemoryReplayer extends Replayer {
 
   enqueue(envelopes: readonly Envelope[]): Promise<'queued'> {
     const refusal = this.#refusal(envelopes);
-    if (refusal) return Promise.reject(refusal);
+    if (refusal) return this.#refuse(envelopes, refusal);
     for (const envelope of envelopes) {
       this.#sides[envelope.cluster].enqueued++;
       this.#admit(envelope);
@@ -94,7 +98,7 @@ export class MemoryReplayer extends Replayer {
   }
 
   reserve(_cluster: ClusterId, count: number): Reservation | undefined {
-    if (this.#held() + this.#reserved + count > this.#capacity) return undefined;
+    if (count > this.#room()) return undefined;
     this.#reserved += count;
     let isHeld = true;
     return {
@@ -106,8 +110,8 @@ export class MemoryReplayer extends Replayer {
   }
 
   bury(envelope: Envelope, reason: DeadLetterReason, error?: Error): Promise<void> {
-    const refusal = this.#refusal([envelope]);
-    if (refusal) return Promise.reject(refusal);
+    const refusal = this.#closedOrNotOpened() ?? this.#deadLetters.refusal(envelope);
+    if (refusal) return this.#refuse([envelope], refusal);
     this.#sides[envelope.cluster].enqueued++;
     this.#addDeadLetter(envelope, reason, error, 0);
     return Promise.resolve();
@@ -169,32 +173,39 @@ export class MemoryReplayer extends Replayer {
 
   #held(): number {
     const { A, B } = this.#sides;
-    const dead = this.#deadLetters.sizes;
-    return A.size + B.size + dead.A + dead.B;
+    return A.size + B.size;
   }
 
-  /** Why these envelopes cannot be taken; counts them as dropped then. */
+  #room(): number {
+    return this.#capacity - this.#held() - this.#reserved;
+  }
+
+  /** Why these envelopes cannot be queued, if they cannot. */
   #refusal(envelopes: readonly Envelope[]): Error | undefined {
-    const held = this.#held();
-    let refusal: Error | undefined;
+    const refusal = this.#closedOrNotOpened();
+    if (refusal) return refusal;
+    return envelopes.length > this.#room() ? this.#queueFull(envelopes.length) : undefined;
+  }
+
+  #closedOrNotOpened(): Error | undefined {
     if (this.#isClosed)
-      refusal = new SessionClosedError('The replay queue is closed and takes no more envelopes.');
-    else if (!this.#opened) refusal = notOpened();
-    else if (held + this.#reserved + envelopes.length > this.#capacity)
-      refusal = this.#queueFull(held, envelopes.length);
-    if (!refusal) return undefined;
+      return new SessionClosedError('The replay queue is closed and takes no more envelopes.');
+    return this.#opened ? undefined : notOpened();
+  }
+
+  #refuse(envelopes: readonly Envelope[], refusal: Error): Promise<never> {
     for (const { cluster } of envelopes) {
       this.#sides[cluster].enqueued++;
       this.#sides[cluster].dropped++;
     }
-    return refusal;
+    return Promise.reject(refusal);
   }
 
-  #queueFull(held: number, asked: number): ReplayQueueFullError {
+  #queueFull(asked: number): ReplayQueueFullError {
     return new ReplayQueueFullError(
-      `The replay queue is full: it holds ${held} of ${this.#capacity} envelopes (dead letters included), has ${this.#reserved} reserved and was ` +
-        `given ${asked} more. Bring back the cluster that is down, requeue or purge dead letters, raise ` +
-        `MemoryReplayer's capacity, or use a durable replayer.`,
+      `The replay queue is full: it holds ${this.#held()} of ${this.#capacity} envelopes, has ${this.#reserved} reserved and was ` +
+        `given ${asked} more. Bring back the cluster that is down, raise MemoryReplayer's capacity, or use a ` +
+        `durable replayer.`,
     );
   }
 
@@ -208,8 +219,7 @@ export class MemoryReplayer extends Replayer {
         return;
       case 'dead':
         side.remove(held);
-        this.#addDeadLetter(held.envelope, verdict.reason, verdict.error, held.attempts + 1);
-        this.#positions.leave(held.presence, 'deadLettered');
+        this.#buryHeld(held, verdict.reason, verdict.error);
         return;
       case 'retry':
         held.attempts++;
@@ -218,6 +228,23 @@ export class MemoryReplayer extends Replayer {
       case 'release':
         side.putBack(held);
     }
+  }
+
+  /** What the queue has held becomes a dead letter, or is lost if there is no room for one. */
+  #buryHeld(
+    { envelope, attempts, presence }: Held,
+    reason: DeadLetterReason,
+    error: Error | undefined,
+  ): void {
+    const refusal = this.#deadLetters.refusal(envelope);
+    if (!refusal) {
+      this.#addDeadLetter(envelope, reason, error, attempts + 1);
+      this.#positions.leave(presence, 'deadLettered');
+      return;
+    }
+    this.#sides[envelope.cluster].dropped++;
+    this.#positions.leave(presence, undefined);
+    this.#require().context.onDropped?.(envelope, refusal);
   }
 
   #addDeadLetter(

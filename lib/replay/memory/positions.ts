@@ -33,9 +33,12 @@ export class Positions {
     return presence;
   }
 
-  leave(presence: Presence, as: keyof Tally): void {
-    presence.tally[as]++;
-    this.#total[as]++;
+  /** `as`: `undefined` if it could not be kept. */
+  leave(presence: Presence, as: keyof Tally | undefined): void {
+    if (as) {
+      presence.tally[as]++;
+      this.#total[as]++;
+    }
     this.#inside.leave(presence);
   }
 

@@ -146,6 +146,6 @@ const ERRORS = [
   'unavailable',
   'write timeout',
   'read failure',
-  'unauthorized',
+  'locked out',
   'unknown',
 ] as const;

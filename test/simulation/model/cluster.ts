@@ -369,12 +369,17 @@ function refusalOf(
         : undefined;
     case 'bad credentials':
       return kind === 'connect'
-        ? { code: 0x0100, message: 'Bad credentials', isCertain: true, error: badCredentials }
+        ? {
+            code: RESPONSE_CODE.badCredentials,
+            message: 'Bad credentials',
+            isCertain: true,
+            error: badCredentials,
+          }
         : undefined;
-    case 'unauthorized':
+    case 'locked out':
       return kind === 'ping'
         ? undefined
-        : { code: RESPONSE_CODE.unauthorized, message: 'Unauthorized', isCertain: true };
+        : { code: RESPONSE_CODE.badCredentials, message: 'Locked out', isCertain: true };
   }
 }
 

@@ -21,7 +21,7 @@ export const RESPONSE_CODE = {
   readTimeout: 0x1200,
   readFailure: 0x1300,
   syntaxError: 0x2000,
-  unauthorized: 0x2100,
+  badCredentials: 0x0100,
   invalid: 0x2200,
 } as const;
 
@@ -45,7 +45,7 @@ export function badCredentials(): Error {
 /** Whether somebody has to act before one can connect. */
 export function isTurnedAway(error: unknown): boolean {
   const { innerErrors, code } = (error ?? {}) as { innerErrors?: Record<string, Error>; code?: unknown };
-  if (code === RESPONSE_CODE.unauthorized) return true;
+  if (code === RESPONSE_CODE.badCredentials) return true;
   return Object.values(innerErrors ?? {}).some(({ name }) => name === 'AuthenticationError');
 }
 

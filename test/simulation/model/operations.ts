@@ -249,11 +249,12 @@ export class ModelReplayTarget implements ReplayTarget {
 
 /** Throws what the server says to a statement that it does not take, or not yet. */
 export function refuse({ step, startedMs }: WriteRecord, { server }: ModelConnection): void {
-  const { refusedBy, forbidden } = step;
+  const { refusedBy, shortOfReplicas } = step;
   const cluster = server.id;
   if (refusedBy?.includes(cluster)) throw responseError(RESPONSE_CODE.invalid);
-  const isForbidden = forbidden?.by === cluster && server.scheduler.nowMs < startedMs + forbidden.forMs;
-  if (isForbidden) throw responseError(RESPONSE_CODE.unauthorized);
+  const isShort =
+    shortOfReplicas?.on === cluster && server.scheduler.nowMs < startedMs + shortOfReplicas.forMs;
+  if (isShort) throw responseError(RESPONSE_CODE.unavailable, 'Unavailable');
 }
 
 /** What must have survived the queue: everything that decides how, and whether, it is applied. */

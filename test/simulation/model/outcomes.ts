@@ -22,7 +22,7 @@ function kindOf(error: Error, write: WhatFailed | undefined): FailedOutcome['kin
     return isTurnedAway((error.cause as Error | undefined)?.cause) ? 'blocked' : 'unreached';
   }
   if (REFUSALS.includes(code)) return 'rejected';
-  if (code === RESPONSE_CODE.unauthorized) return 'blocked';
+  if (code === RESPONSE_CODE.badCredentials) return 'blocked';
   if (!write?.wasSent) return 'unreached';
   const isCertain =
     (code === RESPONSE_CODE.unavailable && !write.isOfMany) ||

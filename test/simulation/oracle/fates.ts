@@ -39,7 +39,7 @@ export function isStalledAt({ ledger }: Evidence, atMs: number): boolean {
 
 /** Codes of the native protocol. */
 const REFUSALS: readonly unknown[] = [0x2000, 0x2200];
-const UNAUTHORIZED = 0x2100;
+const BAD_CREDENTIALS = 0x0100;
 const UNAVAILABLE = 0x1000;
 const OVERLOADED = 0x1001;
 
@@ -49,7 +49,7 @@ function kindOf({ failure, sent }: SideTruth, { step }: WriteRecord): 'refused' 
   if (REFUSALS.includes(code)) return 'refused';
   const isCertain =
     sent === 0 ||
-    code === UNAUTHORIZED ||
+    code === BAD_CREDENTIALS ||
     // Of several partitions some may have been there.
     (code === UNAVAILABLE && !step.batch) ||
     (code === OVERLOADED && message?.includes('shutting down') === true) ||

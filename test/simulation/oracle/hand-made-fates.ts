@@ -12,7 +12,7 @@ function failedWith(error: Error): Partial<SideTruth> {
 export const APPLIED: Partial<SideTruth> = { attemptedMs, acknowledgedMs: 12 };
 export const LEFT_OUT: Partial<SideTruth> = { ...MISSING, sent: 0 };
 export const UNREACHED: Partial<SideTruth> = { ...failedWith(new Error('No connection')), sent: 0 };
-export const BLOCKED = failedWith(Object.assign(new Error('Unauthorized'), { code: 0x2100 }));
+export const BLOCKED = failedWith(Object.assign(new Error('Bad credentials'), { code: 0x0100 }));
 export const IN_DOUBT = failedWith(new Error('Socket was closed'));
 export const REFUSED = failedWith(Object.assign(new Error('Invalid'), { code: 0x2200 }));
 /** No answer has come yet when the write ends. */

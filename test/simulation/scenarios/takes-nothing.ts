@@ -10,7 +10,7 @@ const LONGEST_PAUSE_MS = 50;
 /** An envelope that fails while its target is well comes again after so long at most. */
 const LONGEST_DELAY_MS = 30_000;
 
-/** A side answers pings and takes nothing: nodes are down that hold the data, or a role has lost its permissions. */
+/** A side answers pings and takes nothing: nodes are down that hold the data, or it does not let anybody in. */
 export const takesNothing: Scenario = {
   name: 'takes-nothing',
   about:
@@ -19,7 +19,7 @@ export const takesNothing: Scenario = {
   history(seed) {
     const script = new Script(seed);
     const { random } = script;
-    const error = script.pick('unauthorized', 'unavailable');
+    const error = script.pick('locked out', 'unavailable');
     script.fault('B', { kind: 'refuse', error, share: 1 }, FROM_MS, TO_MS);
     for (let count = random.int(100, 140); count > 0; count--) {
       script.write(random.int(FROM_MS + 10, 5_000), 'early');

@@ -35,8 +35,8 @@ export const mutants: readonly Mutant[] = [
       'Here it stays, so that a durable queue would take the envelope for one that it knows.',
     changes: [
       {
-        replace: `this.#owner.requeue({ ...dead.envelope, generation: dead.envelope.generation + 1 });`,
-        by: `this.#owner.requeue(dead.envelope);`,
+        replace: `this.#owner.requeue({ ...envelope, generation: envelope.generation + 1 });`,
+        by: `this.#owner.requeue(envelope);`,
       },
     ],
   },
@@ -47,8 +47,11 @@ export const mutants: readonly Mutant[] = [
       'Here only those that come straight from a write are held back.',
     changes: [
       {
-        replace: `if (dead.reason === 'inDoubt' && !force) continue;`,
-        by: `if (dead.reason === 'inDoubt' && !force && dead.attempts === 0) continue;`,
+        replace: `const letters = this.#select(ids).filter(([, { reason }]) => reason !== 'inDoubt' || force);`,
+        by: `
+          const letters = this.#select(ids).filter(
+            ([, { reason, attempts }]) => reason !== 'inDoubt' || force || attempts > 0,
+          );`,
       },
     ],
   },
@@ -59,13 +62,18 @@ export const mutants: readonly Mutant[] = [
       'Here an operator who puts it back into the queue gives it a new one.',
     changes: [
       {
-        replace: `this.#owner.requeue({ ...dead.envelope, generation: dead.envelope.generation + 1 });`,
+        replace: `
+          for (const [id, { envelope }] of fitting) {
+            this.#remove(id);
+            this.#owner.requeue({ ...envelope, generation: envelope.generation + 1 });`,
         by: `
-          this.#owner.requeue({
-            ...dead.envelope,
-            generation: dead.envelope.generation + 1,
-            timestampUs: dead.deadAtMs * 1_000,
-          });`,
+          for (const [id, { envelope, deadAtMs }] of fitting) {
+            this.#remove(id);
+            this.#owner.requeue({
+              ...envelope,
+              generation: envelope.generation + 1,
+              timestampUs: deadAtMs * 1_000,
+            });`,
       },
     ],
   },

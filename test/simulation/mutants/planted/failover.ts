@@ -2,14 +2,30 @@ import type { Mutant } from '../mutant.js';
 
 export const mutants: readonly Mutant[] = [
   {
+    name: 'h5-answer-counts-for-breaker',
+    breaks:
+      'Whatever a server says is a sign of life. ' +
+      'Here what it could not do for a request (too few replicas, its own time-out) counts against it.',
+    changes: [
+      { replace: `if (scope === 'request') {`, by: `if (scope === 'request' && kind === 'rejected') {` },
+    ],
+  },
+  {
     name: 'h5-refusal-counts-for-breaker',
     breaks:
       'H5: what a cluster refuses says nothing against it. ' +
       'Here a refused write is a failure to the breaker.',
     changes: [
       {
-        replace: `if (kind === 'rejected' || scope === 'request') return;`,
-        by: `if (scope === 'request') return;`,
+        replace: `
+          this.#recordAnswer(cluster);
+          return;
+        }
+        if (scope === 'local' || kind === 'rejected' || kind === 'blocked') return;`,
+        by: `
+          if (kind !== 'rejected') return;
+        }
+        if (scope === 'local' || kind === 'blocked') return;`,
       },
     ],
   },

@@ -10,10 +10,10 @@ export const mutants: readonly Mutant[] = [
     changes: [
       {
         replace: `
-          return isOnProbation(gate)
-            ? { kind: 'closed', refusals: gate.refusals + 1, failedPings: 0 }
-            : { kind: 'checking', refusals: 1 };`,
-        by: `return { kind: 'checking', refusals: 0 };`,
+          if (isOnProbation(gate)) return { kind: 'closed', refusals: gate.refusals + 1, failedPings: 0 };
+          // An answer is as good as that to a ping.
+          return event === 'notTaken' ? { kind: 'open', refusals: 1 } : { kind: 'checking', refusals: 1 };`,
+        by: `return event === 'notTaken' ? gate : { kind: 'checking', refusals: 0 };`,
       },
     ],
   },

@@ -6,21 +6,19 @@ export const mutants: readonly Mutant[] = [
     breaks: 'H16: the memory queue is bounded as a whole. Here each priority has half of it.',
     changes: [
       {
-        replace: `return A.size + B.size + dead.A + dead.B;`,
+        replace: `return A.size + B.size;`,
         by: `
-            return A.size + B.size + dead.A + dead.B;
+            return A.size + B.size;
           }
 
           #sizeOf(priority: Envelope['priority']): number {
             return this.#sides.A.sizeOf(priority) + this.#sides.B.sizeOf(priority);`,
       },
       {
-        replace: `else if (held + this.#reserved + envelopes.length > this.#capacity)`,
+        replace: `return envelopes.length > this.#room() ?`,
         by: `
-          else if (
-            held + this.#reserved + envelopes.length > this.#capacity ||
-            envelopes.some(({ priority }) => 2 * this.#sizeOf(priority) >= this.#capacity)
-          )`,
+          return envelopes.length > this.#room() ||
+            envelopes.some(({ priority }) => 2 * this.#sizeOf(priority) >= this.#capacity) ?`,
       },
       {
         replace: `return this.#held.size;`,
@@ -38,12 +36,10 @@ export const mutants: readonly Mutant[] = [
     breaks: 'H16: the memory queue is bounded as a whole. Here each side has half of it.',
     changes: [
       {
-        replace: `else if (held + this.#reserved + envelopes.length > this.#capacity)`,
+        replace: `return envelopes.length > this.#room() ?`,
         by: `
-          else if (
-            held + this.#reserved + envelopes.length > this.#capacity ||
-            envelopes.some(({ cluster }) => 2 * this.#sides[cluster].size >= this.#capacity)
-          )`,
+          return envelopes.length > this.#room() ||
+            envelopes.some(({ cluster }) => 2 * this.#sides[cluster].size >= this.#capacity) ?`,
       },
     ],
   },
@@ -133,12 +129,12 @@ export const mutants: readonly Mutant[] = [
       {
         replace: `
           const refusal = this.#refusal(envelopes);
-          if (refusal) return Promise.reject(refusal);
+          if (refusal) return this.#refuse(envelopes, refusal);
           for (const envelope of envelopes) {`,
         by: `
           for (const envelope of envelopes) {
             const refusal = this.#refusal([envelope]);
-            if (refusal) return Promise.reject(refusal);`,
+            if (refusal) return this.#refuse([envelope], refusal);`,
       },
     ],
   },
@@ -195,8 +191,8 @@ export const mutants: readonly Mutant[] = [
     breaks: 'enqueue takes all envelopes or none. Here it looks for room for one of them only.',
     changes: [
       {
-        replace: `else if (held + this.#reserved + envelopes.length > this.#capacity)`,
-        by: `else if (held + this.#reserved + 1 > this.#capacity)`,
+        replace: `return envelopes.length > this.#room() ?`,
+        by: `return this.#room() < 1 ?`,
       },
     ],
   },

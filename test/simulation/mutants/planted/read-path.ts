@@ -55,8 +55,8 @@ export const mutants: readonly Mutant[] = [
       {
         replace: `
           if (this.#waiting.length > 0) return;
-          if (next) this.#ask(next);`,
-        by: `if (next && this.#waiting.length === 0) this.#ask(next);`,
+          if (next && this.path.hasRoom(next)) {`,
+        by: `if (next && this.#waiting.length === 0 && this.path.hasRoom(next)) {`,
       },
     ],
   },
@@ -102,7 +102,7 @@ export const mutants: readonly Mutant[] = [
       'Here each begins with the one that failed.',
     changes: [
       {
-        replace: `if (this.#errors[otherCluster(attempt.cluster)]) call?.context?.stayOn(attempt.cluster);`,
+        replace: `if (this.#left) call?.context?.stayOn(attempt.cluster);`,
         by: '',
       },
     ],
@@ -114,7 +114,7 @@ export const mutants: readonly Mutant[] = [
       'Here a hedge that is faster moves them too.',
     changes: [
       {
-        replace: `if (this.#errors[otherCluster(attempt.cluster)]) call?.context?.stayOn(attempt.cluster);`,
+        replace: `if (this.#left) call?.context?.stayOn(attempt.cluster);`,
         by: `call?.context?.stayOn(attempt.cluster);`,
       },
     ],

@@ -1,0 +1,3 @@
+import { describeAlwaysFailing } from '../e2e/support/always-failing.js';
+
+describeAlwaysFailing(2_000, 60);
