@@ -144,7 +144,8 @@ async function askNode(node: { host: string; port: number }, cql: string): Promi
 
 async function knowsText(node: { host: string; port: number }, text: string): Promise<boolean> {
   const rows = await askNode(node, 'SELECT query_string FROM system.prepared_statements');
-  return rows.some(([query]) => query?.toString() === text);
+  // Helix adds a comment.
+  return rows.some(([query]) => query?.toString().startsWith(text));
 }
 
 describe('a table made again with float instead of int by somebody who goes on using the same text', () => {
@@ -161,11 +162,13 @@ describe('a table made again with float instead of int by somebody who goes on u
     await down!.kill();
     for (const side of ['A', 'B'] as const) {
       await workAsAnother({
-        options: pair[side].options(keyspace),
+        options: {
+          ...pair[side].options(keyspace),
+          contactPoints: pair[side].cluster.nodes.filter(({ running }) => running).map(({ host }) => host),
+        },
         changes: [`DROP TABLE ${table}`, `CREATE TABLE ${table} (id int PRIMARY KEY, v float)`],
-        texts: [{ text: insert, params: [-1, null] }],
+        texts: [{ text: insert, params: [0, null] }],
       });
-      await pair[side].run(`TRUNCATE ${keyspace}.${table}`);
     }
     await Promise.all([
       ...pair.A.cluster.nodes.map((node) =>
