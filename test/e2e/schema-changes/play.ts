@@ -170,7 +170,8 @@ class PlayedRound {
     const { side, network } = this.round;
     const { proxy } = this.pair[side];
     const since = this.#controls.madeTo(side);
-    if (network === 'refuse') proxy.refuse();
+    // A node that starts takes ids of before for the new types; nobody has heard of the change by then.
+    if (network === 'refuse' || network === 'restart') proxy.refuse();
     if (network === 'reset') proxy.reset();
     if (network === 'black hole') proxy.blackHole();
     await this.#changeThroughHelix();
