@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { ClusterId, HelixService } from '../../lib/index.js';
 import '../matchers/index.js';
 import { startApplication, stopApplications, type TestApplication } from './support/application.js';
-import { CqlConnection } from '../servers/cql-connection.js';
+import { CqlConnection } from '../servers/index.js';
 import { workAsAnother } from './schema-changes/another-client.js';
 import { toldOfChanges } from './schema-changes/heard.js';
 import { createKeyspace } from './support/clusters.js';

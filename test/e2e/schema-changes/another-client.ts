@@ -1,5 +1,5 @@
 import cassandra from 'cassandra-driver';
-import { CqlConnection } from '../../servers/cql-connection.js';
+import { CqlConnection } from '../../servers/index.js';
 
 /** What somebody else does to a cluster: changes its schema, then goes on with texts that Helix uses too. */
 export interface OthersWork {

@@ -9,7 +9,7 @@ import {
   isHelixError,
   type WriteReceipt,
 } from '../../../lib/index.js';
-import { CqlConnection } from '../../servers/cql-connection.js';
+import { CqlConnection } from '../../servers/index.js';
 import { AlwaysFirst } from '../support/always-first.js';
 import { answersHelix, startApplication, type TestApplication } from '../support/application.js';
 import type { TestPair } from '../support/clusters.js';
