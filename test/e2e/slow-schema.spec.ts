@@ -23,7 +23,6 @@ const harmless: readonly (readonly [text: string, params: readonly unknown[]])[]
   ['UPDATE users SET notes[?] = ? WHERE id = 2', ['k', 'v']],
   ['INSERT INTO users JSON ?', ['{"id": 3, "name": "json"}']],
   ['INSERT INTO fixed (id, items) VALUES (4, ?)', [[1, 2]]],
-  ['UPDATE fixed SET items = ? WHERE id = 5', [[3]]],
 ];
 const ASKED = /FROM system_schema\.(columns|tables|types)/;
 const PAUSE_MS = 1_300;
@@ -135,7 +134,7 @@ describe.each(conditions)('A cluster that %s (%s)', (_, side, begin) => {
       const ids = async (table: string): Promise<number[]> =>
         (await cluster.run(`SELECT id FROM ${keyspace}.${table}`)).rows.map(({ id }) => Number(id)).sort();
       await expect.poll(() => ids('users'), { timeout: 20_000 }).toEqual([1, 2, 3]);
-      await expect.poll(() => ids('fixed'), { timeout: 20_000 }).toEqual([4, 5]);
+      await expect.poll(() => ids('fixed'), { timeout: 20_000 }).toEqual([4]);
     }
     expect(helix.status().replay).toAddUp();
   }

@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { ClusterId, HelixService } from '../../lib/index.js';
 import '../matchers/index.js';
 import { startApplication, stopApplications, type TestApplication } from './support/application.js';
-import { CqlConnection } from '../servers/cql-connection.js';
+import { CqlConnection } from '../servers/index.js';
 import { workAsAnother } from './schema-changes/another-client.js';
 import { toldOfChanges } from './schema-changes/heard.js';
 import { createKeyspace } from './support/clusters.js';
@@ -144,7 +144,15 @@ async function askNode(node: { host: string; port: number }, cql: string): Promi
 
 async function knowsText(node: { host: string; port: number }, text: string): Promise<boolean> {
   const rows = await askNode(node, 'SELECT query_string FROM system.prepared_statements');
-  return rows.some(([query]) => query?.toString() === text);
+  // Helix adds a comment.
+  return rows.some(([query]) => query?.toString().startsWith(text));
+}
+
+/** When it starts the next time it has no statement prepared. TRUNCATE would want all nodes for that. */
+async function forgetPrepared(node: { host: string; port: number }): Promise<void> {
+  const rows = await askNode(node, 'SELECT prepared_id FROM system.prepared_statements');
+  const ids = rows.map(([id]) => `0x${id!.toString('hex')}`);
+  await askNode(node, `DELETE FROM system.prepared_statements WHERE prepared_id IN (${ids.join(', ')})`);
 }
 
 describe('a table made again with float instead of int by somebody who goes on using the same text', () => {
@@ -161,11 +169,13 @@ describe('a table made again with float instead of int by somebody who goes on u
     await down!.kill();
     for (const side of ['A', 'B'] as const) {
       await workAsAnother({
-        options: pair[side].options(keyspace),
+        options: {
+          ...pair[side].options(keyspace),
+          contactPoints: pair[side].cluster.nodes.filter(({ running }) => running).map(({ host }) => host),
+        },
         changes: [`DROP TABLE ${table}`, `CREATE TABLE ${table} (id int PRIMARY KEY, v float)`],
-        texts: [{ text: insert, params: [-1, null] }],
+        texts: [{ text: insert, params: [0, null] }],
       });
-      await pair[side].run(`TRUNCATE ${keyspace}.${table}`);
     }
     await Promise.all([
       ...pair.A.cluster.nodes.map((node) =>
@@ -178,7 +188,7 @@ describe('a table made again with float instead of int by somebody who goes on u
 
     const run = writingTo(application, table, insert, (id) => [id, 42]);
     await run.load.more(100);
-    await askNode(forgetful!, 'TRUNCATE system.prepared_statements');
+    await forgetPrepared(forgetful!);
     await forgetful!.restart();
     await run.load.more(200);
     await down!.restart();

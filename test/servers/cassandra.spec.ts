@@ -1,5 +1,6 @@
 import cassandra from 'cassandra-driver';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { CqlConnection } from './cql-connection.js';
 import { startCassandra, type CassandraServer } from './index.js';
 
 describe('a Cassandra server', () => {
@@ -52,5 +53,26 @@ describe('a Cassandra server', () => {
       server.thaw();
     }
     await expect(ask()).resolves.toMatchObject({ rows: [{ cluster_name: 'cassandra-spec' }] });
+  });
+
+  it('tells a connection without a driver values as bytes, and schema changes as they come', async () => {
+    const connection = await CqlConnection.open(server);
+    await connection.listen();
+    await connection.rows(
+      `CREATE KEYSPACE told WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}`,
+    );
+    await connection.rows('CREATE TABLE told.numbers (id int PRIMARY KEY, v float)');
+    await connection.rows('INSERT INTO told.numbers (id, v) VALUES (1, 42)');
+    await connection.rows('INSERT INTO told.numbers (id) VALUES (2)');
+    const rows = await connection.rows('SELECT v FROM told.numbers WHERE id IN (1, 2)');
+    expect(rows).toEqual([[Buffer.from('42280000', 'hex')], [null]]);
+    await expect
+      .poll(() => connection.events, { message: 'events' })
+      .toEqual([
+        { change: 'CREATED', target: 'KEYSPACE', keyspace: 'told', name: '' },
+        { change: 'CREATED', target: 'TABLE', keyspace: 'told', name: 'numbers' },
+      ]);
+    await expect(connection.rows('SELECT v FROM told.missing')).rejects.toThrow('0x2200');
+    connection.close();
   });
 });

@@ -66,6 +66,11 @@ export class CqlConnection {
     return Array.from({ length: count }, () => Array.from({ length: columns }, () => reader.bytes()));
   }
 
+  /** Has the node prepare a text, in the keyspace of the last USE. */
+  async prepare(cql: string): Promise<void> {
+    await this.#request(opcodes.prepare, longString(cql));
+  }
+
   close(): void {
     this.socket.destroy();
   }

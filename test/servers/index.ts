@@ -1,6 +1,7 @@
 export { startCassandra } from './cassandra.js';
 export { startCassandraCluster, type CassandraClusterOptions } from './cassandra-cluster.js';
 export type { CassandraOptions } from './cassandra-node.js';
+export { CqlConnection, type SchemaEvent } from './cql-connection.js';
 export { type CqlProxy, startCqlProxy } from './cql-proxy.js';
 export { startFaultProxy, type FaultProxy } from './fault-proxy.js';
 export { startNats } from './nats.js';

@@ -36,7 +36,7 @@ export interface Case {
   readonly first: 'from' | 'to';
 }
 
-/** What happens to the connections to the side of the round while its schema is changed, or after that. */
+/** What happens to the connections to the side of the round while its schema is changed; `restart`: refused, then its node starts anew. */
 export type Network = 'well' | 'refuse' | 'reset' | 'black hole' | 'restart';
 
 /** Cases that go through one application together. */

@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
 import type { ClusterId } from '../../../lib/index.js';
-import { CqlConnection } from '../../servers/cql-connection.js';
+import { CqlConnection } from '../../servers/index.js';
 import type { InspectedCluster, TestPair } from '../support/clusters.js';
 
 /**
