@@ -12,7 +12,14 @@ import cassandra from 'cassandra-driver';
 import fc from 'fast-check';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type FailedOutcome, type FailureScope, systemClock } from '../../lib/core/index.js';
-import { classifyWriteError, CqlSession, loadDriver } from '../../lib/cql/driver/index.js';
+import type { DriverClient } from '../../lib/cql/driver/driver-internals.js';
+import {
+  classifyWriteError,
+  CqlSession,
+  loadDriver,
+  type PreparedRequests,
+  type PreparedText,
+} from '../../lib/cql/driver/index.js';
 import { Random } from '../simulation/engine/random.js';
 import { Scheduler } from '../simulation/engine/scheduler.js';
 import { Timeline } from '../simulation/engine/timeline.js';
@@ -118,20 +125,26 @@ interface SendOptions {
 
 /** The real server, as one client meets it. */
 class Server {
-  private constructor(private readonly session: CqlSession) {}
+  readonly #statements = new Map<string, Promise<PreparedText>>();
+
+  private constructor(
+    private readonly session: CqlSession,
+    private readonly requests: PreparedRequests,
+  ) {}
 
   /** `through` the proxy, where faults happen, or `past` it. */
   static async connect(way: 'through' | 'past' = 'through'): Promise<Server> {
     const { server } = pair.B;
     const options = way === 'through' ? pair.B.options(keyspace) : { ...server.clientOptions, keyspace };
-    const session = new CqlSession(await loadDriver(), 'B', 'B', options, systemClock);
+    const driver = await loadDriver();
+    const session = new CqlSession(driver, 'B', 'B', options, systemClock);
     sessions.add(session);
     await session.connect();
-    return new Server(session);
+    return new Server(session, driver.requestsOf(session.client as DriverClient, systemClock));
   }
 
   async prepare(mutations: readonly Mutation[]): Promise<void> {
-    for (const mutation of mutations) await this.session.prepare(statementOf(mutation).text);
+    for (const mutation of mutations) await this.#prepared(statementOf(mutation).text);
   }
 
   /** Whether it answers a request on the client's connection. */
@@ -142,9 +155,16 @@ class Server {
     );
   }
 
-  apply(mutation: Mutation, options: SendOptions = {}): Promise<unknown> {
+  async apply(mutation: Mutation, options: SendOptions = {}): Promise<unknown> {
     const { text, params } = statementOf(mutation);
-    return this.session.client.execute(text, params, { prepare: true, isIdempotent: false, ...options });
+    const prepared = await this.#prepared(text);
+    return this.requests.execute(prepared, params, { prepare: true, isIdempotent: false, ...options });
+  }
+
+  #prepared(text: string): Promise<PreparedText> {
+    let prepared = this.#statements.get(text);
+    if (!prepared) this.#statements.set(text, (prepared = this.requests.prepare(text)));
+    return prepared;
   }
 
   async applyInOrder(mutations: readonly Mutation[]): Promise<void> {
@@ -453,7 +473,7 @@ const CASES: readonly FaultCase[] = [
     name: 'it says that too few replicas are alive: nothing is carried out',
     fault: { kind: 'refuse', error: 'unavailable', share: 1 },
     begins: 'before',
-    failure: { kind: 'unreached', scope: 'cluster' },
+    failure: { kind: 'unreached', scope: 'request' },
     isCarriedOut: false,
     onServer: ({ send }) => send({ consistency: cassandra.types.consistencies.two }),
   },
