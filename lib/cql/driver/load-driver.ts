@@ -24,11 +24,15 @@ export interface Driver extends Omit<DriverModule, 'version'> {
   requestsOf(client: DriverClient, clock: Clock): PreparedRequests;
 }
 
-/** Loads the driver when an instance is made for it; a package without `cql` never needs it installed. */
-export async function loadDriver(): Promise<Driver> {
+/**
+ * Loads the driver when an instance is made for it; a package without `cql` never needs it installed.
+ *
+ * @param name what the package is installed as
+ */
+export async function loadDriver(name = 'cassandra-driver'): Promise<Driver> {
   const [driver, Handler] = await Promise.all([
-    importDefault<DriverModule>('cassandra-driver'),
-    importDefault<PrepareHandlerClass>('cassandra-driver/lib/prepare-handler.js'),
+    importDefault<DriverModule>(name),
+    importDefault<PrepareHandlerClass>(`${name}/lib/prepare-handler.js`),
   ]);
   return { ...driver, requestsOf: (client, clock) => new DriverPreparedRequests(client, Handler, clock) };
 }
