@@ -134,9 +134,7 @@ export class Statement {
   /** Whether the cluster takes what {@link bind} encodes for, as far as is known. */
   isReadyOn(cluster: ClusterId): boolean {
     const known = cluster === 'A' ? this.#known.A : this.#known.B;
-    return (
-      known !== undefined && known.takes !== undefined && known.takes === this.#types && known.view.isCurrent
-    );
+    return known?.takes !== undefined && known.takes === this.#types && known.view.isCurrent;
   }
 
   /** Of what the clusters make of it; the strictest of both. */

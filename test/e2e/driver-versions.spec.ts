@@ -46,7 +46,7 @@ describe.each(['cassandra-driver', 'cassandra-driver-4.9'])('%s', (name) => {
     const write = (by: PreparedText): Promise<unknown> =>
       session.write(
         by,
-        [1, 42].map((value, i) => session.encode(value, by.meta.columns[i]!)) as Buffer[],
+        [1, 42].map((value, i) => session.encode(value, by.meta.columns[i]!)),
         options,
       );
     const make = async (type: string): Promise<void> => {

@@ -159,7 +159,7 @@ export class DriverPreparedRequests implements PreparedRequests {
         waiting++;
         this.#askOnce(query, everywhere)
           .then(resolve, (error: unknown) => {
-            if (--waiting === 0) reject(error as Error);
+            if (--waiting === 0) reject(error);
           })
           .finally(() => hedge?.cancel());
       };
