@@ -38,6 +38,8 @@ export interface RequestObserver {
   /** A write itself, not replay, goes to a side. */
   onWriteSent(write: WriteRecord, cluster: ClusterId): void;
   onReadSent(read: ReadRecord, cluster: ClusterId): void;
+  /** The side has executed nothing of the write because it does not know the statement any more. */
+  onUnprepared(write: WriteRecord, cluster: ClusterId): void;
   /** What was made of a failure: of a write, or of an envelope, that was sent or not; of a read. */
   onOutcome(who: string, cluster: ClusterId, outcome: FailedOutcome, write?: WhatFailed): void;
 }

@@ -1,5 +1,12 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import type { CallContext, ClusterId, OperationIds, WriteReceipt } from '../../../lib/core/index.js';
+import {
+  type CallContext,
+  type ClusterId,
+  type OperationIds,
+  SessionClosedError,
+  toError,
+  type WriteReceipt,
+} from '../../../lib/core/index.js';
 import {
   type CqlBatch,
   type CqlContext,
@@ -59,7 +66,27 @@ export class CqlCalls implements Calls {
       },
       writePath: watchWrites(this.instance.writePath, record, this.surface),
     });
-    return this.#within(helix, step, () => (step.batch ? this.#batch(helix, step) : this.#exec(helix, step)));
+    const made = this.#within(helix, step, () =>
+      step.batch ? this.#batch(helix, step) : this.#exec(helix, step),
+    );
+    made.catch((error: unknown) => this.surface.onRefused(record, toError(error)));
+    return made;
+  }
+
+  heard(): Readonly<Record<ClusterId, number>> {
+    return this.surface.heard();
+  }
+
+  /** Also of a change that has failed it may be known then that there was one. */
+  async onBoth(text: string): Promise<void> {
+    const { clients } = this.surface;
+    try {
+      await this.#service({}).onBoth(text);
+    } catch (error) {
+      if (!(error instanceof SessionClosedError)) throw error;
+      return;
+    }
+    for (const client of [clients.A, clients.B]) client.hear();
   }
 
   async read(record: ReadRecord): Promise<SeenRow> {
