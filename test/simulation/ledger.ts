@@ -8,6 +8,7 @@ import type {
   WriteReceipt,
 } from '../../lib/core/index.js';
 import type { ReadStep, StoredCell, WriteStep } from './history.js';
+import type { UnpreparedAnswer } from './model/operations.js';
 import type { RequestKind } from './model/session.js';
 
 /** What really happened to a write on one side, as only the model knows. */
@@ -16,6 +17,7 @@ export interface SideTruth {
   sent: number;
   /** Requests of the write itself that were answered in time by UNPREPARED: nothing was executed, so they do not count. */
   unprepared: number;
+  unpreparedAs: UnpreparedAnswer | undefined;
   /** Its time is over. */
   isExpired: boolean;
   /** The types of its parameters, or its table, made it refuse, and they were reason to. */
@@ -206,6 +208,7 @@ export function newSideTruth(): SideTruth {
   return {
     sent: 0,
     unprepared: 0,
+    unpreparedAs: undefined,
     isExpired: false,
     refusesTypes: false,
     attemptedMs: undefined,

@@ -21,7 +21,7 @@ import {
   WAITING,
   type WriteRecord,
 } from './ledger.js';
-import { NAMESPACE, type WhatFailed } from './model/operations.js';
+import { NAMESPACE, type UnpreparedAnswer, type WhatFailed } from './model/operations.js';
 import { wrongWithOutcome } from './model/outcomes.js';
 import { ModelTopologyWatcher } from './model/control-plane.js';
 import { ModelConnection, type RequestKind } from './model/session.js';
@@ -334,13 +334,18 @@ export class SimulatedProcess implements Caller {
     if (world.timeline.isOn) world.note(write.step.id, `goes to ${cluster}`);
   }
 
-  onUnprepared(write: WriteRecord, cluster: ClusterId): void {
+  onUnprepared(write: WriteRecord, cluster: ClusterId, answer: UnpreparedAnswer): void {
     const truth = write[cluster];
     if (this.world.timeline.isOn) this.world.note(write.step.id, `is not prepared on ${cluster} any more`);
     // Said too late it changes nothing: its time is over, and it counts as sent.
     if (truth.isExpired) return;
     truth.sent--;
     truth.unprepared++;
+    const before = truth.unpreparedAs;
+    truth.unpreparedAs = answer;
+    if (!before || before.isPreparing || before.version < answer.version) return;
+    const what = `${write.step.id} was not prepared again on ${cluster} before it was sent once more`;
+    this.world.ledger.violate('outcome', what);
   }
 
   onReadSent(read: ReadRecord, cluster: ClusterId): void {

@@ -10,7 +10,7 @@ export function schemaChanges(random: Random, moments: Moments): Step[] {
   const steps: ({ readonly atMs: number } & ChangeStep)[] = [];
   for (let left = random.weighted(COUNTS); left > 0; left--) {
     const atMs = random.chance(0.6) ? moments.near(random) : moments.anywhere(random);
-    const change = anyChange(random);
+    let change = anyChange(random);
     const how = random.weighted(HOW);
     const side = random.pick<ClusterId>(['A', 'B']);
     const add = (laterMs: number, by: ChangeStep['by']): void => {
@@ -28,6 +28,11 @@ export function schemaChanges(random: Random, moments: Moments): Step[] {
         break;
       case 'one':
         add(0, [side]);
+        break;
+      case 'twice':
+        add(0, ['A', 'B']);
+        change = anyChange(random);
+        add(random.int(1, 12), ['A', 'B']);
         break;
       case 'one after the other':
         add(0, [side]);
@@ -64,8 +69,9 @@ const COUNTS = [
 ] as const;
 const HOW = [
   [25, 'onBoth'],
-  [30, 'both at once'],
-  [15, 'one'],
+  [25, 'both at once'],
+  [10, 'one'],
+  [10, 'twice'],
   [30, 'one after the other'],
 ] as const;
 const CHANGES = [

@@ -9,7 +9,7 @@ import type { Ledger, ReadRecord, SeenRow, WriteRecord } from '../ledger.js';
 import type { Mutation } from './cluster.js';
 import { bytesOf, type ModelCluster } from './cluster.js';
 import { checkRead, checkWrite, type RequestOptions } from './cql-checks.js';
-import { type KnownTexts, unmarked } from './cql-statements.js';
+import { type KnownTexts, READ_COLUMNS, unmarked } from './cql-statements.js';
 import { type Arrived, judgeArrived } from './cql-types.js';
 import { isUnpreparedAnswer, RESPONSE_CODE, responseError, unknownId } from './driver-errors.js';
 import { refuse, type RequestObserver } from './operations.js';
@@ -53,7 +53,11 @@ const PING = 'SELECT schema_version FROM system.local';
 const CHECK = 'SELECT key FROM system.local /* helix check */';
 const TEXT: ColumnType = { code: 0x0d, info: null };
 const textColumn = (name: string): Column => ({ name, type: TEXT });
-const RESULT_COLUMNS = ['k', 'a', 'b', 'c', 'writetime(a)', 'writetime(b)', 'writetime(c)'].map(textColumn);
+const RESULT_COLUMNS = [
+  'k',
+  ...READ_COLUMNS,
+  ...READ_COLUMNS.map((column) => `writetime(${column})`),
+].map(textColumn);
 const LOCAL_ONE = 0x0a;
 /** As the driver compares events of one keyspace with another's. */
 const EVENT = 'nodeSchemaChange';
@@ -125,6 +129,7 @@ export class ModelCqlClient extends EventEmitter implements CqlClient, Connectio
     super();
     this.keyspace = (options as { keyspace: string }).keyspace;
     connection.listener = this;
+    connection.fitSinceMs = Infinity;
   }
 
   /** By version, what could have been heard of the schema. */
@@ -199,7 +204,7 @@ export class ModelCqlClient extends EventEmitter implements CqlClient, Connectio
     if (query === PING) return this.#ping(options);
     if (query.includes('system_schema.columns')) return this.#describe(params, options);
     if (schemaChangeOf(query)) return this.#changeSchema(query, options);
-    if (query === CHECK) return this.#executePrepared('prepare', [this.#infoOf(query)], this.#ownTimeoutMs, nothing);
+    if (query === CHECK) return this.#check();
     const purpose = this.world.purposes.getStore();
     if (purpose?.kind === 'read') return this.#read(purpose, query, params, options);
     return this.#write(purpose, undefined, [{ query, params }], options);
@@ -213,6 +218,15 @@ export class ModelCqlClient extends EventEmitter implements CqlClient, Connectio
     const { logged, counter } = options as { logged?: unknown; counter?: unknown };
     if (counter !== false) this.#violate('sends a batch of counters');
     return this.#write(this.world.purposes.getStore(), logged ? 'logged' : 'unlogged', queries, options);
+  }
+
+  /** Nobody has prepared it, so it fails, if all is well. */
+  #check(): Promise<CqlClientResult> {
+    const { connection } = this;
+    const nothing = (): CqlClientResult => this.#result([], [], LOCAL_ONE);
+    return this.#executePrepared('prepare', [this.#infoOf(CHECK)], this.#ownTimeoutMs, nothing).finally(() => {
+      connection.fitSinceMs = connection.server.scheduler.nowMs;
+    });
   }
 
   /** As the driver asks a host, each time anew. */
@@ -262,6 +276,7 @@ export class ModelCqlClient extends EventEmitter implements CqlClient, Connectio
     timeoutMs: number,
     perform: () => T,
     isOfMany = false,
+    onServed?: (version: number) => void,
   ): Promise<T> {
     for (const info of infos) if (!info.queryId) await this.#prepareByDriver(info);
     const { schema } = this.connection.server;
@@ -271,6 +286,7 @@ export class ModelCqlClient extends EventEmitter implements CqlClient, Connectio
         kind,
         timeoutMs,
         () => {
+          onServed?.(schema.version);
           missing = infos.find(({ queryId }) => !queryId || !schema.preparedBy(queryId))?.queryId;
           if (missing) throw responseError(RESPONSE_CODE.unprepared);
           return perform();
@@ -282,7 +298,7 @@ export class ModelCqlClient extends EventEmitter implements CqlClient, Connectio
       const known = this.#byId.get(missing.toString('hex'));
       if (!known) throw unknownId(missing);
       await this.#prepareByDriver(known);
-      return this.#executePrepared(kind, infos, timeoutMs, perform, isOfMany);
+      return this.#executePrepared(kind, infos, timeoutMs, perform, isOfMany, onServed);
     }
   }
 
@@ -379,11 +395,15 @@ export class ModelCqlClient extends EventEmitter implements CqlClient, Connectio
       this.#carryOut(record, options.timestamp ?? 0);
       return this.#result([], undefined, options.consistency);
     };
-    const answer = this.#executePrepared('write', infos, timeoutMs, perform, step.batch !== undefined);
+    let version = 0;
+    const onServed = (served: number): void => void (version = served);
+    const isOfMany = step.batch !== undefined;
+    const answer = this.#executePrepared('write', infos, timeoutMs, perform, isOfMany, onServed);
     return answer.catch((error: unknown) => {
       if (isUnpreparedAnswer(error)) {
+        const isPreparing = this.isPreparing(queries.map(({ query }) => query));
         if (purpose.kind === 'replay') purpose.wasSent = false;
-        else world.observer.onUnprepared(record, id);
+        else world.observer.onUnprepared(record, id, { version, isPreparing });
       }
       throw error;
     });
@@ -481,13 +501,9 @@ export class ModelCqlClient extends EventEmitter implements CqlClient, Connectio
   }
 }
 
-const nothing = (): never => {
-  throw new Error('Nobody has prepared it');
-};
-
 function rowOf(key: string, row: SeenRow): Readonly<Record<string, unknown>> {
   const values: Record<string, unknown> = { k: key };
-  for (const column of ['a', 'b', 'c']) {
+  for (const column of READ_COLUMNS) {
     const cell = row.get(column);
     const value = cell && (column === 'c' ? Buffer.from(bytesOf(cell.value)) : cell.value);
     values[column] = value ?? null;

@@ -5,6 +5,8 @@ import type { TypedValue } from './schema.js';
 // How steps are put in CQL: the only statements that there are.
 
 const ALL = ['a', 'b', 'c'] as const;
+/** What is read. */
+export const READ_COLUMNS = [...ALL, 'n', 'u'] as const;
 /** The one parameter of `INSERT … JSON ?`. */
 const DOCUMENT = '[json]';
 /** What another process of Helix, and this one, appends to what it prepares. */
@@ -36,7 +38,7 @@ export function isTyped(name: string): boolean {
 
 /** What a caller gives for such a column. */
 export function typedValue({ id, givesFurtherField }: WriteStep): TypedValue {
-  return { number: Number(id.slice(1)), isFurther: givesFurtherField === true };
+  return { number: Number(/\d+$/.exec(id)?.[0]), isFurther: givesFurtherField === true };
 }
 
 /** Whether the text leaves it to the table which columns it sets. */
@@ -61,7 +63,7 @@ function spellChanges(step: WriteStep): readonly Spelled[] {
 export function spellRead(step: ReadStep): Spelled {
   const columns = step.isBad
     ? 'nothing'
-    : `k, a, b, c, ${ALL.map((each) => `WRITETIME(${each})`).join(', ')}`;
+    : `k, ${READ_COLUMNS.join(', ')}, ${READ_COLUMNS.map((each) => `WRITETIME(${each})`).join(', ')}`;
   const from = `SELECT ${columns} FROM model_rows`;
   return step.pageSize === undefined
     ? spelled(step, true, `${from} WHERE k = `, [['k', step.key]])

@@ -88,7 +88,8 @@ function isUnknowable(
 function knewOfField({ heard }: WriteRecord, clusters: Readonly<Record<ClusterId, ModelCluster>>): boolean {
   return (['A', 'B'] as const).every((cluster) => {
     const { schema } = clusters[cluster];
-    return schema.sinceVersion(({ hasFurtherField }) => hasFurtherField) <= heard[cluster];
+    const isThere = schema.types.hasFurtherField;
+    return isThere && schema.sinceVersion(({ hasFurtherField }) => hasFurtherField) <= heard[cluster];
   });
 }
 

@@ -31,6 +31,14 @@ export interface WhatFailed {
   readonly isOfMany?: boolean;
 }
 
+/** How the side was when it said so. */
+export interface UnpreparedAnswer {
+  /** Of its schema. */
+  readonly version: number;
+  /** Whether somebody has asked it to prepare one of the statements before, and has had no answer. */
+  readonly isPreparing: boolean;
+}
+
 /** What a process tells the world about the requests it makes. */
 export interface RequestObserver {
   /** A write turns to a side, to prepare or to send. */
@@ -39,7 +47,7 @@ export interface RequestObserver {
   onWriteSent(write: WriteRecord, cluster: ClusterId): void;
   onReadSent(read: ReadRecord, cluster: ClusterId): void;
   /** The side has executed nothing of the write because it does not know the statement any more. */
-  onUnprepared(write: WriteRecord, cluster: ClusterId): void;
+  onUnprepared(write: WriteRecord, cluster: ClusterId, answer: UnpreparedAnswer): void;
   /** What was made of a failure: of a write, or of an envelope, that was sent or not; of a read. */
   onOutcome(who: string, cluster: ClusterId, outcome: FailedOutcome, write?: WhatFailed): void;
 }

@@ -65,6 +65,8 @@ export class ModelConnection {
   #wasMade = false;
   #wasHostLost = false;
   listener: ConnectionListener | undefined;
+  /** Since when its driver has been found fit for use, if that has to be found out. */
+  fitSinceMs = -Infinity;
   readonly #pending = new Set<ModelRequest>();
   #isClosed = false;
 
@@ -87,7 +89,7 @@ export class ModelConnection {
 
   /** Since when every request would have been answered; infinite while one might not be. */
   get usableSinceMs(): number {
-    return Math.max(this.#sinceMs, this.server.wellSinceMs);
+    return Math.max(this.#sinceMs, this.server.wellSinceMs, this.fitSinceMs);
   }
 
   /** One attempt to make it, as the driver's `connect()`. */

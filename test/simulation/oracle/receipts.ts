@@ -86,7 +86,8 @@ function wrongWithStatus(
       if (write.step.class !== 'once') return 'it may be repeated';
       return isBuried(truth, 'inDoubt') ? undefined : 'it was not buried as that';
     case 'rejected': {
-      if (truth.applied > 0) return 'it was carried out';
+      // An operator may have put it back into the queue when its types were right.
+      if (truth.applied > 0 && !truth.refusesTypes) return 'it was carried out';
       if (!refuses(write, cluster)) return 'that side does not refuse it';
       // A dead letter that was put back into the queue went with it.
       const isKnown = isBuried(truth, 'rejected') || wentWithProcess(evidence, write, cluster);

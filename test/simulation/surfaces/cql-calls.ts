@@ -23,7 +23,7 @@ import type { ReadRecord, SeenRow, WriteRecord } from '../ledger.js';
 import { textOf } from '../model/cluster.js';
 import { askedConsistency } from '../model/cql-checks.js';
 import type { Purpose } from '../model/cql-client.js';
-import { paramsOf, reuse, spellRead, spellWrite } from '../model/cql-statements.js';
+import { paramsOf, READ_COLUMNS, reuse, spellRead, spellWrite } from '../model/cql-statements.js';
 import type { CqlSurface } from './cql-surface.js';
 import { OpenCall } from './open-call.js';
 import type { Calls } from './surface.js';
@@ -265,7 +265,7 @@ function otherIf<T>(isOther: boolean, due: T | undefined, one: T, two: T): T | u
 
 function seen(row: CqlRow | undefined): SeenRow {
   const cells = new Map<string, { value: string; writeTimeUs: number }>();
-  for (const column of ['a', 'b', 'c']) {
+  for (const column of READ_COLUMNS) {
     const value = row?.[column];
     if (value === null || value === undefined) continue;
     const writeTimeUs = row?.[`writetime(${column})`] as number;

@@ -17,6 +17,7 @@ import type { World } from '../world.js';
 export interface Caller extends RequestObserver {
   readonly world: World;
   readonly number: number;
+  readonly isClosing: boolean;
   readonly clock: ProcessClock;
   /** Aborts after so long, as long as the process lives. */
   abortAfter(ms: number): AbortSignal;

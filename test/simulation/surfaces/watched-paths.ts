@@ -7,6 +7,7 @@ import {
   type WritePath,
 } from '../../../lib/core/index.js';
 import type { SideTruth, WriteRecord } from '../ledger.js';
+import { isUnpreparedAnswer } from '../model/driver-errors.js';
 import type { Purpose } from '../model/cql-client.js';
 import type { CqlSurface } from './cql-surface.js';
 
@@ -81,6 +82,10 @@ function watchWrite(operation: WriteOperation, record: WriteRecord, surface: Cql
     const outcome = classify(error, cluster);
     const isOfMany = step.batch !== undefined;
     surface.onRefused(record, outcome.error, cluster);
+    const { unprepared, isExpired } = record[cluster];
+    if (isUnpreparedAnswer(error) && unprepared < 2 && !isExpired && !caller.isClosing) {
+      caller.world.ledger.violate('outcome', `${step.id} is not sent to ${cluster} once more`);
+    }
     caller.onOutcome(step.id, cluster, outcome, { wasSent: record[cluster].sent > 0, isOfMany });
     return outcome;
   };
