@@ -140,7 +140,7 @@ export class World {
     const { schema } = this.clusters[cluster];
     this.note('another', `process prepares on ${cluster}: ${as}`);
     const keyspace = keyspaceOf(this.setup, cluster);
-    const prepare = (text: string): void => void schema.prepare(keyspace, text, 'another process');
+    const prepare = (text: string): void => void schema.prepare(keyspace, text);
     if (as === 'Helix as before') {
       for (const text of schema.texts) if (digestIn(text) !== undefined) prepare(text);
       return;

@@ -39,8 +39,6 @@ export interface ClientWorld {
   readonly setup: Setup;
   readonly ledger: Ledger;
   readonly clusters: Readonly<Record<ClusterId, ModelCluster>>;
-  /** By number. */
-  readonly process: number;
   readonly texts: KnownTexts;
   /** For what the code that runs makes its requests. */
   readonly purposes: AsyncLocalStorage<Purpose>;
@@ -253,7 +251,7 @@ export class ModelCqlClient extends EventEmitter implements CqlClient, Connectio
       const isRefused = step?.do === 'write' && !step.refusedAt && step.refusedBy?.includes(id);
       if (isRefused) throw responseError(RESPONSE_CODE.invalid);
       const columns = known.names.map((name) => columnOf(name, server.schema.types));
-      return { id: server.schema.prepare(this.keyspace, marked, this.world.process), meta: { columns } };
+      return { id: server.schema.prepare(this.keyspace, marked), meta: { columns } };
     });
     const prepareMs = step?.do === 'write' ? step.prepareMs : undefined;
     // The first of the two times.
@@ -287,7 +285,7 @@ export class ModelCqlClient extends EventEmitter implements CqlClient, Connectio
         timeoutMs,
         () => {
           onServed?.(schema.version);
-          missing = infos.find(({ queryId }) => !queryId || !schema.preparedBy(queryId))?.queryId;
+          missing = infos.find(({ queryId }) => !queryId || !schema.hasPrepared(queryId))?.queryId;
           if (missing) throw responseError(RESPONSE_CODE.unprepared);
           return perform();
         },
@@ -378,14 +376,10 @@ export class ModelCqlClient extends EventEmitter implements CqlClient, Connectio
     const infos = marked.map(({ query }) => this.#infoOf(query));
     if (purpose.kind === 'write') world.observer.onWriteSent(record, id);
     else this.#checkReplay(purpose);
-    const sender = { process: world.process, heard: this.#heard, isReplay: purpose.kind === 'replay' };
+    const sender = { heard: this.#heard, isReplay: purpose.kind === 'replay' };
     const timeoutMs = world.setup.driverPatience * (options.readTimeout ?? 0);
     const perform = (): CqlClientResult => {
       refuse(record, connection);
-      const arrived = marked.map(({ query, params }, index): Arrived => {
-        const by = connection.server.schema.preparedBy(infos[index]?.queryId)?.by ?? new Set();
-        return { text: query, params: params as unknown[], by };
-      });
       const { wrong, isInvalid } = judgeArrived(record, world.clusters, id, arrived, sender);
       if (wrong) world.ledger.violate('types', `${step.id}, ${purpose.kind} on ${id}: ${wrong}`);
       if (isInvalid) {
@@ -395,6 +389,7 @@ export class ModelCqlClient extends EventEmitter implements CqlClient, Connectio
       this.#carryOut(record, options.timestamp ?? 0);
       return this.#result([], undefined, options.consistency);
     };
+    const arrived = marked.map(({ query, params }): Arrived => ({ text: query, params: params as unknown[] }));
     let version = 0;
     const onServed = (served: number): void => void (version = served);
     const isOfMany = step.batch !== undefined;

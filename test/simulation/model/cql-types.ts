@@ -3,7 +3,8 @@ import type { Setup } from '../history.js';
 import type { Ledger, WriteRecord } from '../ledger.js';
 import type { ModelCluster } from './cluster.js';
 import { digestIn, isOfDocument, isTyped, type Spelled, spellWrite, typedValue } from './cql-statements.js';
-import { digestOf, type Preparer, readingOf, signatureOf, type TableTypes } from './schema.js';
+import type { UnpreparedAnswer } from './operations.js';
+import { digestOf, readingOf, signatureOf, type TableTypes } from './schema.js';
 
 // The rule `types`: what is stored was encoded for the types under which it is stored, and nothing is refused for a
 // hazard or a difference that is not there.
@@ -13,15 +14,12 @@ export interface Arrived {
   /** By what it is executed. */
   readonly text: string;
   readonly params: readonly unknown[];
-  /** Who has prepared it since the schema changed last. */
-  readonly by: ReadonlySet<Preparer>;
 }
 
-const NOTHING: Arrived = { text: '', params: [], by: new Set() };
+const NOTHING: Arrived = { text: '', params: [] };
 
 /** Who has sent it, and what could have been heard when it was sent. */
 export interface Sender {
-  readonly process: number;
   /** Of this cluster's schema, by version. */
   readonly heard: number;
   readonly isReplay: boolean;
@@ -52,7 +50,7 @@ export function judgeArrived(
   let wrong: string | undefined;
   const { step } = record;
   for (const [index, spelled] of spellWrite(step).entries()) {
-    const { text, params, by } = arrived[index] ?? NOTHING;
+    const { text, params } = arrived[index] ?? NOTHING;
     for (const [place, [name, value]] of spelled.parameters.entries()) {
       const bytes = params[place];
       if (!isTyped(name) || typeof value !== 'string' || !Buffer.isBuffer(bytes)) continue;
@@ -65,7 +63,7 @@ export function judgeArrived(
         isUnknowable(clusters[cluster], spelled, text, name, sender);
       if (!isExcused) wrong ??= `${name} is read as ${reading} (${JSON.stringify(types)}, by ${text})`;
     }
-    if (isOfDocument(spelled)) wrong ??= wrongWithDocument(clusters[cluster], by, sender);
+    if (isOfDocument(spelled)) wrong ??= wrongWithDocument(clusters[cluster], record[cluster].unpreparedAs, sender);
   }
   return { wrong, isInvalid };
 }
@@ -95,17 +93,18 @@ function knewOfField({ heard }: WriteRecord, clusters: Readonly<Record<ClusterId
 
 /**
  * It sets whatever the table has, and a list would be set as a whole. Its types say nothing of that, so another process
- * of Helix makes the very same id valid again; one that has prepared it itself since has had to judge it again.
+ * of Helix makes the very same id valid again. UNPREPARED says that it has to be judged again.
  */
 function wrongWithDocument(
   { schema }: ModelCluster,
-  by: ReadonlySet<Preparer>,
-  { heard, process }: Sender,
+  unprepared: UnpreparedAnswer | undefined,
+  { heard }: Sender,
 ): string | undefined {
   if (!schema.types.hasList) return undefined;
   const since = schema.sinceVersion(({ hasList }) => hasList);
   if (heard >= since) return 'the table has a list, which could be heard';
-  return by.has(process) ? 'the table has a list, and it was prepared again since' : undefined;
+  const isTold = unprepared !== undefined && unprepared.version >= since;
+  return isTold ? 'the table has a list, and UNPREPARED had said that something changed' : undefined;
 }
 
 /** What a refusal is judged by. */

@@ -31,21 +31,13 @@ export interface SchemaState {
   readonly types: TableTypes;
 }
 
-/** Who has made an id valid. */
-export type Preparer = number | 'another process' | 'restart';
-
-/** What a server has under an id: it reads bytes by the types that the text has now. */
-interface Prepared {
-  readonly text: string;
-  readonly by: Set<Preparer>;
-}
-
 const FIRST: TableTypes = { n: 'int', hasFurtherField: false, hasList: false };
 
 export class ModelSchema {
   /** By version, the oldest first. */
   readonly states: SchemaState[] = [{ version: 0, sinceMs: 0, types: FIRST }];
-  readonly #prepared = new Map<string, Prepared>();
+  /** Valid ids: what they stand for has the types of now. */
+  readonly #prepared = new Set<string>();
   /** Outlives changes and restarts: `system.prepared_statements`. */
   readonly #kept = new Map<string, string>();
 
@@ -72,26 +64,22 @@ export class ModelSchema {
   }
 
   /** @returns its id, a hash of keyspace and text */
-  prepare(keyspace: string, text: string, by: Preparer): Buffer {
+  prepare(keyspace: string, text: string): Buffer {
     const id = idOf(keyspace, text);
     const key = id.toString('latin1');
     this.#kept.set(key, text);
-    const prepared = this.#prepared.get(key);
-    if (prepared) prepared.by.add(by);
-    else this.#prepared.set(key, { text, by: new Set([by]) });
+    this.#prepared.add(key);
     return id;
   }
 
-  /** `undefined`: UNPREPARED. */
-  preparedBy(id: Buffer | undefined): Prepared | undefined {
-    return id && this.#prepared.get(id.toString('latin1'));
+  /** False: UNPREPARED. */
+  hasPrepared(id: Buffer): boolean {
+    return this.#prepared.has(id.toString('latin1'));
   }
 
   /** Everything that was ever prepared, whoever did: under the schema of now. */
   restart(): void {
-    for (const [key, text] of this.#kept) {
-      if (!this.#prepared.has(key)) this.#prepared.set(key, { text, by: new Set(['restart']) });
-    }
+    for (const key of this.#kept.keys()) this.#prepared.add(key);
   }
 
   /** Texts that were ever prepared. */

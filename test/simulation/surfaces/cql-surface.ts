@@ -42,7 +42,6 @@ export class CqlSurface implements Surface {
       setup: world.setup,
       ledger: world.ledger,
       clusters: world.clusters,
-      process: caller.number,
       texts: world.texts,
       purposes,
       observer: caller,

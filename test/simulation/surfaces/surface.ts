@@ -16,7 +16,6 @@ import type { World } from '../world.js';
 /** What a surface needs of the process that it belongs to. */
 export interface Caller extends RequestObserver {
   readonly world: World;
-  readonly number: number;
   readonly isClosing: boolean;
   readonly clock: ProcessClock;
   /** Aborts after so long, as long as the process lives. */
