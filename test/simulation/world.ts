@@ -126,7 +126,9 @@ export class World {
   #changeSchema(step: Extract<Step, { do: 'schema change' }>, process: SimulatedProcess | undefined): void {
     const { change, by, preparedAgain } = step;
     if (by === 'onBoth') void process?.onBoth(spellSchemaChange(change));
-    else for (const cluster of by) if (!this.clusters[cluster].isDown) this.clusters[cluster].changeSchema(change);
+    else
+      for (const cluster of by)
+        if (!this.clusters[cluster].isDown) this.clusters[cluster].changeSchema(change);
     if (!preparedAgain) return;
     this.#afterwards(preparedAgain.afterMs, 'world', () => {
       for (const cluster of ['A', 'B'] as const) {

@@ -51,12 +51,12 @@ const PING = 'SELECT schema_version FROM system.local';
 const CHECK = 'SELECT key FROM system.local /* helix check */';
 const TEXT: ColumnType = { code: 0x0d, info: null };
 const textColumn = (name: string): Column => ({ name, type: TEXT });
-const RESULT_COLUMNS = [
-  'k',
-  ...READ_COLUMNS,
-  ...READ_COLUMNS.map((column) => `writetime(${column})`),
-].map(textColumn);
+const RESULT_COLUMNS = ['k', ...READ_COLUMNS, ...READ_COLUMNS.map((column) => `writetime(${column})`)].map(
+  textColumn,
+);
 const LOCAL_ONE = 0x0a;
+/** `_refreshHosts` of its control connection, with the answers. */
+const MESSAGES_BEFORE_EVENTS = 4;
 /** As the driver compares events of one keyspace with another's. */
 const EVENT = 'nodeSchemaChange';
 
@@ -138,7 +138,7 @@ export class ModelCqlClient extends EventEmitter implements CqlClient, Connectio
   async connect(): Promise<void> {
     await this.connection.make();
     this.#hasConnected = true;
-    this.#listen();
+    await this.#listen();
   }
 
   onLost(isOfHost: boolean): void {
@@ -155,7 +155,7 @@ export class ModelCqlClient extends EventEmitter implements CqlClient, Connectio
     if (this.controlConnection.connection) this.onLost(isOfHost);
     if (isOfHost) this.emit('hostUp');
     if (isOfHost) this.hear();
-    this.#listen();
+    void this.#listen();
   }
 
   onSchemaChange(): void {
@@ -169,13 +169,16 @@ export class ModelCqlClient extends EventEmitter implements CqlClient, Connectio
     this.#heard = this.connection.server.schema.version;
   }
 
-  /** A new control connection, which the driver subscribes to events. */
-  #listen(): void {
+  /** A new control connection: the driver asks who is there, and then subscribes to events. */
+  async #listen(): Promise<void> {
     const connection = new EventEmitter();
     this.controlConnection.connection = connection;
-    void this.controlConnection._registerToConnectionEvents().then(() => {
-      if (this.controlConnection.connection === connection) this.hear();
-    });
+    for (let message = 0; message < MESSAGES_BEFORE_EVENTS; message++) {
+      await this.connection.takesTime(this.connection.server.delayMs());
+    }
+    if (this.controlConnection.connection !== connection) return;
+    await this.controlConnection._registerToConnectionEvents();
+    if (this.controlConnection.connection === connection) this.hear();
   }
 
   /** What changes while this is on its way, nobody tells. */
@@ -208,10 +211,7 @@ export class ModelCqlClient extends EventEmitter implements CqlClient, Connectio
     return this.#write(purpose, undefined, [{ query, params }], options);
   }
 
-  batch(
-    queries: { query: string; params?: unknown }[],
-    options: object = {},
-  ): Promise<CqlClientResult> {
+  batch(queries: { query: string; params?: unknown }[], options: object = {}): Promise<CqlClientResult> {
     this.#checkConnected();
     const { logged, counter } = options as { logged?: unknown; counter?: unknown };
     if (counter !== false) this.#violate('sends a batch of counters');
@@ -222,9 +222,11 @@ export class ModelCqlClient extends EventEmitter implements CqlClient, Connectio
   #check(): Promise<CqlClientResult> {
     const { connection } = this;
     const nothing = (): CqlClientResult => this.#result([], [], LOCAL_ONE);
-    return this.#executePrepared('prepare', [this.#infoOf(CHECK)], this.#ownTimeoutMs, nothing).finally(() => {
-      connection.fitSinceMs = connection.server.scheduler.nowMs;
-    });
+    return this.#executePrepared('prepare', [this.#infoOf(CHECK)], this.#ownTimeoutMs, nothing).finally(
+      () => {
+        connection.fitSinceMs = connection.server.scheduler.nowMs;
+      },
+    );
   }
 
   /** As the driver asks a host, each time anew. */
@@ -309,7 +311,8 @@ export class ModelCqlClient extends EventEmitter implements CqlClient, Connectio
 
   async #changeSchema(text: string, options: RequestOptions): Promise<CqlClientResult> {
     const change = schemaChangeOf(text);
-    if (options.prepare !== false || options.isIdempotent !== false) this.#violate('may repeat a schema change');
+    if (options.prepare !== false || options.isIdempotent !== false)
+      this.#violate('may repeat a schema change');
     return this.connection.request('prepare', options.readTimeout ?? 0, () => {
       if (change && !this.connection.server.changeSchema(change)) throw responseError(RESPONSE_CODE.invalid);
       return this.#result([], undefined, options.consistency);
@@ -389,7 +392,10 @@ export class ModelCqlClient extends EventEmitter implements CqlClient, Connectio
       this.#carryOut(record, options.timestamp ?? 0);
       return this.#result([], undefined, options.consistency);
     };
-    const arrived = marked.map(({ query, params }): Arrived => ({ text: query, params: params as unknown[] }));
+    const arrived = marked.map(({ query, params }): Arrived => ({
+      text: query,
+      params: params as unknown[],
+    }));
     let version = 0;
     const onServed = (served: number): void => void (version = served);
     const isOfMany = step.batch !== undefined;

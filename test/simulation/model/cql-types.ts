@@ -1,4 +1,10 @@
-import { type ClusterId, type Envelope, HazardousStatementError, SchemaMismatchError } from '../../../lib/core/index.js';
+import {
+  type ClusterId,
+  type Envelope,
+  HazardousStatementError,
+  otherCluster,
+  SchemaMismatchError,
+} from '../../../lib/core/index.js';
 import type { Setup } from '../history.js';
 import type { Ledger, WriteRecord } from '../ledger.js';
 import type { ModelCluster } from './cluster.js';
@@ -63,7 +69,8 @@ export function judgeArrived(
         isUnknowable(clusters[cluster], spelled, text, name, sender);
       if (!isExcused) wrong ??= `${name} is read as ${reading} (${JSON.stringify(types)}, by ${text})`;
     }
-    if (isOfDocument(spelled)) wrong ??= wrongWithDocument(clusters[cluster], record[cluster].unpreparedAs, sender);
+    if (isOfDocument(spelled))
+      wrong ??= wrongWithDocument(clusters, cluster, record[cluster].unpreparedAs, sender);
   }
   return { wrong, isInvalid };
 }
@@ -96,12 +103,17 @@ function knewOfField({ heard }: WriteRecord, clusters: Readonly<Record<ClusterId
  * of Helix makes the very same id valid again. UNPREPARED says that it has to be judged again.
  */
 function wrongWithDocument(
-  { schema }: ModelCluster,
+  clusters: Readonly<Record<ClusterId, ModelCluster>>,
+  cluster: ClusterId,
   unprepared: UnpreparedAnswer | undefined,
   { heard }: Sender,
 ): string | undefined {
+  const { schema, wellSinceMs } = clusters[cluster];
   if (!schema.types.hasList) return undefined;
   const since = schema.sinceVersion(({ hasList }) => hasList);
+  // A table that cannot be asked for is judged by that of the other cluster.
+  const couldBeAsked = wellSinceMs < (schema.states[since]?.sinceMs ?? 0);
+  if (!couldBeAsked && !clusters[otherCluster(cluster)].schema.types.hasList) return undefined;
   if (heard >= since) return 'the table has a list, which could be heard';
   const isTold = unprepared !== undefined && unprepared.version >= since;
   return isTold ? 'the table has a list, and UNPREPARED had said that something changed' : undefined;
@@ -138,7 +150,9 @@ export function wrongWithRefusal(
   const statesOf = (cluster: ClusterId, fromMs: number, version = Infinity): TableTypes[] => {
     const { states } = clusters[cluster].schema;
     return states
-      .filter((state, index) => state.version >= version || (states[index + 1]?.sinceMs ?? Infinity) >= fromMs)
+      .filter(
+        (state, index) => state.version >= version || (states[index + 1]?.sinceMs ?? Infinity) >= fromMs,
+      )
       .map(({ types }) => types);
   };
   const spelled = spellWrite(step);

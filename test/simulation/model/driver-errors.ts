@@ -52,10 +52,7 @@ export function isTurnedAway(error: unknown): boolean {
 
 /** What the driver makes of UNPREPARED if it does not know the id itself: nothing was executed. */
 export function unknownId(id: Buffer): Error {
-  return new DriverError(
-    'DriverInternalError',
-    `Unprepared response invalid, id: 0x${id.toString('hex')}`,
-  );
+  return new DriverError('DriverInternalError', `Unprepared response invalid, id: 0x${id.toString('hex')}`);
 }
 
 /** Whether nothing was executed because the server does not have the id. */

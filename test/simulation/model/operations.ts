@@ -61,6 +61,7 @@ export class ModelWrite extends WriteOperation {
   override readonly class;
   override readonly ack;
   override readonly priority;
+  readonly #preparedOn = new Set<ClusterId>();
 
   constructor(
     private readonly step: WriteStep,
@@ -134,7 +135,8 @@ export class ModelWrite extends WriteOperation {
   }
 
   protected override isPreparedOn(cluster: ClusterId): boolean {
-    return this.sessions[cluster].hasConnected && this.step.prepareMs === undefined;
+    const isPrepared = this.step.prepareMs === undefined || this.#preparedOn.has(cluster);
+    return this.sessions[cluster].hasConnected && isPrepared;
   }
 
   protected override async prepareOn(cluster: ClusterId): Promise<void> {
@@ -146,6 +148,7 @@ export class ModelWrite extends WriteOperation {
       if (refusedBy?.includes(cluster)) throw responseError(RESPONSE_CODE.invalid);
     });
     await session.connection.takesTime(prepareMs);
+    this.#preparedOn.add(cluster);
   }
 
   protected override send(cluster: ClusterId): Promise<unknown> {

@@ -242,7 +242,7 @@ function numberIn(bytes: Buffer, type: NumberType): number {
 /** Fields with their lengths before them; a shorter value leaves what comes after null. */
 function readingOfUdt(bytes: Buffer, { hasFurtherField }: TableTypes, given: TypedValue): Reading {
   const fields: (number | null)[] = [];
-  for (let at = 0; at < bytes.length; ) {
+  for (let at = 0; at < bytes.length;) {
     const length = bytes.readInt32BE(at);
     fields.push(length < 0 ? null : bytes.readInt32BE(at + 4));
     at += 4 + Math.max(0, length);

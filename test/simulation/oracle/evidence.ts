@@ -23,7 +23,10 @@ export interface OwnWrites {
 }
 
 /** Whether a side refuses a write, whenever it is asked or at the time when it was. */
-export function refuses({ step, ...sides }: Pick<WriteRecord, 'step' | ClusterId>, cluster: ClusterId): boolean {
+export function refuses(
+  { step, ...sides }: Pick<WriteRecord, 'step' | ClusterId>,
+  cluster: ClusterId,
+): boolean {
   return step.refusedBy?.includes(cluster) === true || sides[cluster].refusesTypes;
 }
 

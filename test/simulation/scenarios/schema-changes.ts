@@ -72,7 +72,12 @@ const flurry: Round = (script, atMs, change) => {
   for (let count = 0; count < 8; count++) {
     const list = { of: 'list', isThere: count % 2 === 0 } as const;
     const each = count === 0 ? change : list;
-    script.add({ atMs: atMs + 4 * count, do: 'schema change', change: each, by: ['A', 'B'] });
+    script.add({
+      atMs: atMs + 18 * count + script.random.int(0, 12),
+      do: 'schema change',
+      change: each,
+      by: ['A', 'B'],
+    });
   }
 };
 
@@ -97,8 +102,9 @@ const lost: Round = (script, atMs, change) => {
 
 /** The connection is away, and not because the host is. */
 const whileAway: Round = (script, atMs, change) => {
-  for (const cluster of ['A', 'B'] as const) script.fault(cluster, { kind: 'disconnect' }, atMs - 3, atMs - 2);
-  script.add(step(atMs, change, ['A', 'B'], script.random.int(0, 10)));
+  for (const cluster of ['A', 'B'] as const)
+    script.fault(cluster, { kind: 'disconnect' }, atMs - 3, atMs - 2);
+  script.add(step(atMs + script.random.int(0, 25), change, ['A', 'B'], script.random.int(0, 10)));
 };
 
 /** Its ids come back with it. */
@@ -109,7 +115,12 @@ const restarted: Round = (script, atMs, change) => {
   script.add(step(atMs, change, ['A', 'B'], script.random.int(100, 200)));
 };
 
-function step(atMs: number, change: SchemaChange, by: 'onBoth' | readonly ('A' | 'B')[], afterMs: number): Step {
+function step(
+  atMs: number,
+  change: SchemaChange,
+  by: 'onBoth' | readonly ('A' | 'B')[],
+  afterMs: number,
+): Step {
   return { atMs, do: 'schema change', change, by, preparedAgain: { as: 'Helix as before', afterMs } };
 }
 
