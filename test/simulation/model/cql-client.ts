@@ -303,6 +303,7 @@ export class ModelCqlClient extends EventEmitter implements CqlClient, Connectio
   }
 
   async #prepareByDriver(info: Info): Promise<void> {
+    this.#violate(`prepares by itself, and sends what was encoded before: ${info.query}`);
     const { id, meta } = await this.#prepareOnce(info.query);
     info.queryId = id;
     info.meta = meta;
