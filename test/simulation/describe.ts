@@ -81,6 +81,12 @@ function describeStep(step: Step): string {
       return `set clock by ${step.byMs} ms`;
     case 'restart':
       return `restart: ${step.how}, again after ${step.afterMs} ms`;
+    case 'schema change':
+      return joined(`schema change: ${JSON.stringify(step.change)}`, [
+        step.by === 'onBoth' ? 'by onBoth()' : `of ${step.by.join(' and ')}`,
+        step.preparedAgain !== undefined &&
+          `prepared again after ${step.preparedAgain.afterMs} ms: ${step.preparedAgain.as}`,
+      ]);
     case 'sync point':
     case 'requeue':
     case 'purge':
@@ -92,7 +98,7 @@ function describeStep(step: Step): string {
 function inCql(step: WriteStep | ReadStep): string[] {
   const fields = [
     ...['batch', 'style', 'isNewText', 'isNamed', 'reuses', 'said', 'serialConsistency', 'preparesLate'],
-    ...['ownTimestampUs', 'refusedAt', 'how', 'pageSize'],
+    ...['ownTimestampUs', 'refusedAt', 'givesFurtherField', 'how', 'pageSize'],
   ];
   return fields
     .filter((field) => field in step)

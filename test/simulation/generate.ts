@@ -4,6 +4,7 @@ import { wrongCredentials } from './generate/credentials.js';
 import { inCql } from './generate/cql.js';
 import { incidents } from './generate/incidents.js';
 import { Moments } from './generate/moments.js';
+import { schemaChanges } from './generate/schema-changes.js';
 import { randomSetup } from './generate/setup.js';
 import { traffic } from './generate/traffic.js';
 import type { History, Step } from './history.js';
@@ -32,6 +33,7 @@ export function generate(seed: number, size?: Size, surface: 'core' | 'cql' = 'c
   const moments = new Moments(setup, rounds * roundMs(random.fork('span')));
   const steps: Step[] = [
     ...clusterFaults(random.fork('cluster faults'), setup, moments, faults),
+    ...(surface === 'cql' ? schemaChanges(random.fork('schema changes'), moments) : []),
     ...incidents(random.fork('incidents'), setup, moments, rounds),
     ...traffic(random.fork('traffic'), setup, moments, operations),
   ];

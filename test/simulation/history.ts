@@ -38,6 +38,15 @@ export interface Setup {
   readonly latency: Readonly<Record<ClusterId, { readonly baseMs: number; readonly spreadMs: number }>>;
 }
 
+/**
+ * What becomes another about the schema of a cluster: the type of the column `n`, whether the type of the column `u`
+ * has a further field, whether there is a column that is a list.
+ */
+export type SchemaChange =
+  | { readonly of: 'number'; readonly to: 'int' | 'float' | 'bigint' | 'double' }
+  | { readonly of: 'further field'; readonly isThere: boolean }
+  | { readonly of: 'list'; readonly isThere: boolean };
+
 /** What a write does to its row. Values are made of the id of the write. */
 export type Change =
   | { readonly kind: 'set'; readonly columns: readonly string[] }
@@ -67,6 +76,8 @@ export interface InCql {
   readonly serialConsistency?: number;
   /** The side on which alone preparing takes `prepareMs`. Default: on both. */
   readonly preparesLate?: ClusterId;
+  /** It gives the further field of a UDT, whether the type has it or not. */
+  readonly givesFurtherField?: boolean;
 }
 
 export interface WriteStep extends InCql {
@@ -195,6 +206,20 @@ export type Step = { readonly atMs: number } & (
   | { readonly do: 'sync point' }
   | { readonly do: 'requeue' }
   | { readonly do: 'purge' }
+  /**
+   * A cluster's schema changes, and with it go the ids of all statements. With `onBoth()` it changes on each cluster,
+   * one after the other, if it can be reached. Then another process may prepare again whatever was ever prepared: the
+   * texts as they are; with the mark of Helix and the types of now; with the mark and the types that it had before.
+   */
+  | {
+      readonly do: 'schema change';
+      readonly change: SchemaChange;
+      readonly by: readonly ClusterId[] | 'onBoth';
+      readonly preparedAgain?: {
+        readonly as: 'plain' | 'Helix' | 'Helix as before';
+        readonly afterMs: number;
+      };
+    }
   /** The process ends, one way or the other, and a new one begins. */
   | { readonly do: 'restart'; readonly how: 'kill' | 'shut down'; readonly afterMs: number }
 );

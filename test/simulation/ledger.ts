@@ -8,12 +8,20 @@ import type {
   WriteReceipt,
 } from '../../lib/core/index.js';
 import type { ReadStep, StoredCell, WriteStep } from './history.js';
+import type { UnpreparedAnswer } from './model/operations.js';
 import type { RequestKind } from './model/session.js';
 
 /** What really happened to a write on one side, as only the model knows. */
 export interface SideTruth {
-  /** Requests sent by the write itself, not by replay. */
+  /** Requests sent by the write itself, not by replay, but for those that it does not count as sent any more. */
   sent: number;
+  /** Requests of the write itself that were answered in time by UNPREPARED: nothing was executed, so they do not count. */
+  unprepared: number;
+  unpreparedAs: UnpreparedAnswer | undefined;
+  /** Its time is over. */
+  isExpired: boolean;
+  /** The types of its parameters, or its table, made it refuse, and they were reason to. */
+  refusesTypes: boolean;
   /** When the write itself turned to it, and when it had its acknowledgement; `undefined`: never. */
   attemptedMs: number | undefined;
   acknowledgedMs: number | undefined;
@@ -63,6 +71,8 @@ export interface WriteRecord {
   readonly startedMs: number;
   /** The process it was made in, by number. */
   readonly process: number;
+  /** By version, what could have been heard of each schema when it was made. */
+  heard: Readonly<Record<ClusterId, number>>;
   /** What its envelopes must say, from the operation itself. */
   createdAtMs: number;
   answer: Answer<WriteReceipt>;
@@ -90,6 +100,8 @@ export interface ReadRecord {
   readonly draining: readonly ClusterId[];
   /** Sides it was sent to, in order. */
   readonly asked: { readonly cluster: ClusterId; readonly atMs: number; failed: boolean }[];
+  /** Requests that were answered by UNPREPARED. */
+  unprepared: number;
   /** Set with the answer: the side that gave it. */
   answeredBy: ClusterId | undefined;
   answer: Answer<SeenRow>;
@@ -195,6 +207,10 @@ export class Ledger {
 export function newSideTruth(): SideTruth {
   return {
     sent: 0,
+    unprepared: 0,
+    unpreparedAs: undefined,
+    isExpired: false,
+    refusesTypes: false,
     attemptedMs: undefined,
     acknowledgedMs: undefined,
     failure: undefined,

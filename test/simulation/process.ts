@@ -21,7 +21,7 @@ import {
   WAITING,
   type WriteRecord,
 } from './ledger.js';
-import { NAMESPACE, type WhatFailed } from './model/operations.js';
+import { NAMESPACE, type UnpreparedAnswer, type WhatFailed } from './model/operations.js';
 import { wrongWithOutcome } from './model/outcomes.js';
 import { ModelTopologyWatcher } from './model/control-plane.js';
 import { ModelConnection, type RequestKind } from './model/session.js';
@@ -172,6 +172,7 @@ export class SimulatedProcess implements Caller {
       createdAtMs: clock.nowMs(),
       answer: WAITING,
       usable: [],
+      heard: this.#calls.heard(),
       draining: this.drainingNow(),
       drained: [],
       full: this.#fullSince(Infinity),
@@ -187,6 +188,9 @@ export class SimulatedProcess implements Caller {
       record.usable = this.#usableSince(record.startedMs).filter(
         (cluster) => this.#notDrainingSinceMs(cluster) < record.startedMs && !heldUp.includes(cluster),
       );
+      if (record.A.unprepared + record.B.unprepared > 0 || world.hasNewSchemaSince(record.startedMs)) {
+        record.usable = [];
+      }
     });
   }
 
@@ -198,6 +202,7 @@ export class SimulatedProcess implements Caller {
       process: this.number,
       draining: SIDES.filter((cluster) => this.#drainingSinceMs[cluster] !== Infinity),
       asked: [],
+      unprepared: 0,
       answeredBy: undefined,
       answer: WAITING,
       usable: [],
@@ -206,8 +211,16 @@ export class SimulatedProcess implements Caller {
     const heldUp = this.#calls.heldUp(step);
     const answered = this.#calls.read(record);
     this.#noteEnd(answered, step.id, record, () => {
-      record.usable = this.#usableSince(record.startedMs).filter((cluster) => !heldUp.includes(cluster));
+      const isUnsettled = record.unprepared > 0 || world.hasNewSchemaSince(record.startedMs);
+      record.usable = this.#usableSince(record.startedMs).filter(
+        (cluster) => !heldUp.includes(cluster) && !isUnsettled,
+      );
     });
+  }
+
+  /** A schema change, on both clusters. */
+  onBoth(text: string): Promise<void> {
+    return this.#calls.onBoth(text);
   }
 
   syncPoint(): void {
@@ -307,7 +320,8 @@ export class SimulatedProcess implements Caller {
     const { world } = this;
     const truth = write[cluster];
     truth.sent++;
-    if (truth.sent > 1)
+    // Once more, because nothing had been executed, and no oftener.
+    if (truth.sent > 1 || truth.sent + truth.unprepared > 2)
       world.ledger.violate('sent twice', `${write.step.id} was sent to ${cluster} twice by itself`);
     // Without a queue it is gone on with what was begun: the other side may have it by now.
     const decidedMs = (this.replayer && truth.attemptedMs) ?? write.startedMs;
@@ -320,6 +334,20 @@ export class SimulatedProcess implements Caller {
       world.ledger.violate('max in flight', `${inFlight} writes at once to ${cluster}`);
     }
     if (world.timeline.isOn) world.note(write.step.id, `goes to ${cluster}`);
+  }
+
+  onUnprepared(write: WriteRecord, cluster: ClusterId, answer: UnpreparedAnswer): void {
+    const truth = write[cluster];
+    if (this.world.timeline.isOn) this.world.note(write.step.id, `is not prepared on ${cluster} any more`);
+    // Said too late it changes nothing: its time is over, and it counts as sent.
+    if (truth.isExpired) return;
+    truth.sent--;
+    truth.unprepared++;
+    const before = truth.unpreparedAs;
+    truth.unpreparedAs = answer;
+    if (!before || before.isPreparing || before.version < answer.version) return;
+    const what = `${write.step.id} was not prepared again on ${cluster} before it was sent once more`;
+    this.world.ledger.violate('outcome', what);
   }
 
   onReadSent(read: ReadRecord, cluster: ClusterId): void {

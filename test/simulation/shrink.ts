@@ -108,6 +108,8 @@ const OPTIONAL_FIELDS = [
     'preparesLate',
     'ownTimestampUs',
     'refusedAt',
+    'givesFurtherField',
+    'preparedAgain',
   ],
 ] as const;
 

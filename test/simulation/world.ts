@@ -7,10 +7,12 @@ import type { History, ReadStep, Setup, Step, WriteStep } from './history.js';
 import { type Answer, type FinalState, Ledger, type ProcessEnd, type WriteRecord } from './ledger.js';
 import { ModelCluster } from './model/cluster.js';
 import { ModelControlPlane } from './model/control-plane.js';
-import { KnownTexts } from './model/cql-statements.js';
+import { digestIn, KnownTexts, unmarked } from './model/cql-statements.js';
 import { ModelDurableQueue } from './model/durable-queue.js';
+import { digestOf, signatureOf, spellSchemaChange } from './model/schema.js';
 import { observeQueue } from './observed-queues.js';
 import { SimulatedProcess } from './process.js';
+import { keyspaceOf } from './surfaces/surface.js';
 
 /** How much virtual time everything has to come to rest in, once nothing is wrong any more. */
 const SETTLE_MS = 600_000;
@@ -20,6 +22,9 @@ const LOOK_MS = 50;
 const LINGER_MS = 2_000;
 /** Longer than any timer that may go by itself after the end. */
 const AFTERMATH_MS = 120_000;
+
+/** For so long after a schema change nobody can say how often a statement has to be prepared. */
+const UNSETTLED_MS = 1_000;
 
 /** Two clusters, a queue, a control plane, and the process that uses them. */
 export class World {
@@ -109,6 +114,51 @@ export class World {
     this.#lastTimestampUs = timestampUs;
   }
 
+  /** Whether a schema has changed lately, or they are not the same: then statements are prepared over and over. */
+  hasNewSchemaSince(startedMs: number): boolean {
+    const { A, B } = this.clusters;
+    const isNew = [A, B].some(
+      ({ schema }) => schema.version > 0 && schema.now.sinceMs >= startedMs - UNSETTLED_MS,
+    );
+    return isNew || JSON.stringify(A.schema.types) !== JSON.stringify(B.schema.types);
+  }
+
+  #changeSchema(step: Extract<Step, { do: 'schema change' }>, process: SimulatedProcess | undefined): void {
+    const { change, by, preparedAgain } = step;
+    if (by === 'onBoth') void process?.onBoth(spellSchemaChange(change));
+    else
+      for (const cluster of by)
+        if (!this.clusters[cluster].isDown) this.clusters[cluster].changeSchema(change);
+    if (!preparedAgain) return;
+    this.#afterwards(preparedAgain.afterMs, 'world', () => {
+      for (const cluster of ['A', 'B'] as const) {
+        if (!this.clusters[cluster].isDown) this.#prepareAgain(cluster, preparedAgain.as);
+      }
+    });
+  }
+
+  /** Another process prepares again whatever was ever prepared. */
+  #prepareAgain(cluster: ClusterId, as: 'plain' | 'Helix' | 'Helix as before'): void {
+    const { schema } = this.clusters[cluster];
+    this.note('another', `process prepares on ${cluster}: ${as}`);
+    const keyspace = keyspaceOf(this.setup, cluster);
+    const prepare = (text: string): void => void schema.prepare(keyspace, text);
+    if (as === 'Helix as before') {
+      for (const text of schema.texts) if (digestIn(text) !== undefined) prepare(text);
+      return;
+    }
+    for (const text of new Set(schema.texts.map(unmarked))) {
+      const known = this.texts.of(text);
+      if (!known) continue;
+      if (as === 'plain') {
+        prepare(text);
+        continue;
+      }
+      prepare(`${text} /* helix */`);
+      prepare(`${text} /* helix ${digestOf(signatureOf(known.names, schema.types))} */`);
+    }
+  }
+
   #execute(step: Step): void {
     const process = this.#process?.isReady ? this.#process : undefined;
     switch (step.do) {
@@ -162,6 +212,9 @@ export class World {
         break;
       case 'purge':
         process?.purge().catch(() => this.note('operator', 'could not purge'));
+        break;
+      case 'schema change':
+        this.#changeSchema(step, process);
         break;
       case 'restart':
         if (process && !process.isClosing) this.#restart(process, step.how, step.afterMs);

@@ -10,8 +10,11 @@ const COLUMNS = ['a', 'b', 'c'] as const;
 export function inCql(random: Random, setup: Setup, steps: readonly Step[]): Step[] {
   const writes = random.fork('writes');
   const reads = random.fork('reads');
+  const types = random.fork('types');
   return steps.map((step, index) => {
-    if (step.do === 'write') return { atMs: step.atMs, ...writeInCql(writes, step, index) };
+    if (step.do === 'write') {
+      return { atMs: step.atMs, ...withTypes(types, writeInCql(writes, step, index)) };
+    }
     return step.do === 'read' ? { atMs: step.atMs, ...readInCql(reads, step, setup) } : step;
   });
 }
@@ -38,6 +41,25 @@ function writeInCql(random: Random, step: WriteStep, index: number): WriteStep {
       ownTimestampUs: START_US + random.pick([-60, 2, 3_600]) * 1_000_000 + index,
     }),
     ...spoken(random),
+  };
+}
+
+/** Some set columns whose types may change, or leave it to the table which columns they set: few texts, used often. */
+function withTypes(random: Random, step: WriteStep): WriteStep {
+  const kind = random.weighted(TYPED);
+  const [style, isFurther, isStillNamed] = [random.int(0, 1), random.chance(0.6), random.chance(0.1)];
+  if (kind === 'none' || step.change.kind !== 'set') return step;
+  const { isNamed, ...rest } = step;
+  if (kind === 'document') {
+    return { ...rest, style: 3, change: { kind: 'set', columns: random.chance(0.5) ? ['a'] : ['a', 'b'] } };
+  }
+  const columns = kind === 'number' ? ['a', 'n'] : ['u'];
+  return {
+    ...rest,
+    style,
+    change: { kind: 'set', columns },
+    ...(isNamed && isStillNamed && { isNamed }),
+    ...(kind === 'UDT' && isFurther && { givesFurtherField: true }),
   };
 }
 
@@ -89,6 +111,12 @@ function spoken(random: Random): InCql {
   };
 }
 
+const TYPED = [
+  [60, 'none'],
+  [18, 'number'],
+  [14, 'UDT'],
+  [8, 'document'],
+] as const;
 const CHANGES = [
   [80, 'set'],
   [10, 'unset'],

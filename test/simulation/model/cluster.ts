@@ -3,9 +3,10 @@ import { TableData, WHOLE_PARTITION } from '../../../lib/testing/store/index.js'
 import type { Random } from '../engine/random.js';
 import type { Scheduler } from '../engine/scheduler.js';
 import type { Timeline } from '../engine/timeline.js';
-import type { Change, ClusterFault, Setup, StoredCell } from '../history.js';
+import type { Change, ClusterFault, SchemaChange, Setup, StoredCell } from '../history.js';
 import type { SeenRow, WriteRecord } from '../ledger.js';
 import { badCredentials, RESPONSE_CODE, responseError } from './driver-errors.js';
+import { ModelSchema } from './schema.js';
 import type { ModelConnection, ModelRequest } from './session.js';
 
 /** A change to one row, with everything that decides what it leaves behind. */
@@ -40,6 +41,7 @@ const OPEN_CODES: readonly number[] = [
  */
 export class ModelCluster {
   readonly connections = new Set<ModelConnection>();
+  readonly schema = new ModelSchema();
   readonly #table = new TableData({ compares: [], isReversed: [] });
   readonly #counters = new Map<string, string[]>();
   readonly #faults = new Set<ClusterFault>();
@@ -96,11 +98,33 @@ export class ModelCluster {
     this.#faults.delete(fault);
     if (this.#faults.size === 0) this.#wellSinceMs = this.scheduler.nowMs;
     this.#update();
-    if (fault.kind === 'crash' && !this.#isDown) this.#forget(fault.losesMs);
+    if (fault.kind === 'crash' && !this.#isDown) {
+      this.#forget(fault.losesMs);
+      this.schema.restart();
+    }
     if (!this.#isHung) this.#thaw();
     if (fault.kind === 'partition' && !this.#isPartitioned) this.#letThrough(fault.thenReset);
     if (this.isReachable && !this.refusesCredentials)
       for (const connection of this.connections) connection.onReachable();
+  }
+
+  /** Changes its schema, and tells whoever listens. False: it is like that already. */
+  changeSchema(change: SchemaChange): boolean {
+    const isOther = this.schema.change(change, this.scheduler.nowMs);
+    if (!isOther) return false;
+    if (this.timeline.isOn) this.timeline.add(this.id, `changes its schema: ${JSON.stringify(change)}`);
+    for (const connection of this.connections) {
+      if (!connection.isThere || this.#loses('answers lost')) continue;
+      const sentOver = connection.sinceMs;
+      const hear = (): void => {
+        if (connection.sinceMs === sentOver) connection.listener?.onSchemaChange();
+      };
+      this.scheduler.after(this.delayMs(), 'io', () => {
+        if (this.#isPartitioned) this.#held.push(() => this.scheduler.after(this.delayMs(), 'io', hear));
+        else hear();
+      });
+    }
+    return true;
   }
 
   /** One way through the network, in ms. */

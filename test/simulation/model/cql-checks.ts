@@ -2,7 +2,7 @@ import type { ClusterId } from '../../../lib/core/index.js';
 import type { FullDriver } from '../../../lib/testing/driver.js';
 import type { ReadStep, Setup } from '../history.js';
 import type { Purpose } from './cql-client.js';
-import { type Spelled, spellRead, spellWrite } from './cql-statements.js';
+import { isTyped, type Spelled, spellRead, spellWrite } from './cql-statements.js';
 
 // What a request to a driver must be like, and what is wrong with one.
 
@@ -94,12 +94,12 @@ export function checkRead(
 ): string[] {
   const wrong: string[] = [];
   const statement = spellRead(step);
-  const { columns, parameters } = statement;
+  const { parameters } = statement;
   const values = (params ?? []) as Record<string, unknown>;
   const encoder = encoderOf(driver);
-  const encoded = columns.map((column, index) => {
-    const value = Array.isArray(params) ? (params as unknown[])[index] : values[column.name];
-    return encoder.encode(value, column.type);
+  const encoded = parameters.map(([name], index) => {
+    const value = Array.isArray(params) ? (params as unknown[])[index] : values[name];
+    return encoder.encode(value, TEXT);
   });
   const isKnown = Array.isArray(params) || parameters.length === 0 || step.isNamed === true;
   const difference = differenceOf(driver, statement, { query, params: isKnown ? encoded : [] });
@@ -110,6 +110,9 @@ export function checkRead(
   if (options.fetchSize !== step.pageSize) wrong.push(`has fetchSize ${options.fetchSize}`);
   return [...wrong, ...wrongWithConsistency(step, cluster, options)];
 }
+
+/** What reads have parameters of. */
+const TEXT = { code: 0x0d };
 
 const encoders = new WeakMap<FullDriver, InstanceType<FullDriver['Encoder']>>();
 
@@ -133,7 +136,10 @@ function wrongWithConsistency(
   return wrong;
 }
 
-/** Text, and parameters byte by byte, as the driver takes them: a Buffer, `null`, or its own unset. */
+/**
+ * Text, and parameters byte by byte, as the driver takes them: a Buffer, `null`, or its own unset. What may be of one
+ * type or another is judged where it is stored.
+ */
 function differenceOf(driver: FullDriver, { text, parameters }: Spelled, query?: Query): string | undefined {
   if (query?.query !== text) return `is sent as ${query?.query}`;
   const params = query.params as readonly unknown[];
@@ -143,7 +149,7 @@ function differenceOf(driver: FullDriver, { text, parameters }: Spelled, query?:
     const isSame =
       value === null || value === undefined
         ? param === (value === null ? null : driver.types.unset)
-        : Buffer.isBuffer(param) && param.equals(Buffer.from(value));
+        : Buffer.isBuffer(param) && (isTyped(name) || param.equals(Buffer.from(value)));
     if (!isSame) return `has another ${name}`;
   }
   return undefined;

@@ -3,8 +3,9 @@ import type { Setup } from '../history.js';
 import type { WriteRecord } from '../ledger.js';
 import { keyspaceOf } from '../surfaces/surface.js';
 import { dueConsistency, dueSerialConsistency } from './cql-checks.js';
-import { signatureOf, spellWrite } from './cql-statements.js';
+import { isTyped, spellWrite, typedValue } from './cql-statements.js';
 import { NAMESPACE } from './operations.js';
+import { ALL_TYPES, readingOf, signatureOf } from './schema.js';
 
 /** What must have survived the queue: everything that decides how, and whether, an envelope is applied. */
 export function wrongWithEnvelope(
@@ -33,12 +34,22 @@ export function wrongWithEnvelope(
   }
   const statements = spellWrite(step);
   if (envelope.statements.length !== statements.length) return `${envelope.statements.length} statements`;
-  for (const [index, { text, columns, parameters }] of statements.entries()) {
+  for (const [index, { text, parameters }] of statements.entries()) {
     const given = envelope.statements[index];
     if (given?.text !== text) return `text ${given?.text}`;
-    if (given.signature !== signatureOf(columns)) return `signature ${given.signature}`;
+    const names = parameters.map(([name]) => name);
+    const types = ALL_TYPES.find((each) => signatureOf(names, each) === given.signature);
+    if (!types) return `signature ${given.signature}`;
     if (given.params.length !== parameters.length) return `${given.params.length} parameters`;
-    const other = parameters.find(([, value], place) => !isSame(given.params[place], value));
+    const other = parameters.find(([name, value], place) => {
+      const bytes = given.params[place];
+      if (!isTyped(name) || typeof value !== 'string') return !isSame(bytes, value);
+      // Encoded for the types that it says.
+      return (
+        !(bytes instanceof Uint8Array) ||
+        readingOf(name, Buffer.from(bytes), types, typedValue(step)) !== 'as given'
+      );
+    });
     if (other) return `another ${other[0]}`;
   }
   return undefined;

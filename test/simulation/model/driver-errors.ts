@@ -23,6 +23,7 @@ export const RESPONSE_CODE = {
   syntaxError: 0x2000,
   badCredentials: 0x0100,
   invalid: 0x2200,
+  unprepared: 0x2500,
 } as const;
 
 export function responseError(code: number, message = 'refused'): Error {
@@ -47,6 +48,20 @@ export function isTurnedAway(error: unknown): boolean {
   const { innerErrors, code } = (error ?? {}) as { innerErrors?: Record<string, Error>; code?: unknown };
   if (code === RESPONSE_CODE.badCredentials) return true;
   return Object.values(innerErrors ?? {}).some(({ name }) => name === 'AuthenticationError');
+}
+
+/** What the driver makes of UNPREPARED if it does not know the id itself: nothing was executed. */
+export function unknownId(id: Buffer): Error {
+  return new DriverError('DriverInternalError', `Unprepared response invalid, id: 0x${id.toString('hex')}`);
+}
+
+/** Whether nothing was executed because the server does not have the id. */
+export function isUnpreparedAnswer(error: unknown): boolean {
+  const { name, message, code } = (error ?? {}) as Partial<Error & { code: unknown }>;
+  return (
+    code === RESPONSE_CODE.unprepared ||
+    (name === 'DriverInternalError' && message?.startsWith('Unprepared response invalid') === true)
+  );
 }
 
 /** The connection closed under a request that was on it. */

@@ -31,6 +31,14 @@ export interface WhatFailed {
   readonly isOfMany?: boolean;
 }
 
+/** How the side was when it said so. */
+export interface UnpreparedAnswer {
+  /** Of its schema. */
+  readonly version: number;
+  /** Whether somebody has asked it to prepare one of the statements before, and has had no answer. */
+  readonly isPreparing: boolean;
+}
+
 /** What a process tells the world about the requests it makes. */
 export interface RequestObserver {
   /** A write turns to a side, to prepare or to send. */
@@ -38,6 +46,8 @@ export interface RequestObserver {
   /** A write itself, not replay, goes to a side. */
   onWriteSent(write: WriteRecord, cluster: ClusterId): void;
   onReadSent(read: ReadRecord, cluster: ClusterId): void;
+  /** The side has executed nothing of the write because it does not know the statement any more. */
+  onUnprepared(write: WriteRecord, cluster: ClusterId, answer: UnpreparedAnswer): void;
   /** What was made of a failure: of a write, or of an envelope, that was sent or not; of a read. */
   onOutcome(who: string, cluster: ClusterId, outcome: FailedOutcome, write?: WhatFailed): void;
 }
@@ -51,6 +61,7 @@ export class ModelWrite extends WriteOperation {
   override readonly class;
   override readonly ack;
   override readonly priority;
+  readonly #preparedOn = new Set<ClusterId>();
 
   constructor(
     private readonly step: WriteStep,
@@ -124,7 +135,8 @@ export class ModelWrite extends WriteOperation {
   }
 
   protected override isPreparedOn(cluster: ClusterId): boolean {
-    return this.sessions[cluster].hasConnected && this.step.prepareMs === undefined;
+    const isPrepared = this.step.prepareMs === undefined || this.#preparedOn.has(cluster);
+    return this.sessions[cluster].hasConnected && isPrepared;
   }
 
   protected override async prepareOn(cluster: ClusterId): Promise<void> {
@@ -136,6 +148,7 @@ export class ModelWrite extends WriteOperation {
       if (refusedBy?.includes(cluster)) throw responseError(RESPONSE_CODE.invalid);
     });
     await session.connection.takesTime(prepareMs);
+    this.#preparedOn.add(cluster);
   }
 
   protected override send(cluster: ClusterId): Promise<unknown> {

@@ -1,5 +1,5 @@
 import type { FailedOutcome } from '../../../lib/core/index.js';
-import { isTurnedAway, RESPONSE_CODE } from './driver-errors.js';
+import { isTurnedAway, isUnpreparedAnswer, RESPONSE_CODE } from './driver-errors.js';
 import type { WhatFailed } from './operations.js';
 
 const REFUSALS: readonly unknown[] = [RESPONSE_CODE.syntaxError, RESPONSE_CODE.invalid];
@@ -21,6 +21,9 @@ function kindOf(error: Error, write: WhatFailed | undefined): FailedOutcome['kin
   if (name === 'NotConnectedError') {
     return isTurnedAway((error.cause as Error | undefined)?.cause) ? 'blocked' : 'unreached';
   }
+  if (isUnpreparedAnswer(error)) return 'unreached';
+  // Of Helix itself, about types and hazards.
+  if (name === 'SchemaMismatchError' || name === 'HazardousStatementError') return 'rejected';
   if (REFUSALS.includes(code)) return 'rejected';
   if (code === RESPONSE_CODE.badCredentials) return 'blocked';
   if (!write?.wasSent) return 'unreached';

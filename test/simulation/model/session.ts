@@ -50,11 +50,23 @@ export class ModelRequest {
   }
 }
 
+/** A driver that wants to know what becomes of its connection. */
+export interface ConnectionListener {
+  /** `isOfHost`: the server has gone, or what leads to it. */
+  onLost(isOfHost: boolean): void;
+  onBack(isOfHost: boolean): void;
+  onSchemaChange(): void;
+}
+
 /** The connection that the driver of one process has to a cluster. */
 export class ModelConnection {
   /** Since when it is there; infinite while it is not. */
   #sinceMs = Infinity;
   #wasMade = false;
+  #wasHostLost = false;
+  listener: ConnectionListener | undefined;
+  /** Since when its driver has been found fit for use, if that has to be found out. */
+  fitSinceMs = -Infinity;
   readonly #pending = new Set<ModelRequest>();
   #isClosed = false;
 
@@ -70,9 +82,14 @@ export class ModelConnection {
     return this.#sinceMs !== Infinity;
   }
 
+  /** Tells one connection from the next; infinite while there is none. */
+  get sinceMs(): number {
+    return this.#sinceMs;
+  }
+
   /** Since when every request would have been answered; infinite while one might not be. */
   get usableSinceMs(): number {
-    return Math.max(this.#sinceMs, this.server.wellSinceMs);
+    return Math.max(this.#sinceMs, this.server.wellSinceMs, this.fitSinceMs);
   }
 
   /** One attempt to make it, as the driver's `connect()`. */
@@ -117,7 +134,10 @@ export class ModelConnection {
   /** The connection is gone, and with it every request on it. What was written already may still arrive. */
   lose(maySome: boolean): void {
     const { scheduler, random } = this.server;
+    const wasThere = this.isThere;
     this.#sinceMs = Infinity;
+    if (wasThere) this.#wasHostLost = !maySome;
+    if (wasThere) this.#tell((listener) => listener.onLost(!maySome));
     const lost = [...this.#pending].filter(({ kind }) => kind !== 'connect');
     if (lost.length > 0) {
       for (const request of lost) request.isOnItsWay = maySome && random.chance(0.5);
@@ -137,7 +157,17 @@ export class ModelConnection {
       if (this.isThere || this.#isClosed || !this.server.isReachable || !this.isAlive()) return;
       if (this.server.refusesCredentials) return;
       this.#sinceMs = scheduler.nowMs;
+      this.#tell((listener) => listener.onBack(this.#wasHostLost));
       if (this.server.timeline.isOn) this.server.timeline.add(this.server.id, 'is connected again');
+    });
+  }
+
+  /** In a turn of its own. */
+  #tell(tell: (listener: ConnectionListener) => void): void {
+    const { listener } = this;
+    if (!listener) return;
+    this.server.scheduler.after(0, 'io', () => {
+      if (this.isAlive() && !this.#isClosed) tell(listener);
     });
   }
 

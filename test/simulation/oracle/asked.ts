@@ -3,7 +3,7 @@ import type { Setup } from '../history.js';
 import type { Violation, WriteRecord } from '../ledger.js';
 import { receiptOf } from './answers.js';
 import { describeTruths, describeWrite, ms } from './describe.js';
-import { type Evidence, SIDES } from './evidence.js';
+import { type Evidence, refuses, SIDES } from './evidence.js';
 import { fateOf } from './fates.js';
 
 /** A write is sent to a side when it may be, and does not fail before it has been sent to all that it may be. */
@@ -31,7 +31,7 @@ function wrongWithAsking(
   if (write.step.abortAfterMs === 0) return `turned to ${cluster}, although its caller had gone before`;
   if (write.draining.includes(cluster)) return `turned to ${cluster}, which was draining when it began`;
   const other = otherCluster(cluster);
-  if (!write.step.refusedBy?.includes(other)) return undefined;
+  if (!refuses(write, other)) return undefined;
   const fate = fateOf(evidence, write, other);
   // In CQL, what was refused when it was prepared says so as soon as it is turned to: both sides at one moment.
   const isAfterwards =

@@ -1,7 +1,7 @@
 import { type ClusterId, type DeadLetterReason, otherCluster } from '../../../lib/core/index.js';
 import type { Violation, WriteRecord } from '../ledger.js';
 import { describeTruth, describeWrite } from './describe.js';
-import { type Evidence, SIDES } from './evidence.js';
+import { type Evidence, refuses, SIDES } from './evidence.js';
 
 /**
  * Nothing is buried without cause. Other rules accept a dead letter as the end of a write: this one sees to it that
@@ -22,13 +22,13 @@ export function deadLetters(evidence: Evidence): Violation[] {
   return found;
 }
 
-function isCalledFor({ step }: WriteRecord, cluster: ClusterId, reason: DeadLetterReason): boolean {
+function isCalledFor(write: WriteRecord, cluster: ClusterId, reason: DeadLetterReason): boolean {
   switch (reason) {
     case 'rejected':
-      return step.refusedBy?.includes(cluster) === true;
+      return refuses(write, cluster);
     case 'inDoubt':
       // Either it must not be repeated, or the other side refuses it and so it must not come here by replay.
-      return step.class === 'once' || step.refusedBy?.includes(otherCluster(cluster)) === true;
+      return write.step.class === 'once' || refuses(write, otherCluster(cluster));
     case 'expired':
     case 'undecodable':
     case 'conflict':

@@ -22,6 +22,14 @@ export interface OwnWrites {
   readonly hiddenFromMs: number;
 }
 
+/** Whether a side refuses a write, whenever it is asked or at the time when it was. */
+export function refuses(
+  { step, ...sides }: Pick<WriteRecord, 'step' | ClusterId>,
+  cluster: ClusterId,
+): boolean {
+  return step.refusedBy?.includes(cluster) === true || sides[cluster].refusesTypes;
+}
+
 const NOTHING_WRITTEN: OwnWrites = { known: [], hiddenFromMs: Infinity };
 
 /** The record of a run, and what follows from it at once. */

@@ -1,7 +1,7 @@
 import { type ClusterId, otherCluster } from '../../../lib/core/index.js';
 import type { WriteRecord } from '../ledger.js';
 import { outcomeSaid, receiptOf } from './answers.js';
-import type { Evidence } from './evidence.js';
+import { type Evidence, refuses } from './evidence.js';
 
 /**
  * Whether a side may lack a write because its process was killed: with it went a volatile queue, whatever it had
@@ -40,6 +40,6 @@ export function mayBeMissing(evidence: Evidence, write: WriteRecord, cluster: Cl
  */
 function isDoubtOfTheOther(write: WriteRecord, cluster: ClusterId): boolean {
   const other = write[otherCluster(cluster)];
-  const isLeftAlone = write.step.class === 'once' || write.step.refusedBy?.includes(cluster) === true;
+  const isLeftAlone = write.step.class === 'once' || refuses(write, cluster);
   return isLeftAlone && (other.buried.includes('inDoubt') || other.dropped > 0);
 }

@@ -63,8 +63,8 @@ function wrongWithFailure(
 /** Whether a side that is well must have answered in time: not if the process slept, or the way is too long. */
 function hadTime(evidence: Evidence, { startedMs }: ReadRecord, atMs: number): boolean {
   const { latency, readTimeoutMs, surface } = evidence.setup;
-  // In CQL the driver may have to prepare first.
-  const messages = surface === 'cql' ? 4 : 2;
+  // In CQL it may have to be prepared first, by two requests, and again after the first ping.
+  const messages = surface === 'cql' ? 12 : 2;
   const longestMs = (cluster: ClusterId): number =>
     messages * (latency[cluster].baseMs + latency[cluster].spreadMs);
   const neededMs = Math.max(longestMs('A'), longestMs('B')) + evidence.stalledMs(startedMs, atMs) + MARGIN_MS;

@@ -2,14 +2,14 @@ import { type ClusterId, ClusterError, DualClusterError } from '../../../lib/cor
 import type { Violation, WriteRecord } from '../ledger.js';
 import { receiptOf } from './answers.js';
 import { describeTruth, describeWrite } from './describe.js';
-import { type Evidence, SIDES } from './evidence.js';
+import { type Evidence, refuses, SIDES } from './evidence.js';
 
 /** Below this, a side that is well may be left out because too many writes are on their way to it. */
 export const NEVER_FULL = 250;
 /** What a request may take on its way beside the latency that is set. */
 const MARGIN_MS = 5;
-/** To prepare, to look at the table, to execute; and the second side to be prepared has half the time. */
-const MESSAGES_IN_CQL = 12;
+/** To prepare, twice, to look at the table, to execute; and the second side to be prepared has half the time. */
+const MESSAGES_IN_CQL = 16;
 
 /** A write fails only when no side could have taken it, and what a side has acknowledged is said to be applied. */
 export function failedWrites(evidence: Evidence): Violation[] {
@@ -56,7 +56,7 @@ function isSaid(write: WriteRecord, cluster: ClusterId): boolean {
 /** Whether a side that was well all the time must have been asked, and have answered in time. */
 function mustHaveTaken(evidence: Evidence, write: WriteRecord, cluster: ClusterId, atMs: number): boolean {
   const { setup } = evidence;
-  if (setup.maxInFlight < NEVER_FULL || write.step.refusedBy?.includes(cluster)) return false;
+  if (setup.maxInFlight < NEVER_FULL || refuses(write, cluster)) return false;
   if (evidence.isClosing(write.process, atMs)) return false;
   const { baseMs, spreadMs } = setup.latency[cluster];
   const messages = setup.surface === 'cql' ? MESSAGES_IN_CQL : write.step.prepareMs === undefined ? 2 : 4;

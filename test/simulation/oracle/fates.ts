@@ -42,17 +42,23 @@ const REFUSALS: readonly unknown[] = [0x2000, 0x2200];
 const BAD_CREDENTIALS = 0x0100;
 const UNAVAILABLE = 0x1000;
 const OVERLOADED = 0x1001;
+const UNPREPARED = 0x2500;
 
 /** Only what is certain: whatever else a driver says of a request that was sent leaves it open. */
 function kindOf({ failure, sent }: SideTruth, { step }: WriteRecord): 'refused' | 'not applied' | 'in doubt' {
   const { name, message, code } = (failure?.error ?? {}) as Partial<Error & { code: unknown }>;
   if (REFUSALS.includes(code)) return 'refused';
+  // Of Helix itself, about types and hazards.
+  if (name === 'SchemaMismatchError' || name === 'HazardousStatementError') return 'refused';
   const isCertain =
     sent === 0 ||
     code === BAD_CREDENTIALS ||
     // Of several partitions some may have been there.
     (code === UNAVAILABLE && !step.batch) ||
     (code === OVERLOADED && message?.includes('shutting down') === true) ||
-    name === 'NoHostAvailableError';
+    name === 'NoHostAvailableError' ||
+    // The id is not known.
+    (name === 'DriverInternalError' && message?.startsWith('Unprepared response invalid') === true) ||
+    code === UNPREPARED;
   return isCertain ? 'not applied' : 'in doubt';
 }

@@ -9,7 +9,7 @@ import {
 import type { Answer, SideTruth, Violation, WriteRecord } from '../ledger.js';
 import { outcomeSaid } from './answers.js';
 import { describeTruth, describeTruths, describeWrite, ms } from './describe.js';
-import { type Evidence, SIDES } from './evidence.js';
+import { type Evidence, refuses, SIDES } from './evidence.js';
 import { isReported, mayBeMissing, wentWithProcess } from './explanations.js';
 
 /** What a caller was told of its write is what happened. */
@@ -86,8 +86,9 @@ function wrongWithStatus(
       if (write.step.class !== 'once') return 'it may be repeated';
       return isBuried(truth, 'inDoubt') ? undefined : 'it was not buried as that';
     case 'rejected': {
-      if (truth.applied > 0) return 'it was carried out';
-      if (!write.step.refusedBy?.includes(cluster)) return 'that side does not refuse it';
+      // An operator may have put it back into the queue when its types were right.
+      if (truth.applied > 0 && !truth.refusesTypes) return 'it was carried out';
+      if (!refuses(write, cluster)) return 'that side does not refuse it';
       // A dead letter that was put back into the queue went with it.
       const isKnown = isBuried(truth, 'rejected') || wentWithProcess(evidence, write, cluster);
       return isKnown ? undefined : 'it was not buried as that';
@@ -117,8 +118,8 @@ function wrongWithError(
       (wrongWithSuccess(evidence, write, error.receipt) ? undefined : 'it failed without a reason')
     );
   }
-  const { refusedBy = [], class: operationClass } = write.step;
-  if (error instanceof ClusterError && !refusedBy.includes(error.cluster)) {
+  const { class: operationClass } = write.step;
+  if (error instanceof ClusterError && !refuses(write, error.cluster)) {
     return `${error.cluster} does not refuse it`;
   }
   switch (outcomeSaid(error)) {

@@ -2,7 +2,7 @@ import type { ClusterId } from '../../../lib/core/index.js';
 import type { SyncPointRecord, Violation, WriteRecord } from '../ledger.js';
 import { receiptOf } from './answers.js';
 import { describeTruth, describeWrite, ms } from './describe.js';
-import { type Evidence, SIDES } from './evidence.js';
+import { type Evidence, refuses, SIDES } from './evidence.js';
 import { isReported } from './explanations.js';
 
 /** When a sync point resolves, every write that was accepted before it is where it will ever be by itself. */
@@ -27,7 +27,7 @@ function isOpen(evidence: Evidence, write: WriteRecord, cluster: ClusterId, atMs
   // What a volatile queue has taken and could not keep until its end had been waited for until then.
   if (evidence.isQueueVolatile && queued > 0 && dropped > 0 && burials.length === 0) return true;
   // A refused one was buried, and somebody may have put it back into the queue since.
-  const isDecided = isReported(write, cluster) || write.step.refusedBy?.includes(cluster) === true;
+  const isDecided = isReported(write, cluster) || refuses(write, cluster);
   if (isDecided) return false;
   if (receiptOf(write)) return true;
   // It may be nowhere for good, but it may not come later. Unless only a queue that did not answer could have it.

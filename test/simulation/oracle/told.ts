@@ -3,6 +3,7 @@ import {
   type ClusterId,
   ClusterError,
   DualClusterError,
+  HazardousStatementError,
   OperationAbortedError,
   otherCluster,
   OverloadedError,
@@ -40,6 +41,8 @@ export function told(evidence: Evidence): Violation[] {
 /** Nothing is sent then, so nothing else can be said. */
 function wrongWithDraining({ setup }: Evidence, { answer, draining }: WriteRecord): string | undefined {
   if (draining.length < 2 || setup.whenBothFail === 'queue') return undefined;
+  // Refused for what it is, wherever it might have gone.
+  if (answer.kind === 'error' && answer.error instanceof HazardousStatementError) return undefined;
   const isSaid =
     answer.kind === 'error' &&
     !(answer.error instanceof DualClusterError) &&

@@ -10,6 +10,7 @@ import { inDoubt } from './in-doubt.js';
 import { laneIsolation } from './lane-isolation.js';
 import { readLag } from './read-lag.js';
 import { replaySaturation } from './replay-saturation.js';
+import { schemaChanges } from './schema-changes.js';
 import { shutdown } from './shutdown.js';
 import { spool } from './spool.js';
 import { stickyCooldown } from './sticky-cooldown.js';
@@ -33,4 +34,5 @@ export const scenarios: readonly Scenario[] = [
   blockedEnvelope,
   takesNothing,
   spool,
+  schemaChanges,
 ];

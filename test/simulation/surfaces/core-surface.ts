@@ -49,6 +49,14 @@ class CoreCalls implements Calls {
     return [];
   }
 
+  heard(): Readonly<Record<ClusterId, number>> {
+    return { A: 0, B: 0 };
+  }
+
+  onBoth(): Promise<void> {
+    return Promise.resolve();
+  }
+
   write(record: WriteRecord): Promise<WriteReceipt> {
     const { caller, sessions } = this;
     const { world } = caller;

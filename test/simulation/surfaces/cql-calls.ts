@@ -1,5 +1,12 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import type { CallContext, ClusterId, OperationIds, WriteReceipt } from '../../../lib/core/index.js';
+import {
+  type CallContext,
+  type ClusterId,
+  type OperationIds,
+  SessionClosedError,
+  toError,
+  type WriteReceipt,
+} from '../../../lib/core/index.js';
 import {
   type CqlBatch,
   type CqlContext,
@@ -16,7 +23,7 @@ import type { ReadRecord, SeenRow, WriteRecord } from '../ledger.js';
 import { textOf } from '../model/cluster.js';
 import { askedConsistency } from '../model/cql-checks.js';
 import type { Purpose } from '../model/cql-client.js';
-import { paramsOf, reuse, spellRead, spellWrite } from '../model/cql-statements.js';
+import { paramsOf, READ_COLUMNS, reuse, spellRead, spellWrite } from '../model/cql-statements.js';
 import type { CqlSurface } from './cql-surface.js';
 import { OpenCall } from './open-call.js';
 import type { Calls } from './surface.js';
@@ -59,7 +66,27 @@ export class CqlCalls implements Calls {
       },
       writePath: watchWrites(this.instance.writePath, record, this.surface),
     });
-    return this.#within(helix, step, () => (step.batch ? this.#batch(helix, step) : this.#exec(helix, step)));
+    const made = this.#within(helix, step, () =>
+      step.batch ? this.#batch(helix, step) : this.#exec(helix, step),
+    );
+    made.catch((error: unknown) => this.surface.onRefused(record, toError(error)));
+    return made;
+  }
+
+  heard(): Readonly<Record<ClusterId, number>> {
+    return this.surface.heard();
+  }
+
+  /** Also of a change that has failed it may be known then that there was one. */
+  async onBoth(text: string): Promise<void> {
+    const { clients } = this.surface;
+    try {
+      await this.#service({}).onBoth(text);
+    } catch (error) {
+      if (!(error instanceof SessionClosedError)) throw error;
+      return;
+    }
+    for (const client of [clients.A, clients.B]) client.hear();
   }
 
   async read(record: ReadRecord): Promise<SeenRow> {
@@ -238,7 +265,7 @@ function otherIf<T>(isOther: boolean, due: T | undefined, one: T, two: T): T | u
 
 function seen(row: CqlRow | undefined): SeenRow {
   const cells = new Map<string, { value: string; writeTimeUs: number }>();
-  for (const column of ['a', 'b', 'c']) {
+  for (const column of READ_COLUMNS) {
     const value = row?.[column];
     if (value === null || value === undefined) continue;
     const writeTimeUs = row?.[`writetime(${column})`] as number;

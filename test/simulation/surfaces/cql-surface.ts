@@ -1,17 +1,20 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import type {
-  ClusterId,
-  Envelope,
-  ReplayContext,
-  ReplayTarget,
-  SettledOutcome,
+import {
+  type ClusterId,
+  type Envelope,
+  HazardousStatementError,
+  type ReplayContext,
+  type ReplayTarget,
+  type SettledOutcome,
 } from '../../../lib/core/index.js';
 import { CqlReplayTarget, CqlSession, type Driver, Statements } from '../../../lib/cql/index.js';
 import type { HelixInstance } from '../../../lib/helix.instance.js';
 import type { FullDriver } from '../../../lib/testing/driver.js';
+import type { WriteRecord } from '../ledger.js';
 import { wrongWithEnvelope } from '../model/cql-envelopes.js';
 import { clusterDefaults } from '../model/cql-checks.js';
 import { type ClientWorld, ModelCqlClient, type Purpose } from '../model/cql-client.js';
+import { wrongWithRefusal } from '../model/cql-types.js';
 import type { ModelConnection } from '../model/session.js';
 import { CqlCalls } from './cql-calls.js';
 import { type Caller, type Calls, type Connections, keyspaceOf, type Surface } from './surface.js';
@@ -38,6 +41,7 @@ export class CqlSurface implements Surface {
       driver: driver as unknown as FullDriver,
       setup: world.setup,
       ledger: world.ledger,
+      clusters: world.clusters,
       texts: world.texts,
       purposes,
       observer: caller,
@@ -72,12 +76,26 @@ export class CqlSurface implements Surface {
         super(world, connection, options);
       }
     };
-    return { ...driver, Client, requestsOf: (client) => client as unknown as ModelCqlClient };
+    return { ...driver, Client: Client as unknown as Driver['Client'] };
   }
 
   #targetOn(cluster: ClusterId): ReplayTarget {
     const target = new CqlReplayTarget(this.sessions[cluster], this.statements, this.caller.clock);
-    return new ObservedReplayTarget(target, cluster, this.world, this.caller);
+    return new ObservedReplayTarget(target, cluster, this);
+  }
+
+  /** By version, what could have been heard of each schema by now. */
+  heard(): Readonly<Record<ClusterId, number>> {
+    return { A: this.clients.A.heard, B: this.clients.B.heard };
+  }
+
+  /** Judges a refusal for types or hazards. `cluster`: whose it is. */
+  onRefused(record: WriteRecord, error: Error, cluster?: ClusterId, envelope?: Envelope): void {
+    if (!(error instanceof HazardousStatementError)) return;
+    const wrong = wrongWithRefusal(this.world, record, error, this.heard(), envelope);
+    const where = cluster === undefined ? '' : ` on ${cluster}`;
+    if (wrong) this.world.ledger.violate('types', `${record.step.id}${where}: ${wrong}: ${error.message}`);
+    else if (cluster) record[cluster].refusesTypes = true;
   }
 }
 
@@ -107,9 +125,16 @@ class ObservedReplayTarget implements ReplayTarget {
   constructor(
     private readonly target: CqlReplayTarget,
     private readonly cluster: ClusterId,
-    private readonly world: ClientWorld,
-    private readonly caller: Caller,
+    private readonly surface: CqlSurface,
   ) {}
+
+  get caller(): Caller {
+    return this.surface.caller;
+  }
+
+  get world(): ClientWorld {
+    return this.surface.world;
+  }
 
   ping(timeoutMs: number): Promise<void> {
     this.caller.onReplayRequest(this.cluster, 'ping');
@@ -136,6 +161,7 @@ class ObservedReplayTarget implements ReplayTarget {
     const outcome = await purposes.run(purpose, () => target.apply(envelope, timeoutMs));
     if ('error' in outcome) {
       const isOfMany = record.step.batch !== undefined;
+      this.surface.onRefused(record, outcome.error, cluster, envelope);
       caller.onOutcome(operationId, cluster, outcome, { wasSent: purpose.wasSent, isOfMany });
     } else if (!purpose.wasSent) {
       ledger.violate('outcome', `${operationId} counts as applied on ${cluster}, and was never sent`);

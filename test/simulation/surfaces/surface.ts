@@ -16,6 +16,7 @@ import type { World } from '../world.js';
 /** What a surface needs of the process that it belongs to. */
 export interface Caller extends RequestObserver {
   readonly world: World;
+  readonly isClosing: boolean;
   readonly clock: ProcessClock;
   /** Aborts after so long, as long as the process lives. */
   abortAfter(ms: number): AbortSignal;
@@ -31,6 +32,10 @@ export interface Calls {
   write(record: WriteRecord): Promise<WriteReceipt>;
   /** Sides where preparing what a call needs is under way, so that it may have to wait although the side is well. */
   heldUp(step: WriteStep | ReadStep): readonly ClusterId[];
+  /** By version, what could have been heard of each schema by now. */
+  heard(): Readonly<Record<ClusterId, number>>;
+  /** Runs a text on each cluster, if there is something that can. */
+  onBoth(text: string): Promise<void>;
   /** Sets who has given the answer. */
   read(record: ReadRecord): Promise<SeenRow>;
 }

@@ -6,7 +6,8 @@ import {
   type WriteOperation,
   type WritePath,
 } from '../../../lib/core/index.js';
-import type { WriteRecord } from '../ledger.js';
+import type { SideTruth, WriteRecord } from '../ledger.js';
+import { isUnpreparedAnswer } from '../model/driver-errors.js';
 import type { Purpose } from '../model/cql-client.js';
 import type { CqlSurface } from './cql-surface.js';
 
@@ -34,7 +35,8 @@ export function watchWrites(writePath: WritePath, record: WriteRecord, surface: 
   return { run, runPrepared } as Pick<WritePath, 'run' | 'runPrepared'> as WritePath;
 }
 
-function watchWrite(operation: WriteOperation, record: WriteRecord, { caller, world }: CqlSurface): void {
+function watchWrite(operation: WriteOperation, record: WriteRecord, surface: CqlSurface): void {
+  const { caller, world } = surface;
   const { scheduler } = caller.world;
   const { step } = record;
   record.timestampUs = operation.timestampUs;
@@ -53,23 +55,44 @@ function watchWrite(operation: WriteOperation, record: WriteRecord, { caller, wo
     truth.attemptedMs = attemptedMs;
     caller.onWriteAttempted(cluster);
     const purpose: Purpose = { kind: 'write', record };
-    const answer = world.purposes.run(purpose, () => attempt(cluster));
+    return watch(
+      truth,
+      world.purposes.run(purpose, () => attempt(cluster)),
+    );
+  };
+  const watch = (truth: SideTruth, answer: Promise<unknown>): Promise<unknown> => {
     answer.then(
       () => (truth.acknowledgedMs = scheduler.nowMs),
       (error: unknown) => (truth.failure = { error: toError(error), atMs: scheduler.nowMs }),
     );
     return answer;
   };
+  const again = operation.again.bind(operation);
+  operation.again = (cluster, error) => {
+    const purpose: Purpose = { kind: 'write', record };
+    const answer = world.purposes.run(purpose, () => again(cluster, error));
+    if (!answer) return undefined;
+    // What the first one came to does not count.
+    const truth = record[cluster];
+    truth.failure = undefined;
+    return watch(truth, answer);
+  };
   const classify = operation.classify.bind(operation);
   operation.classify = (error, cluster) => {
     const outcome = classify(error, cluster);
     const isOfMany = step.batch !== undefined;
+    surface.onRefused(record, outcome.error, cluster);
+    const { unprepared, isExpired } = record[cluster];
+    if (isUnpreparedAnswer(error) && unprepared < 2 && !isExpired && !caller.isClosing) {
+      caller.world.ledger.violate('outcome', `${step.id} is not sent to ${cluster} once more`);
+    }
     caller.onOutcome(step.id, cluster, outcome, { wasSent: record[cluster].sent > 0, isOfMany });
     return outcome;
   };
   const expire = operation.expire.bind(operation);
   operation.expire = (cluster) => {
     const outcome = expire(cluster);
+    record[cluster].isExpired = true;
     caller.onOutcome(step.id, cluster, outcome, { wasSent: record[cluster].sent > 0 });
     return outcome;
   };

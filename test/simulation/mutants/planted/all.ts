@@ -4,6 +4,7 @@ import { mutants as callContext } from './call-context.js';
 import { mutants as classify } from './classify.js';
 import { mutants as codec } from './codec.js';
 import { mutants as cql } from './cql.js';
+import { mutants as cqlTypes } from './cql-types.js';
 import { mutants as deadLetters } from './dead-letters.js';
 import { mutants as decide } from './decide.js';
 import { mutants as failover } from './failover.js';
@@ -25,6 +26,7 @@ export const allMutants: readonly Mutant[] = [
   ...classify,
   ...codec,
   ...cql,
+  ...cqlTypes,
   ...deadLetters,
   ...decide,
   ...failover,

@@ -81,7 +81,7 @@ export const mutants: readonly Mutant[] = [
     breaks:
       'ClusterError names the cluster whose type a parameter does not fit. ' +
       'Here it is always A, also when B alone has prepared the statement and A was never reached.',
-    changes: [{ replace: `return this.#reference?.cluster ?? 'A';`, by: `return 'A';` }],
+    changes: [{ replace: `const cluster = types?.cluster ?? 'A';`, by: `const cluster = 'A';` }],
   },
   {
     name: 'cql-decorator-consistency-wins-in-reads',
@@ -213,8 +213,8 @@ export const mutants: readonly Mutant[] = [
       'Here the whole time is waited for both, and half of it again, before the first use of a statement is sent.',
     changes: [
       {
-        replace: `await resolvesWithin(this.clock, timeoutMs, Promise.race([first, all]));`,
-        by: `await resolvesWithin(this.clock, timeoutMs, all);`,
+        replace: `await resolvesWithin(clock, timeoutMs, Promise.race([first, all]));`,
+        by: `await resolvesWithin(clock, timeoutMs, all);`,
       },
     ],
   },
