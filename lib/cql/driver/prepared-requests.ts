@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { type Clock, delay, HelixConfigError } from '../../core/index.js';
+import { type Clock, delay, HelixConfigError, toError } from '../../core/index.js';
 import type { CqlClientResult } from '../cql-client.js';
 import type {
   DriverClient,
@@ -159,7 +159,7 @@ export class DriverPreparedRequests implements PreparedRequests {
         waiting++;
         this.#askOnce(query, everywhere)
           .then(resolve, (error: unknown) => {
-            if (--waiting === 0) reject(error);
+            if (--waiting === 0) reject(toError(error));
           })
           .finally(() => hedge?.cancel());
       };

@@ -146,7 +146,9 @@ export const mutants: readonly Mutant[] = [
     name: 'cql-types-further-field-is-dropped',
     breaks:
       "Where only one side's UDT has a field, a value that sets it is refused. Here it is stored without it.",
-    changes: [{ replace: `if (longer) this.#checkFurtherFields(values, columns, longer);`, by: `` }],
+    changes: [
+      { replace: `if (further) throw this.#mismatch(`, by: `if (further === null) throw this.#mismatch(` },
+    ],
   },
   {
     name: 'cql-unprepared-is-final',
