@@ -240,3 +240,43 @@ it('applies what was encoded before a UDT has grown', async () => {
   );
   expect(clients.B.executed).toHaveLength(1);
 });
+
+it.each([
+  ['UPDATE users SET home = :address WHERE id = :user', ['address', 'user'], [1]],
+  ['UPDATE users SET homes[?] = ? WHERE id = ?', ['key(homes)', 'value(homes)', 'id'], [0, 2]],
+  ['INSERT INTO users (id, home) VALUES (:user, :address)', ['user', 'address'], [0]],
+])(
+  'applies what was encoded before a UDT has grown, whatever its marker is called: %s',
+  async (cql, names, others) => {
+    const { target, queued, clients, knows, hasTable } = await setUp();
+    const udt = (...fields: string[]) => ({
+      code: cassandra.types.dataTypes.udt,
+      info: { name: 'addr', fields: fields.map((name) => ({ name, type: type('text') })) },
+    });
+    const params = (of: ReturnType<typeof udt>) =>
+      names.map((name, i) => ({ name, type: others.includes(i) ? type('int') : of }));
+    hasTable('users', columns({ id: type('int'), home: udt('street', 'zip') }));
+    const text = knows(cql, params(udt('street', 'zip')));
+    const statements = [
+      { text, signature: parametersSignature(params(udt('street'))), params: names.map(() => null) },
+    ];
+    expect(await target.apply(queued({ statements }), 1_000)).toEqual({ kind: 'applied' });
+    expect(clients.B.executed).toHaveLength(1);
+  },
+);
+
+it('does not take it for a mismatch that it cannot be told which columns are keys', async () => {
+  const { target, queued, clients, knows } = await setUp();
+  const udt = (...fields: string[]) => ({
+    code: cassandra.types.dataTypes.udt,
+    info: { name: 'addr', fields: fields.map((name) => ({ name, type: type('text') })) },
+  });
+  const text = knows(
+    'INSERT INTO users (id, home) VALUES (?, ?)',
+    columns({ id: type('int'), home: udt('street', 'zip') }),
+  );
+  const signature = parametersSignature(columns({ id: type('int'), home: udt('street') }));
+  for (const client of [clients.A, clients.B]) client.tables.set('users', unreachable());
+  const waiting = queued({ statements: [{ text, signature, params: [null, null] }] });
+  expect(await target.apply(waiting, 1_000)).toMatchObject({ kind: 'unreached' });
+});

@@ -5,7 +5,7 @@ import { columns, listOf, type, unreachable } from '../../test/support/fake-cql-
 import { HazardousStatementError, HelixUsageError, SchemaMismatchError } from '../core/index.js';
 import type { CqlSession } from './driver/index.js';
 import type { ColumnType } from './driver/driver-internals.js';
-import { Statements } from './statement.js';
+import { snapshot, Statements } from './statement.js';
 
 const ID = type('int');
 const COUNTER = type('counter');
@@ -318,6 +318,32 @@ describe('Statement', () => {
   });
 });
 
+describe('parameters of a statement that must be prepared first', () => {
+  it('are what they were when they were handed over', () => {
+    const given = {
+      address: { street: 'Main', lines: ['a', 'b'] },
+      at: new Date(1_000),
+      bytes: Buffer.from('x'),
+      tags: new Set(['a']),
+      notes: new Map([['k', { n: 1 }]]),
+      id: cassandra.types.Uuid.random(),
+      none: null,
+      nothing: undefined,
+    };
+    const kept = snapshot(given);
+    const before = structuredClone({ ...given, id: undefined });
+    given.address.street = 'Side';
+    given.address.lines.push('c');
+    given.at.setTime(2_000);
+    given.bytes.fill(0);
+    given.tags.add('b');
+    given.notes.get('k')!.n = 2;
+    expect(kept).toEqual({ ...before, bytes: Buffer.from('x'), id: given.id });
+    expect(snapshot([given.id, 1, 'a'])).toEqual([given.id, 1, 'a']);
+    expect(snapshot(undefined)).toBeUndefined();
+  });
+});
+
 describe('what is known of a statement', () => {
   const INSERT = 'INSERT INTO t (id, name) VALUES (?, ?)';
   const OF_TEXT = columns({ id: ID, name: type('text') });
@@ -474,6 +500,20 @@ describe('a UDT that has grown on one cluster', () => {
     expect(await batch.exec()).toMatchObject({ A: 'applied', B: 'applied' });
     const long = Buffer.concat([shortValue, Buffer.from([0, 0, 0, 2, ...Buffer.from('12')])]);
     expect(clients.B.executed.map(({ params }) => (params as unknown[])[1])).toEqual([shortValue, long]);
+  });
+
+  it('is remembered while it cannot be asked, so that nothing that sets its field is queued for it without', async () => {
+    const { helix, clients, sessions } = await differing(LONG, SHORT);
+    await helix.query(INSERT, [1, { street: 'Main' }]).exec();
+    clients.A.isDown = true;
+    expire(sessions.A);
+    const value = { street: 'Main', zip: '12' };
+    await expect(helix.query(INSERT, [1, value]).exec()).rejects.toThrow(SchemaMismatchError);
+    expect(await helix.query(INSERT, [1, { street: 'Main' }]).exec()).toMatchObject({
+      A: 'queued',
+      B: 'applied',
+    });
+    expect(clients.B.executed).toHaveLength(2);
   });
 
   it('is another type where it is part of the key', async () => {

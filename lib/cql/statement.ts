@@ -37,15 +37,26 @@ export type CqlParams = readonly unknown[] | Readonly<Record<string, unknown>>;
 /** A parameter as it goes to both clusters and into the envelope: bytes, `null`, or the driver's unset. */
 export type BoundValue = Uint8Array | object | null;
 
-/** The parameters as they are now, whatever becomes of the caller's array, object and buffers. */
+/**
+ * The parameters as they are now, whatever becomes of the caller's arrays, objects, collections, dates and buffers.
+ * Objects of classes are taken for values: those of the driver are.
+ */
 export function snapshot(params: CqlParams | undefined): CqlParams | undefined {
-  if (params === undefined) return undefined;
-  if (isPositional(params)) return params.map(ownBytes);
-  return Object.fromEntries(Object.entries(params).map(([name, value]) => [name, ownBytes(value)]));
+  return params && (copyOf(params) as CqlParams);
 }
 
-function ownBytes(value: unknown): unknown {
-  return value instanceof Uint8Array ? Buffer.from(value) : value;
+function copyOf(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  if (value instanceof Uint8Array) return Buffer.from(value);
+  if (Array.isArray(value)) return value.map(copyOf);
+  if (value instanceof Date) return new Date(value);
+  if (value instanceof Map) return new Map([...value].map(([key, each]) => [copyOf(key), copyOf(each)]));
+  if (value instanceof Set) return new Set([...value].map(copyOf));
+  const prototype: unknown = Object.getPrototypeOf(value);
+  if (prototype !== Object.prototype && prototype !== null) return value;
+  // The driver's `unset` is one, and is known by the object that it is.
+  if (Object.isFrozen(value) && Object.values(value).every((each) => typeof each !== 'object')) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, copyOf(each)]));
 }
 
 function isPositional(params: CqlParams | undefined): params is readonly unknown[] {
@@ -105,6 +116,8 @@ export class Statement {
   readonly facts: StatementFacts;
   readonly #byText: Judgement | undefined;
   readonly #known: Record<ClusterId, Knowledge | undefined> = { A: undefined, B: undefined };
+  /** What each said last, current or not. */
+  readonly #last: Partial<Record<ClusterId, PreparedText>> = {};
   readonly #learning: Partial<Record<ClusterId, Promise<Knowledge> | undefined>> = {};
   #types: ParameterTypes | undefined;
   #agreeing: Promise<void> | undefined;
@@ -240,10 +253,20 @@ export class Statement {
     const { columns, signature: own } = await this.#columnsOn(cluster);
     if (own === signature) return true;
     if (!columns.some(({ type }) => hasUdt(type))) return false;
-    const [table, ...others] = this.facts.tables;
-    const described = table && others.length === 0 && (await this.#describe(this.#session(cluster), table));
-    if (!described) return false;
-    return takes(columns, signature, ({ name }) => described.columns.has(name) && !described.keys.has(name));
+    const plain = await this.#valuesOfPlainColumns(this.#session(cluster));
+    return takes(columns, signature, (i) => plain.has(i));
+  }
+
+  /** Markers that give a column its value which is no part of a key. */
+  async #valuesOfPlainColumns(session: CqlSession): Promise<ReadonlySet<number>> {
+    const plain = new Set<number>();
+    for (const { kind, table, columns } of this.facts.writes) {
+      if (typeof columns === 'string') continue;
+      // What an UPDATE sets is never one.
+      const keys = kind === 'insert' ? (await this.#describedBy(session, table)).keys : undefined;
+      for (const { name, value } of columns) if (value !== undefined && !keys?.has(name)) plain.add(value);
+    }
+    return plain;
   }
 
   /** Encodes parameters once, for both clusters. Throws the encoder's error for a value that does not fit. */
@@ -359,6 +382,7 @@ export class Statement {
       const prepared = await session.prepare(this.text);
       const judgement = await this.#judge(session, prepared);
       const known: Knowledge = { prepared, view, judgement, takes: undefined };
+      this.#last[session.cluster] = prepared;
       if (view.isCurrent) return (this.#known[session.cluster] = known);
     }
     throw new Error(`The schema of ${session.name} changed each time that the statement was prepared`);
@@ -377,7 +401,7 @@ export class Statement {
     if (!('unknownTables' in byTypes)) return byTypes;
     const known: { readonly table: TableName; readonly columns: TableColumns }[] = [];
     for (const table of byTypes.unknownTables) {
-      known.push({ table, columns: await this.#columnsOf(session, table) });
+      known.push({ table, columns: (await this.#describedBy(session, table)).columns });
     }
     const columnsOf = ({ keyspace, table }: TableName): TableColumns | undefined =>
       known.find((each) => each.table.keyspace === keyspace && each.table.table === table)?.columns;
@@ -387,16 +411,16 @@ export class Statement {
   }
 
   /** Not knowing is no refusal: what one cluster cannot be asked, the other is. */
-  async #columnsOf(session: CqlSession, table: TableName): Promise<TableColumns> {
+  async #describedBy(session: CqlSession, table: TableName): Promise<TableDescription> {
     const { sessions } = this.context;
     const own = await this.#describe(session, table);
-    if (own) return own.columns;
+    if (own) return own;
     const other = sessions[otherCluster(session.cluster)];
     const others = other?.hasConnected ? await this.#describe(other, table) : undefined;
     const what = `The schema of ${session.name} could not be read`;
     if (!others) throw new Error(`${what}, so that the statement cannot be judged: ${this.facts.masked}`);
     this.context.warn(`${what}: statements are judged by that of the other cluster`);
-    return others.columns;
+    return others;
   }
 
   async #describe(
@@ -449,13 +473,23 @@ export class Statement {
   ): Promise<ParameterTypes | undefined> {
     if (!a || !b) {
       const { prepared } = a ?? b ?? {};
-      return prepared && this.#typesOf(a ? 'A' : 'B', prepared, undefined);
+      return prepared && this.#typesOfOne(a ? 'A' : 'B', prepared);
     }
     const [onA, onB] = [a.prepared, b.prepared];
     if (onA.signature === onB.signature) return this.#typesOf('A', onA, undefined);
     if (await this.takes('B', onA.signature)) return this.#typesOf('A', onA, onB);
     if (await this.takes('A', onB.signature)) return this.#typesOf('B', onB, onA);
     return undefined;
+  }
+
+  /** A field that the other cluster is known to have had is not to be lost because it cannot be asked now. */
+  #typesOfOne(cluster: ClusterId, prepared: PreparedText): ParameterTypes {
+    const last = this.#last[otherCluster(cluster)];
+    const isLonger =
+      last !== undefined &&
+      last.signature !== prepared.signature &&
+      takes(last.meta.columns, prepared.signature, () => true);
+    return this.#typesOf(cluster, prepared, isLonger ? last : undefined);
   }
 
   /** The same object as long as they are the same types: what was encoded for them stays good. */

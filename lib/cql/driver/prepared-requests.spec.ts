@@ -163,35 +163,40 @@ describe('executing', () => {
   it('goes by the id that it is told', async () => {
     const client = new LookingUpClient();
     const requests = requestsOf(client);
-    await requests.execute(statement('a', 1), [], {});
-    await requests.execute(statement('a', 2), [], {});
+    await requests.execute(statement('a'.repeat(12), 1), [], {});
+    await requests.execute(statement('a'.repeat(12), 2), [], {});
     expect(client.ids).toEqual(['01', '02']);
   });
 
   it('goes by the id of each statement of a batch, also of several batches at once', async () => {
     const client = new LookingUpClient();
     const requests = requestsOf(client);
-    const [a, b] = [statement('a', 1), statement('b', 2)].map((each) => ({ statement: each, params: [] }));
+    const [a, b] = [statement('a'.repeat(12), 1), statement('b'.repeat(12), 2)].map((each) => ({
+      statement: each,
+      params: [],
+    }));
     await Promise.all([requests.batch([a!, b!, a!], {}), requests.batch([b!], {})]);
     expect([...client.ids].sort()).toEqual(['01', '01', '02', '02']);
     // Nothing is kept of a batch that is over.
     expect(() => client.metadata.getPreparedInfo('shop', a!.statement.query)).toThrow('cassandra-driver');
   });
 
-  it('leaves to the driver what is not its own', async () => {
+  it('leaves to the driver what is not its own, whatever comments it has', async () => {
     const client = new LookingUpClient();
     client.metadata.getPreparedInfo = () => ({ queryId: Buffer.from([7]) });
     requestsOf(client);
     await client.execute('SELECT 1 FROM t');
-    expect(client.ids).toEqual(['07']);
+    await client.execute('SELECT 1 FROM t /* helix */');
+    await client.execute('/* helix migration */ SELECT 1 FROM t /* helix 2 */');
+    expect(client.ids).toEqual(['07', '07', '07']);
   });
 
   it('works for two instances on one client, and is gone when both are released', async () => {
     const client = new LookingUpClient();
     const original = client.metadata.getPreparedInfo;
     const [first, second] = [requestsOf(client), requestsOf(client)];
-    const item = { statement: statement('a', 1), params: [] };
-    await Promise.all([first.batch([item], {}), second.execute(statement('b', 2), [], {})]);
+    const item = { statement: statement('a'.repeat(12), 1), params: [] };
+    await Promise.all([first.batch([item], {}), second.execute(statement('b'.repeat(12), 2), [], {})]);
     expect([...client.ids].sort()).toEqual(['01', '02']);
     second.release();
     first.release();

@@ -47,6 +47,8 @@ const OTHER_HOSTS_MS = 500;
 const MOST_ATTEMPTS = 3;
 /** Sets Helix's statements apart: an id is a hash of keyspace and text, so nobody else's PREPARE brings one back. */
 const MARK = '/* helix';
+/** As {@link digest} makes them; a comment of the application's own is another one. */
+const OUR_NAME = /\/\* helix [\w-]{12} \*\/$/;
 
 /**
  * Through `cassandra-driver`, which looks up in its client's metadata what it executes a text by. For its own texts
@@ -79,9 +81,9 @@ export class DriverPreparedRequests implements PreparedRequests {
     const lookUp = (keyspace: string | undefined, query: string): PreparedInfo => {
       // The very same string, nearly always.
       if (this.#current?.query === query) return this.#current;
-      if (!query.includes(MARK)) return original.call(metadata, keyspace, query);
       // Another instance may share the client; if it is nobody's, the driver would prepare it by itself.
       const info = this.#inBatches.get(query)?.statement ?? original.call(metadata, keyspace, query);
+      if (!OUR_NAME.test(query)) return info;
       if (!('signature' in info)) throw isMissing('a synchronous look-up of prepared statements');
       return info;
     };

@@ -47,14 +47,14 @@ export function parametersSignature(columns: readonly Column[]): string {
  * or a UDT has got fields at its end since, which a shorter value leaves null. Not where a value is compared as a
  * whole, in keys and elements of sets: there the shorter one is another value.
  *
- * @param isPlain whether a column is of a table and not of its key
+ * @param isPlain whether a parameter is the value of a column that is no part of a key
  */
 export function takes(
   columns: readonly Column[],
   signature: string,
-  isPlain: (column: Column) => boolean,
+  isPlain: (index: number) => boolean,
 ): boolean {
-  const patterns = columns.map((column) => typePattern(column.type, isPlain(column)));
+  const patterns = columns.map(({ type }, i) => typePattern(type, isPlain(i)));
   return new RegExp(`^${patterns.join(';')}$`).test(signature);
 }
 
