@@ -78,6 +78,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'cql-types-on-both-renews-nothing',
+    specs: 'cql/statement.spec.ts',
     breaks:
       'onBoth() has every statement prepared afresh, whatever its answer is. Here only events do, which may get lost.',
     changes: [
@@ -89,6 +90,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'cql-types-reconnect-renews-nothing',
+    specs: 'cql/driver/schema-watch.spec.ts',
     breaks:
       'What changed while the control connection was away was not heard: a new one has every statement prepared afresh. Here it does not.',
     changes: [{ replace: `// What changed until now was not heard. onAny();`, by: `` }],
