@@ -1,4 +1,4 @@
-import { type CallContext, HelixUsageError, type WriteReceipt } from '../core/index.js';
+import { type CallContext, type ClusterId, HelixUsageError, type WriteReceipt } from '../core/index.js';
 import { CqlBuilder } from './cql-query.js';
 import type { CqlContext } from './cql-context.js';
 import { CqlIter } from './cql-iter.js';
@@ -101,8 +101,9 @@ export class CqlBatch extends CqlBuilder {
     const cold = this.#items.filter(
       ({ statement: { currentTypes } }) => !currentTypes || currentTypes.longer,
     );
+    const isAvoided = (cluster: ClusterId): boolean => this.isAvoided(cluster);
     const errors = await Promise.all(
-      cold.map(({ statement, params }) => statement.prepare(params, this.context.writeTimeoutMs)),
+      cold.map(({ statement, params }) => statement.prepare(params, this.context.writeTimeoutMs, isAvoided)),
     );
     return Object.assign({}, ...errors) as PrepareErrors;
   }

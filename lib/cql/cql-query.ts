@@ -1,6 +1,7 @@
 import {
   type CallContext,
   ClusterError,
+  type ClusterId,
   HelixUsageError,
   type Priority,
   type ReadCall,
@@ -137,6 +138,11 @@ export abstract class CqlBuilder {
     const timeoutMs = this.#own.timeoutMs ?? caller?.settings.timeoutMs;
     if (!caller && !signal && timeoutMs === undefined) return undefined;
     return { context: caller, signal, timeoutMs };
+  }
+
+  /** Whether its breaker is open. */
+  protected isAvoided(cluster: ClusterId): boolean {
+    return !this.context.readPath.failover.isAvailable(cluster);
   }
 
   /** Nothing is encoded if no side has told the types: then none can be sent to. */
@@ -321,7 +327,7 @@ export class CqlQuery<Row = CqlRow> extends CqlBuilder {
     const params = snapshot(this.params);
     return writePath.runPrepared(
       async () => {
-        const errors = await statement.prepare(params, writeTimeoutMs);
+        const errors = await statement.prepare(params, writeTimeoutMs, (cluster) => this.isAvoided(cluster));
         return this.#operation(statement, params, caller, answers, errors);
       },
       statement.facts.masked,

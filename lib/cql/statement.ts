@@ -93,6 +93,8 @@ interface Disagreement {
 
 /** So long one cluster is waited for to describe a table, or to say anew what its types are. */
 const SCHEMA_TIMEOUT_MS = 2_000;
+/** So long, at most, the second cluster is waited for before the first is written to. */
+const OTHER_CLUSTER_MS = 1_000;
 /** How long a statement stays refused for differing types before the clusters are asked again. */
 const RECHECK_MS = 1_000;
 /** So often a statement is prepared anew because the schema has changed in the meantime. */
@@ -117,7 +119,7 @@ export class Statement {
   readonly #byText: Judgement | undefined;
   readonly #known: Record<ClusterId, Knowledge | undefined> = { A: undefined, B: undefined };
   /** What each said last, current or not. */
-  readonly #last: Partial<Record<ClusterId, PreparedText>> = {};
+  readonly #last: Partial<Record<ClusterId, Knowledge>> = {};
   readonly #learning: Partial<Record<ClusterId, Promise<Knowledge> | undefined>> = {};
   #types: ParameterTypes | undefined;
   #agreeing: Promise<void> | undefined;
@@ -181,37 +183,44 @@ export class Statement {
     if (known?.prepared !== prepared) return;
     this.#known[cluster] = undefined;
     // A change that no event has told of may be why: what it was judged by may be another table now.
-    known.view.tables.clear();
+    const session = this.#session(cluster);
+    for (const { keyspace, table } of this.facts.tables) {
+      session.schemaView(keyspace ?? session.keyspace, table).description = undefined;
+    }
   }
 
   /**
    * Prepares on every cluster. What goes wrong is returned, not thrown, because it is
-   * that side's outcome. Waits `timeoutMs` for the first cluster, and half of that for the other: a cluster
-   * that hangs must not use up the time of one that is well. Parameters that only one cluster seems to take have
-   * both asked again: the other may have got there as well.
+   * that side's outcome. Waits `timeoutMs` for the first cluster, and a second or half of that for the other, if it is
+   * not avoided: a cluster that hangs must not use up the time of one that is well. Parameters that only one cluster
+   * seems to take have both asked again: the other may have got there as well.
    */
-  async prepare(params: CqlParams | undefined, timeoutMs: number): Promise<PrepareErrors> {
-    const errors = await this.#prepareOnAll(timeoutMs);
+  async prepare(
+    params: CqlParams | undefined,
+    timeoutMs: number,
+    isAvoided: (cluster: ClusterId) => boolean,
+  ): Promise<PrepareErrors> {
+    const errors = await this.#prepareOnAll(timeoutMs, isAvoided);
     if (!this.currentTypes?.longer || !this.#furtherField(params, this.currentTypes)) return errors;
     this.#known.A = this.#known.B = undefined;
-    return this.#prepareOnAll(timeoutMs);
+    return this.#prepareOnAll(timeoutMs, isAvoided);
   }
 
-  async #prepareOnAll(timeoutMs: number): Promise<PrepareErrors> {
+  async #prepareOnAll(timeoutMs: number, isAvoided: (cluster: ClusterId) => boolean): Promise<PrepareErrors> {
     const { sessions, clock } = this.context;
     const errors: PrepareErrors = {};
     const clusters = (['A', 'B'] as const).filter((cluster) => sessions[cluster]);
     let isFirstKnown: (() => void) | undefined;
     const first = new Promise<void>((resolve) => (isFirstKnown = resolve));
-    const all = Promise.all(
-      clusters.map((cluster) =>
-        this.prepareOn(cluster).then(isFirstKnown, (error: unknown) => {
-          errors[cluster] = toError(error);
-        }),
-      ),
+    const asked = clusters.map((cluster) =>
+      this.prepareOn(cluster).then(isFirstKnown, (error: unknown) => {
+        errors[cluster] = toError(error);
+      }),
     );
+    const all = Promise.all(asked);
     await resolvesWithin(clock, timeoutMs, Promise.race([first, all]));
-    if (this.currentTypes) await resolvesWithin(clock, timeoutMs / 2, all);
+    const waited = Promise.all(asked.filter((_, i) => !isAvoided(clusters[i] ?? 'A')));
+    if (this.currentTypes) await resolvesWithin(clock, Math.min(timeoutMs / 2, OTHER_CLUSTER_MS), waited);
     else
       for (const cluster of clusters) {
         errors[cluster] ??= timeoutError(
@@ -376,22 +385,28 @@ export class Statement {
   }
 
   async #learn(session: CqlSession): Promise<Knowledge> {
-    for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
+    for (let attempt = 1; ; attempt++) {
       // Taken first: a change while it is being prepared makes what is learnt old.
-      const view = session.schemaView(this.#keyspaceOn(session));
+      const before = this.#viewOn(session);
       const prepared = await session.prepare(this.text);
       const judgement = await this.#judge(session, prepared);
+      const isRestless = attempt === MOST_ATTEMPTS;
+      if (!before.isCurrent && !isRestless) continue;
+      // Where changes never end, what was learnt last has to do.
+      const view = isRestless ? this.#viewOn(session) : before;
       const known: Knowledge = { prepared, view, judgement, takes: undefined };
-      this.#last[session.cluster] = prepared;
-      if (view.isCurrent) return (this.#known[session.cluster] = known);
+      this.#last[session.cluster] = known;
+      return (this.#known[session.cluster] = known);
     }
-    throw new Error(`The schema of ${session.name} changed each time that the statement was prepared`);
   }
 
-  /** `undefined`: of several. */
-  #keyspaceOn(session: CqlSession): string | undefined {
-    const keyspaces = new Set(this.facts.tables.map(({ keyspace }) => keyspace ?? session.keyspace));
-    return keyspaces.size === 1 ? [...keyspaces][0] : undefined;
+  /** Of its table; if it has several, of the keyspace that they are in, or of all. */
+  #viewOn(session: CqlSession): SchemaView {
+    const { tables } = this.facts;
+    const keyspaces = new Set(tables.map(({ keyspace }) => keyspace ?? session.keyspace));
+    const keyspace = keyspaces.size === 1 ? [...keyspaces][0] : undefined;
+    const names = new Set(tables.map(({ table }) => table));
+    return session.schemaView(keyspace, names.size === 1 && keyspaces.size === 1 ? [...names][0] : undefined);
   }
 
   async #judge(session: CqlSession, { meta }: PreparedText): Promise<Judgement> {
@@ -427,16 +442,14 @@ export class Statement {
     session: CqlSession,
     { keyspace, table }: TableName,
   ): Promise<TableDescription | undefined> {
-    const { tables } = session.schemaView(keyspace ?? session.keyspace);
-    let asked = tables.get(table);
-    if (!asked) {
-      asked = session.describeTable(keyspace, table);
-      tables.set(table, asked);
+    const view = session.schemaView(keyspace ?? session.keyspace, table);
+    if (!view.description) {
+      view.description = session.describeTable(keyspace, table);
       // What could not be read is asked for again.
-      asked.catch(() => tables.delete(table));
+      view.description.catch(() => (view.description = undefined));
     }
     let described: TableDescription | undefined;
-    const answer = asked.then((answered) => (described = answered));
+    const answer = view.description.then((answered) => (described = answered));
     await resolvesWithin(this.context.clock, SCHEMA_TIMEOUT_MS, answer).catch(() => false);
     return described;
   }
@@ -485,11 +498,10 @@ export class Statement {
   /** A field that the other cluster is known to have had is not to be lost because it cannot be asked now. */
   #typesOfOne(cluster: ClusterId, prepared: PreparedText): ParameterTypes {
     const last = this.#last[otherCluster(cluster)];
-    const isLonger =
-      last !== undefined &&
-      last.signature !== prepared.signature &&
-      takes(last.meta.columns, prepared.signature, () => true);
-    return this.#typesOf(cluster, prepared, isLonger ? last : undefined);
+    if (!last || last.view.hasChanged) return this.#typesOf(cluster, prepared, undefined);
+    const { signature, meta } = last.prepared;
+    const isLonger = signature !== prepared.signature && takes(meta.columns, prepared.signature, () => true);
+    return this.#typesOf(cluster, prepared, isLonger ? last.prepared : undefined);
   }
 
   /** The same object as long as they are the same types: what was encoded for them stays good. */

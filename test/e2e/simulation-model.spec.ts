@@ -140,7 +140,10 @@ class Server {
     const session = new CqlSession(driver, 'B', 'B', options, systemClock);
     sessions.add(session);
     await session.connect();
-    return new Server(session, driver.requestsOf(session.client as DriverClient, systemClock));
+    return new Server(
+      session,
+      driver.requestsOf(session.client as DriverClient, systemClock, () => undefined),
+    );
   }
 
   async prepare(mutations: readonly Mutation[]): Promise<void> {

@@ -80,8 +80,8 @@ export class CqlSession extends ClusterSession {
         ? undefined
         : consistencyCode(settings.serialConsistency, `cql.${cluster}.serialConsistency`);
     this.unset = driver.types.unset;
-    this.#requests = driver.requestsOf(client, clock);
-    this.#endWatch = watchSchema(client, (changed) => this.#views.expire(changed));
+    this.#requests = driver.requestsOf(client, clock, () => this.renewSchema());
+    this.#endWatch = watchSchema(client, (change) => this.#views.expire(change));
     this.#retryPolicy = neverRetry(driver);
     this.address = contactPoints(isClient(options) ? client.options : options);
   }
@@ -108,14 +108,14 @@ export class CqlSession extends ClusterSession {
     return this.#tokenClasses ?? undefined;
   }
 
-  /** What is known of a keyspace's schema from now on, until it may have changed. */
-  schemaView(keyspace: string | undefined): SchemaView {
-    return this.#views.of(keyspace);
+  /** What is known of a table from now on, until it may have changed; without one, of all tables of the keyspace. */
+  schemaView(keyspace: string | undefined, table?: string): SchemaView {
+    return this.#views.of(keyspace, table);
   }
 
   /** Any schema may have changed: every statement is prepared and judged afresh before its next use. */
   renewSchema(): void {
-    this.#views.expire(undefined);
+    this.#views.expire({});
   }
 
   /** Prepares as a step of its own: if it fails, nothing has been executed. */

@@ -29,17 +29,23 @@ export interface Token {
 
 export type TokenValue = object;
 
+/** What a text is executed by. */
+export type LookUp = (keyspace: string | undefined, query: string) => PreparedInfo;
+
 /** The driver's `Client` with what it does not show. */
 export interface DriverClient extends CqlClient {
   readonly options: object;
   readonly metadata: {
     /** What `execute` and `batch` take a statement's id and types from: `lib/client.js` by way of `prepare-handler.js`. */
-    getPreparedInfo?: (keyspace: string | undefined, query: string) => PreparedInfo;
+    getPreparedInfo?: LookUp;
     /** Throws before the first connection, which tells the partitioner. */
     newToken?(key: Buffer): Token;
   };
   readonly controlConnection?: ControlConnection;
-  readonly profileManager?: { getDefaultLoadBalancing(): unknown };
+  readonly profileManager?: {
+    getDefaultLoadBalancing(): LoadBalancingPolicy;
+    getDistance(host: DriverHost): number;
+  };
   readonly hosts?: { readonly length?: number; values(): { isUp(): boolean }[] };
   /** `hostUp`, `hostDown`, … */
   on?(event: string, listener: () => void): unknown;
@@ -66,22 +72,36 @@ export interface EventConnection {
 /** `lib/readers.js`, `parseSchemaChange` */
 export interface SchemaChangeEvent {
   readonly keyspace?: string;
+  /** Of a table, view or index; none for a keyspace, a type or a function. */
+  readonly table?: string | null;
 }
 
-/** What a {@link PrepareHandler} needs of the client that it prepares for. */
-export interface PreparingClient {
-  readonly options: object;
-  readonly profileManager: DriverClient['profileManager'];
-  readonly metadata: { setPreparedById(info: object): void };
+/** `lib/host.js` */
+export interface DriverHost {
+  readonly address: string;
+  isUp(): boolean;
+  borrowConnection(): HostConnection;
 }
 
-/** `lib/prepare-handler.js`: asks the first host that answers, and then perhaps the others. */
-export interface PrepareHandler {
-  _prepare(info: object, query: string, keyspace: string | undefined): Promise<PreparedInfo>;
-  _prepareOnAllHosts(...others: unknown[]): Promise<unknown>;
+/** `lib/connection.js` */
+export interface HostConnection {
+  readonly keyspace: string | null | undefined;
+  changeKeyspace(keyspace: string): Promise<void>;
+  prepareOnceAsync(
+    query: string,
+    keyspace: string | undefined,
+  ): Promise<{ readonly id: Buffer; readonly meta: PreparedInfo['meta'] }>;
 }
 
-export type PrepareHandlerClass = new (client: PreparingClient, loadBalancing: unknown) => PrepareHandler;
+interface LoadBalancingPolicy {
+  newQueryPlan(
+    keyspace: string | undefined,
+    options: null,
+    callback: (error: Error | null, iterator: Iterator<DriverHost>) => void,
+  ): void;
+}
+
+export type NoHostAvailable = new (innerErrors: object) => Error;
 
 /** The encoder gives the same bytes as the driver does when it executes (`lib/encoder.js`). */
 export interface Encoder {

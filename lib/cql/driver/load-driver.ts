@@ -1,16 +1,12 @@
 import type { Clock } from '../../core/index.js';
-import type {
-  DriverClient,
-  Encoder,
-  LoadBalancingPolicies,
-  PrepareHandlerClass,
-} from './driver-internals.js';
+import type { DriverClient, Encoder, LoadBalancingPolicies, NoHostAvailable } from './driver-internals.js';
 import { DriverPreparedRequests, type PreparedRequests } from './prepared-requests.js';
 
 interface DriverModule {
   readonly version: string;
   readonly Client: new (options: object) => DriverClient;
   readonly Encoder: new (protocolVersion: number, options: object) => Encoder;
+  readonly errors: { readonly NoHostAvailableError: NoHostAvailable };
   readonly types: { readonly unset: object };
   readonly policies: {
     readonly loadBalancing: LoadBalancingPolicies;
@@ -19,9 +15,9 @@ interface DriverModule {
   };
 }
 
-export interface Driver extends Omit<DriverModule, 'version'> {
-  /** What a client's statements go through. */
-  requestsOf(client: DriverClient, clock: Clock): PreparedRequests;
+export interface Driver extends Omit<DriverModule, 'version' | 'errors'> {
+  /** What a client's statements go through; `onDifference`: its hosts turn out to disagree about types. */
+  requestsOf(client: DriverClient, clock: Clock, onDifference: () => void): PreparedRequests;
 }
 
 /**
@@ -30,11 +26,13 @@ export interface Driver extends Omit<DriverModule, 'version'> {
  * @param name what the package is installed as
  */
 export async function loadDriver(name = 'cassandra-driver'): Promise<Driver> {
-  const [driver, Handler] = await Promise.all([
-    importDefault<DriverModule>(name),
-    importDefault<PrepareHandlerClass>(`${name}/lib/prepare-handler.js`),
-  ]);
-  return { ...driver, requestsOf: (client, clock) => new DriverPreparedRequests(client, Handler, clock) };
+  const driver = await importDefault<DriverModule>(name);
+  const { NoHostAvailableError } = driver.errors;
+  return {
+    ...driver,
+    requestsOf: (client, clock, onDifference) =>
+      new DriverPreparedRequests(client, NoHostAvailableError, clock, onDifference),
+  };
 }
 
 async function importDefault<T>(specifier: string): Promise<T> {

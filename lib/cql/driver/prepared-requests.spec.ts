@@ -13,8 +13,12 @@ const TEXT = 'INSERT INTO users (id, name) VALUES (?, ?)';
 const USER = columns({ id: type('int'), name: type('text') });
 const driver = await loadDriver();
 
-function requestsOf(client: object, clock = new FakeClock()): PreparedRequests {
-  return driver.requestsOf(client as DriverClient, clock);
+function requestsOf(
+  client: object,
+  clock = new FakeClock(),
+  onDifference: () => void = () => undefined,
+): PreparedRequests {
+  return driver.requestsOf(client as DriverClient, clock, onDifference);
 }
 
 /** A client on which the texts that are prepared can be seen as they are sent. */
@@ -96,7 +100,7 @@ describe('preparing', () => {
 
     let count = 0;
     const restless = new WatchedClient(() => Promise.resolve(count++ % 2 ? bigint : int()));
-    await expect(requestsOf(restless).prepare(TEXT)).rejects.toThrow('changed each time');
+    await expect(requestsOf(restless).prepare(TEXT)).rejects.toThrow('its schema is changing');
   });
 
   it('asks the next host when the first is silent, at once when it is gone', async () => {
@@ -125,6 +129,43 @@ describe('preparing', () => {
         .map((each) => each[0])
         .sort(),
     ).toEqual(['1', '2']);
+  });
+
+  it('is not done while a host has other types than another: it would take bytes that are not for it', async () => {
+    let isBehind = true;
+    const client = new WatchedClient(
+      () => Promise.resolve(int()),
+      () => Promise.resolve(isBehind ? bigint : int()),
+    );
+    await expect(requestsOf(client).prepare(TEXT)).rejects.toThrow('its schema is changing');
+    isBehind = false;
+    expect((await requestsOf(client).prepare(TEXT)).signature).toBe(parametersSignature(USER));
+  });
+
+  it('says so when a host turns out to have other types only after it was waited for', async () => {
+    const clock = new FakeClock();
+    let answer: ((prepared: object) => void) | undefined;
+    const client = new WatchedClient(
+      () => Promise.resolve(int()),
+      () => new Promise((resolve) => (answer = resolve)),
+    );
+    let differences = 0;
+    const prepared = requestsOf(client, clock, () => differences++).prepare(TEXT);
+    await clock.advance(500);
+    await prepared;
+    answer?.(bigint);
+    await clock.settle();
+    expect(differences).toBe(1);
+  });
+
+  it('goes on to the next host when one cannot be asked, and fails when none can', async () => {
+    const gone = () => Promise.reject(new Error('No connection available'));
+    const client = new WatchedClient(gone, () => Promise.resolve(int()));
+    await requestsOf(client).prepare(TEXT);
+    await expect(requestsOf(new WatchedClient(gone, gone)).prepare(TEXT)).rejects.toMatchObject({
+      name: 'NoHostAvailableError',
+      innerErrors: { '10.0.0.1': { message: 'No connection available' }, '10.0.0.2': {} },
+    });
   });
 
   it('rejects with what the server says', async () => {

@@ -1,13 +1,7 @@
 import { createHash } from 'node:crypto';
-import { type Clock, delay, HelixConfigError, toError } from '../../core/index.js';
+import { type Clock, HelixConfigError, resolvesWithin, type Timer, toError } from '../../core/index.js';
 import type { CqlClientResult } from '../cql-client.js';
-import type {
-  DriverClient,
-  PrepareHandler,
-  PrepareHandlerClass,
-  PreparedInfo,
-  PreparingClient,
-} from './driver-internals.js';
+import type { DriverClient, DriverHost, LookUp, NoHostAvailable, PreparedInfo } from './driver-internals.js';
 import { parametersSignature } from './types.js';
 import { isUnprepared } from './unprepared.js';
 
@@ -43,7 +37,9 @@ export interface PreparedRequests {
 const HEDGE_MS = 500;
 /** Once one host has answered, the others are waited for no longer than this. */
 const OTHER_HOSTS_MS = 500;
-/** So often a statement is prepared anew because its types have changed in the meantime. */
+/** `types.distance.ignored` */
+const IGNORED = 2;
+/** So often a statement is prepared anew because its types have changed in the meantime, or differ by host. */
 const MOST_ATTEMPTS = 3;
 /** Sets Helix's statements apart: an id is a hash of keyspace and text, so nobody else's PREPARE brings one back. */
 const MARK = '/* helix';
@@ -64,42 +60,38 @@ const OUR_NAME = /\/\* helix [\w-]{12} \*\/$/;
 export class DriverPreparedRequests implements PreparedRequests {
   readonly #client: DriverClient;
   readonly #clock: Clock;
-  readonly #Handler: PrepareHandlerClass;
+  readonly #NoHost: NoHostAvailable;
   readonly #release: () => void;
   /** Of the request that is being made just now. */
   #current: PreparedText | undefined;
   /** Of batches, which look their texts up one after the other. */
   readonly #inBatches = new Map<string, { readonly statement: PreparedText; uses: number }>();
 
-  constructor(client: DriverClient, handlerClass: PrepareHandlerClass, clock: Clock) {
+  constructor(
+    client: DriverClient,
+    noHost: NoHostAvailable,
+    clock: Clock,
+    /** A host has other types than the others, as it turns out late. */
+    private readonly onDifference: () => void,
+  ) {
     this.#client = client;
     this.#clock = clock;
-    this.#Handler = patient(handlerClass, clock);
-    const { metadata } = client;
-    const original = metadata.getPreparedInfo;
-    if (typeof original !== 'function') throw isMissing('metadata.getPreparedInfo');
-    const lookUp = (keyspace: string | undefined, query: string): PreparedInfo => {
+    this.#NoHost = noHost;
+    this.#release = onLookUps(client.metadata, (query) =>
       // The very same string, nearly always.
-      if (this.#current?.query === query) return this.#current;
-      // Another instance may share the client; if it is nobody's, the driver would prepare it by itself.
-      const info = this.#inBatches.get(query)?.statement ?? original.call(metadata, keyspace, query);
-      if (!OUR_NAME.test(query)) return info;
-      if (!('signature' in info)) throw isMissing('a synchronous look-up of prepared statements');
-      return info;
-    };
-    metadata.getPreparedInfo = lookUp;
-    this.#release = () => {
-      if (metadata.getPreparedInfo === lookUp) metadata.getPreparedInfo = original;
-    };
+      this.#current?.query === query ? this.#current : this.#inBatches.get(query)?.statement,
+    );
   }
 
   async prepare(text: string): Promise<PreparedText> {
     for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
-      const { signature } = await this.#ask(`${text} ${MARK} */`, false);
-      const prepared = await this.#ask(`${text} ${MARK} ${digest(signature)} */`, true);
-      if (prepared.signature === signature) return prepared;
+      const { signature } = await this.#askFirst(`${text} ${MARK} */`);
+      const prepared = await this.#askAll(`${text} ${MARK} ${digest(signature)} */`, signature);
+      if (prepared) return prepared;
     }
-    throw new Error('The types of the statement changed each time that it was prepared');
+    throw new Error(
+      'The hosts of the cluster have different types for the statement: its schema is changing',
+    );
   }
 
   execute(statement: PreparedText, params: unknown, options: object): Promise<CqlClientResult> {
@@ -153,46 +145,139 @@ export class DriverPreparedRequests implements PreparedRequests {
     if (held && --held.uses === 0) this.#inBatches.delete(query);
   }
 
-  /** A host that hangs must not keep back what another can answer. */
-  #ask(query: string, everywhere: boolean): Promise<PreparedText> {
+  /** The first answer of any host: one that hangs must not keep back what another can say. */
+  async #askFirst(query: string): Promise<PreparedText> {
+    const hosts = await this.#hosts();
+    const failures: Record<string, unknown> = {};
     return new Promise((resolve, reject) => {
       let waiting = 0;
-      const ask = (): void => {
+      let hedge: Timer | undefined;
+      const askNext = (): void => {
+        hedge?.cancel();
+        const host = hosts.shift();
+        if (!host) {
+          if (waiting === 0) reject(new this.#NoHost(failures));
+          return;
+        }
         waiting++;
-        this.#askOnce(query, everywhere)
-          .then(resolve, (error: unknown) => {
-            if (--waiting === 0) reject(toError(error));
-          })
-          .finally(() => hedge?.cancel());
+        if (hosts.length > 0) hedge = this.#clock.setTimer(askNext, HEDGE_MS);
+        this.#ask(host, query).then(
+          (prepared) => {
+            hedge?.cancel();
+            resolve(prepared);
+          },
+          (error: unknown) => {
+            waiting--;
+            failures[host.address] = error;
+            if (isOfHost(error)) {
+              askNext();
+              return;
+            }
+            hedge?.cancel();
+            reject(toError(error));
+          },
+        );
       };
-      const isAlone = (this.#client.hosts?.length ?? 1) < 2;
-      const hedge = isAlone ? undefined : this.#clock.setTimer(ask, HEDGE_MS);
-      ask();
+      askNext();
     });
   }
 
-  async #askOnce(query: string, everywhere: boolean): Promise<PreparedText> {
-    const { keyspace, options, profileManager } = this.#client;
-    // The driver's own cache is left as it is.
-    const asking: PreparingClient = {
-      options: Object.create(options, { prepareOnAllHosts: { value: everywhere } }) as object,
-      profileManager,
-      metadata: { setPreparedById: () => undefined },
-    };
-    const handler = new this.#Handler(asking, profileManager?.getDefaultLoadBalancing());
-    const info = { query, keyspace, emit: () => false };
-    const { queryId, meta } = await handler._prepare(info, query, keyspace);
-    return { query, queryId, meta, signature: parametersSignature(meta.columns) };
+  /** Every host has it then that answers in time; `undefined` if one of them has other types. */
+  async #askAll(query: string, signature: string): Promise<PreparedText | undefined> {
+    const hosts = await this.#hosts();
+    const failures: Record<string, unknown> = {};
+    const answers: PreparedText[] = [];
+    let isDecided = false;
+    const asked = hosts.map(async (host) => {
+      try {
+        const prepared = await this.#ask(host, query);
+        answers.push(prepared);
+        if (isDecided && prepared.signature !== signature) this.onDifference();
+      } catch (error) {
+        failures[host.address] = error;
+        throw error;
+      }
+    });
+    await Promise.any(asked).catch(() => undefined);
+    await resolvesWithin(this.#clock, OTHER_HOSTS_MS, Promise.allSettled(asked));
+    isDecided = true;
+    const [prepared] = answers;
+    if (prepared) return answers.every((each) => each.signature === signature) ? prepared : undefined;
+    throw Object.values(failures).find((error) => !isOfHost(error)) ?? new this.#NoHost(failures);
+  }
+
+  /** Those that can be asked, in the order of the driver's policy. */
+  async #hosts(): Promise<DriverHost[]> {
+    const { keyspace, profileManager } = this.#client;
+    const policy = profileManager?.getDefaultLoadBalancing();
+    if (!profileManager || !policy) throw isMissing('its load balancing policy');
+    const plan = await new Promise<Iterable<DriverHost>>((resolve, reject) => {
+      policy.newQueryPlan(keyspace, null, (error, iterator) => {
+        if (error) reject(error);
+        else resolve({ [Symbol.iterator]: () => iterator });
+      });
+    });
+    // Asking for the distance is what makes the driver open connections to a host.
+    return [...plan].filter((host) => profileManager.getDistance(host) !== IGNORED && host.isUp());
+  }
+
+  async #ask(host: DriverHost, query: string): Promise<PreparedText> {
+    const { keyspace } = this.#client;
+    const connection = host.borrowConnection();
+    if (keyspace && connection.keyspace !== keyspace) await connection.changeKeyspace(keyspace);
+    const { id, meta } = await connection.prepareOnceAsync(query, keyspace);
+    return { query, queryId: id, meta, signature: parametersSignature(meta.columns) };
   }
 }
 
-/** The driver waits for every host before it says what the first one has answered. */
-function patient(handlerClass: PrepareHandlerClass, clock: Clock): PrepareHandlerClass {
-  return class extends handlerClass implements PrepareHandler {
-    override _prepareOnAllHosts(...others: unknown[]): Promise<unknown> {
-      return Promise.race([super._prepareOnAllHosts(...others), delay(clock, OTHER_HOSTS_MS)]);
-    }
+/** What another host may do better: not what a server has answered. */
+function isOfHost(error: unknown): boolean {
+  return toError(error).name !== 'ResponseError';
+}
+
+/** Who looks up statements on one client: several instances may share it. */
+const FINDERS = Symbol('finders of prepared statements');
+
+type Finder = (query: string) => PreparedText | undefined;
+
+interface SharedFinders {
+  readonly finders: Finder[];
+  readonly lookUp: LookUp;
+  readonly original: LookUp;
+}
+
+interface SharedMetadata {
+  getPreparedInfo?: LookUp;
+  [FINDERS]?: SharedFinders;
+}
+
+/** Asks first whether a text is a statement of Helix, whenever the driver looks one up. */
+function onLookUps(metadata: SharedMetadata, finder: Finder): () => void {
+  const shared = (metadata[FINDERS] ??= findersOn(metadata));
+  shared.finders.push(finder);
+  return () => {
+    shared.finders.splice(shared.finders.indexOf(finder), 1);
+    if (shared.finders.length > 0 || metadata.getPreparedInfo !== shared.lookUp) return;
+    metadata.getPreparedInfo = shared.original;
+    delete metadata[FINDERS];
   };
+}
+
+function findersOn(metadata: SharedMetadata): SharedFinders {
+  const original = metadata.getPreparedInfo;
+  if (typeof original !== 'function') throw isMissing('metadata.getPreparedInfo');
+  const finders: Finder[] = [];
+  const lookUp: LookUp = (keyspace, query) => {
+    for (const find of finders) {
+      const found = find(query);
+      if (found) return found;
+    }
+    // The driver would prepare it by itself.
+    if (OUR_NAME.test(query)) throw isMissing('a synchronous look-up of prepared statements');
+    return original.call(metadata, keyspace, query);
+  };
+  metadata.getPreparedInfo = lookUp;
+  return { finders, lookUp, original };
 }
 
 function digest(signature: string): string {

@@ -8,34 +8,55 @@ export interface TableDescription {
   readonly keys: ReadonlySet<string>;
 }
 
-/** What is known of one keyspace, until something says that its schema may be another one. */
-export class SchemaView {
-  isCurrent = true;
-  /** What has been asked of tables, by name. */
-  readonly tables = new Map<string, Promise<TableDescription | undefined>>();
+/** What has changed, as far as is known. */
+export interface SchemaChange {
+  /** `undefined`: any may have. */
+  readonly keyspace?: string | undefined;
+  /** `undefined`: all of the keyspace may be concerned. */
+  readonly table?: string | undefined;
 }
 
-/** The views of one cluster, by keyspace; `undefined` is for what belongs to no one keyspace. */
-export class SchemaViews {
-  readonly #current = new Map<string | undefined, SchemaView>();
+/** What is known of a table, until something says that it may be another one. */
+export class SchemaView {
+  isCurrent = true;
+  /** Whether it is known to have changed, and not only not known to be the same. */
+  hasChanged = false;
+  /** What has been asked of it. */
+  description: Promise<TableDescription | undefined> | undefined;
 
-  of(keyspace: string | undefined): SchemaView {
-    let view = this.#current.get(keyspace);
-    if (!view) this.#current.set(keyspace, (view = new SchemaView()));
+  constructor(
+    /** `undefined`: it stands for several. */
+    readonly keyspace: string | undefined,
+    readonly table: string | undefined,
+  ) {}
+}
+
+/** The current views of one cluster. */
+export class SchemaViews {
+  readonly #current = new Map<string, SchemaView>();
+
+  /** Of one table; without it, of a keyspace; without that, of all there is. */
+  of(keyspace: string | undefined, table: string | undefined): SchemaView {
+    const key = JSON.stringify([keyspace, table]);
+    let view = this.#current.get(key);
+    if (!view) this.#current.set(key, (view = new SchemaView(keyspace, table)));
     return view;
   }
 
-  /** The keyspace may have changed, or, without one, any of them. */
-  expire(keyspace: string | undefined): void {
-    if (keyspace === undefined) {
-      for (const view of this.#current.values()) view.isCurrent = false;
-      this.#current.clear();
-      return;
-    }
-    for (const each of [keyspace, undefined]) {
-      const view = this.#current.get(each);
-      if (view) view.isCurrent = false;
-      this.#current.delete(each);
+  expire(change: SchemaChange): void {
+    for (const [key, view] of this.#current) {
+      if (!concerns(change, view)) continue;
+      view.isCurrent = false;
+      view.hasChanged = change.keyspace !== undefined;
+      this.#current.delete(key);
     }
   }
+}
+
+function concerns(change: SchemaChange, { keyspace, table }: SchemaView): boolean {
+  if (change.keyspace === undefined || keyspace === undefined) return true;
+  return (
+    change.keyspace === keyspace &&
+    (change.table === undefined || table === undefined || change.table === table)
+  );
 }

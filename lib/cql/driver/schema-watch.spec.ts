@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import type { DriverClient } from './driver-internals.js';
-import { SchemaViews } from './schema-view.js';
+import { type SchemaChange, SchemaViews } from './schema-view.js';
 import { watchSchema } from './schema-watch.js';
 
 /** A client whose control connection the test moves. */
@@ -25,24 +25,27 @@ class FakeClient extends EventEmitter {
 
 function watched() {
   const client = new FakeClient();
-  const heard: (string | undefined)[] = [];
-  const end = watchSchema(client as unknown as DriverClient, (keyspace) => heard.push(keyspace));
+  const heard: SchemaChange[] = [];
+  const end = watchSchema(client as unknown as DriverClient, (change) => heard.push(change));
   return { client, heard, end };
 }
 
 describe('the watch for schema changes', () => {
-  it('hears the keyspace of an event', () => {
+  it('hears the table of an event; of a type, the keyspace', () => {
     const { client, heard } = watched();
-    client.controlConnection.connection.emit('nodeSchemaChange', { keyspace: 'shop', table: 'users' });
-    expect(heard).toEqual(['shop']);
+    const { connection } = client.controlConnection;
+    connection.emit('nodeSchemaChange', { keyspace: 'shop', table: 'users', udt: null });
+    connection.emit('nodeSchemaChange', { keyspace: 'shop', table: null, udt: 'addr' });
+    expect(heard).toEqual([{ keyspace: 'shop', table: 'users' }, { keyspace: 'shop' }]);
   });
 
   it('takes any keyspace for changed when the control connection is lost, and when there is another one', async () => {
     const { client, heard } = watched();
     client.controlConnection.connection.emit('socketClose');
-    expect(heard).toEqual([undefined]);
+    expect(heard).toEqual([{}]);
     await client.reconnect();
-    expect(heard).toEqual([undefined, undefined]);
+    // Once before it has subscribed and once after.
+    expect(heard).toEqual([{}, {}, {}]);
     expect(client.registered).toBe(1);
   });
 
@@ -52,13 +55,26 @@ describe('the watch for schema changes', () => {
     heard.length = 0;
     old.emit('nodeSchemaChange', { keyspace: 'old' });
     client.controlConnection.connection.emit('nodeSchemaChange', { keyspace: 'new' });
-    expect(heard).toEqual(['new']);
+    expect(heard).toEqual([{ keyspace: 'new' }]);
   });
 
   it.each(['hostUp', 'hostDown', 'hostAdd', 'hostRemove'])('takes any for changed at %s', (event) => {
     const { client, heard } = watched();
     client.emit(event);
-    expect(heard).toEqual([undefined]);
+    expect(heard).toEqual([{}]);
+  });
+
+  it('is kept by one that shares the client with another that ends', async () => {
+    const { client, heard, end } = watched();
+    const others: SchemaChange[] = [];
+    const endOther = watchSchema(client as unknown as DriverClient, (change) => others.push(change));
+    end?.();
+    await client.reconnect();
+    expect([heard.length, others.length]).toEqual([0, 2]);
+    endOther?.();
+    await client.reconnect();
+    expect([heard.length, others.length, client.registered]).toEqual([0, 2, 2]);
+    expect([client.eventNames(), client.controlConnection.connection.eventNames()]).toEqual([[], []]);
   });
 
   it('leaves nothing behind when it ends', async () => {
@@ -81,29 +97,33 @@ describe('the watch for schema changes', () => {
   );
 });
 
-describe('the view of a keyspace', () => {
-  it('is the same until the keyspace changes', () => {
+describe('the view of a table', () => {
+  it.each<[change: SchemaChange, expired: boolean]>([
+    [{ keyspace: 'shop', table: 'users' }, true],
+    [{ keyspace: 'shop', table: 'orders' }, false],
+    [{ keyspace: 'shop' }, true],
+    [{ keyspace: 'other', table: 'users' }, false],
+    [{ keyspace: 'other' }, false],
+    [{}, true],
+  ])('with %j is over: %s', (change, expired) => {
     const views = new SchemaViews();
-    const view = views.of('shop');
-    expect(views.of('shop')).toBe(view);
-    views.expire('other');
-    expect([view.isCurrent, views.of('shop')]).toEqual([true, view]);
-    views.expire('shop');
-    expect(view.isCurrent).toBe(false);
-    expect(views.of('shop')).not.toBe(view);
+    const view = views.of('shop', 'users');
+    expect(views.of('shop', 'users')).toBe(view);
+    views.expire(change);
+    expect(view.isCurrent).toBe(!expired);
+    expect(views.of('shop', 'users') === view).toBe(!expired);
+    // That something may have been missed is not to know that it has changed.
+    expect(view.hasChanged).toBe(expired && change.keyspace !== undefined);
   });
 
-  it('is over when any may have changed', () => {
+  it.each<[keyspace: string | undefined, change: SchemaChange, expired: boolean]>([
+    ['shop', { keyspace: 'shop', table: 'users' }, true],
+    ['shop', { keyspace: 'other', table: 'users' }, false],
+    [undefined, { keyspace: 'shop', table: 'users' }, true],
+  ])('of several tables, of keyspace %s, with %j is over: %s', (keyspace, change, expired) => {
     const views = new SchemaViews();
-    const all = [views.of('shop'), views.of('other'), views.of(undefined)];
-    views.expire(undefined);
-    expect(all.map(({ isCurrent }) => isCurrent)).toEqual([false, false, false]);
-  });
-
-  it('of several keyspaces is over with any change', () => {
-    const views = new SchemaViews();
-    const several = views.of(undefined);
-    views.expire('shop');
-    expect(several.isCurrent).toBe(false);
+    const view = views.of(keyspace, undefined);
+    views.expire(change);
+    expect(view.isCurrent).toBe(!expired);
   });
 });

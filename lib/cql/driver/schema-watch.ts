@@ -1,7 +1,14 @@
 import type { ControlConnection, DriverClient, SchemaChangeEvent } from './driver-internals.js';
+import type { SchemaChange } from './schema-view.js';
 
-/** Told which keyspace has changed; `undefined`: any of them may have. */
-export type SchemaListener = (keyspace: string | undefined) => void;
+type SchemaListener = (change: SchemaChange) => void;
+
+/** Who listens on one client: several instances may share it. */
+const LISTENERS = Symbol('listeners of schema changes');
+
+interface WatchedControl extends ControlConnection {
+  [LISTENERS]?: Set<() => void>;
+}
 
 /**
  * Hears of schema changes: by the events of the server, which come over the driver's control connection, and whenever
@@ -11,12 +18,13 @@ export type SchemaListener = (keyspace: string | undefined) => void;
  * @returns ends it; `undefined` if the driver has no control connection of the kind that was expected
  */
 export function watchSchema(client: DriverClient, listener: SchemaListener): (() => void) | undefined {
-  const { controlConnection: control } = client;
-  const original = control?._registerToConnectionEvents;
-  if (!control || typeof original !== 'function') return undefined;
+  const control = client.controlConnection;
+  if (!control || typeof control._registerToConnectionEvents !== 'function') return undefined;
 
-  const onAny = (): void => listener(undefined);
-  const onEvent = ({ keyspace }: SchemaChangeEvent): void => listener(keyspace);
+  const onAny = (): void => listener({});
+  // A type does not say which tables use it: it concerns them all.
+  const onEvent = ({ keyspace, table }: SchemaChangeEvent): void =>
+    listener({ keyspace, table: table ?? undefined });
   let watched: ControlConnection['connection'];
   const unwatch = (): void => {
     watched?.removeListener('nodeSchemaChange', onEvent);
@@ -29,21 +37,36 @@ export function watchSchema(client: DriverClient, listener: SchemaListener): (()
     watched?.on('nodeSchemaChange', onEvent);
     watched?.on('socketClose', onAny);
   };
-
-  const register = async (): Promise<void> => {
+  const onRegistering = (): void => {
     watch();
-    await original.call(control);
-    // What changed until now was not heard.
     onAny();
   };
-  control._registerToConnectionEvents = register;
+
+  const endRegistrations = onRegistrations(control, onRegistering);
   watch();
   const hostEvents = ['hostUp', 'hostDown', 'hostAdd', 'hostRemove'];
   for (const event of hostEvents) client.on?.(event, onAny);
 
   return () => {
     unwatch();
-    if (control._registerToConnectionEvents === register) control._registerToConnectionEvents = original;
+    endRegistrations();
     for (const event of hostEvents) client.removeListener?.(event, onAny);
   };
+}
+
+/** Calls back each time that the driver subscribes to events on another connection, before and after it has. */
+function onRegistrations(control: WatchedControl, callback: () => void): () => void {
+  let listeners = control[LISTENERS];
+  if (!listeners) {
+    const all = (listeners = control[LISTENERS] = new Set<() => void>());
+    const original = control._registerToConnectionEvents;
+    control._registerToConnectionEvents = async () => {
+      // What changes until it has subscribed is not heard.
+      for (const each of all) each();
+      await original?.call(control);
+      for (const each of all) each();
+    };
+  }
+  listeners.add(callback);
+  return () => listeners.delete(callback);
 }
