@@ -79,6 +79,8 @@ export interface ParameterTypes {
 interface Knowledge {
   readonly prepared: PreparedText;
   readonly view: SchemaView;
+  /** Changes of it that had been heard of by then. */
+  readonly changes: number;
   readonly judgement: Judgement;
   /** What it takes parameters encoded for. */
   takes: ParameterTypes | undefined;
@@ -394,7 +396,8 @@ export class Statement {
       if (!before.isCurrent && !isRestless) continue;
       // Where changes never end, what was learnt last has to do.
       const view = isRestless ? this.#viewOn(session) : before;
-      const known: Knowledge = { prepared, view, judgement, takes: undefined };
+      const changes = session.changesOf(view);
+      const known: Knowledge = { prepared, view, changes, judgement, takes: undefined };
       this.#last[session.cluster] = known;
       return (this.#known[session.cluster] = known);
     }
@@ -497,8 +500,11 @@ export class Statement {
 
   /** A field that the other cluster is known to have had is not to be lost because it cannot be asked now. */
   #typesOfOne(cluster: ClusterId, prepared: PreparedText): ParameterTypes {
-    const last = this.#last[otherCluster(cluster)];
-    if (!last || last.view.hasChanged) return this.#typesOf(cluster, prepared, undefined);
+    const other = otherCluster(cluster);
+    const last = this.#last[other];
+    if (!last || this.#session(other).changesOf(last.view) !== last.changes) {
+      return this.#typesOf(cluster, prepared, undefined);
+    }
     const { signature, meta } = last.prepared;
     const isLonger = signature !== prepared.signature && takes(meta.columns, prepared.signature, () => true);
     return this.#typesOf(cluster, prepared, isLonger ? last.prepared : undefined);

@@ -113,6 +113,11 @@ export class CqlSession extends ClusterSession {
     return this.#views.of(keyspace, table);
   }
 
+  /** How many changes of what a view is of have been heard of. */
+  changesOf(view: SchemaView): number {
+    return this.#views.changesOf(view);
+  }
+
   /** Any schema may have changed: every statement is prepared and judged afresh before its next use. */
   renewSchema(): void {
     this.#views.expire({});

@@ -19,8 +19,6 @@ export interface SchemaChange {
 /** What is known of a table, until something says that it may be another one. */
 export class SchemaView {
   isCurrent = true;
-  /** Whether it is known to have changed, and not only not known to be the same. */
-  hasChanged = false;
   /** What has been asked of it. */
   description: Promise<TableDescription | undefined> | undefined;
 
@@ -34,23 +32,39 @@ export class SchemaView {
 /** The current views of one cluster. */
 export class SchemaViews {
   readonly #current = new Map<string, SchemaView>();
+  /** How often it was said of a keyspace, or of one of its tables, that it has changed. */
+  readonly #changes = new Map<string, number>();
 
   /** Of one table; without it, of a keyspace; without that, of all there is. */
   of(keyspace: string | undefined, table: string | undefined): SchemaView {
-    const key = JSON.stringify([keyspace, table]);
+    const key = keyOf(keyspace, table);
     let view = this.#current.get(key);
     if (!view) this.#current.set(key, (view = new SchemaView(keyspace, table)));
     return view;
   }
 
+  /** Rises with each change that is known, and not with what only may have changed. */
+  changesOf({ keyspace, table }: SchemaView): number {
+    const ofTable = table === undefined ? 0 : (this.#changes.get(keyOf(keyspace, table)) ?? 0);
+    return ofTable + (this.#changes.get(keyOf(keyspace, undefined)) ?? 0);
+  }
+
   expire(change: SchemaChange): void {
+    const { keyspace, table } = change;
+    if (keyspace !== undefined) {
+      const key = keyOf(keyspace, table);
+      this.#changes.set(key, (this.#changes.get(key) ?? 0) + 1);
+    }
     for (const [key, view] of this.#current) {
       if (!concerns(change, view)) continue;
       view.isCurrent = false;
-      view.hasChanged = change.keyspace !== undefined;
       this.#current.delete(key);
     }
   }
+}
+
+function keyOf(keyspace: string | undefined, table: string | undefined): string {
+  return JSON.stringify([keyspace, table]);
 }
 
 function concerns(change: SchemaChange, { keyspace, table }: SchemaView): boolean {
