@@ -6,8 +6,14 @@ type SchemaListener = (change: SchemaChange) => void;
 /** Who listens on one client: several instances may share it. */
 const LISTENERS = Symbol('listeners of schema changes');
 
+interface SharedListeners {
+  readonly listeners: Set<() => void>;
+  readonly register: () => Promise<void>;
+  readonly original: () => Promise<void>;
+}
+
 interface WatchedControl extends ControlConnection {
-  [LISTENERS]?: Set<() => void>;
+  [LISTENERS]?: SharedListeners;
 }
 
 /**
@@ -19,7 +25,8 @@ interface WatchedControl extends ControlConnection {
  */
 export function watchSchema(client: DriverClient, listener: SchemaListener): (() => void) | undefined {
   const control = client.controlConnection;
-  if (!control || typeof control._registerToConnectionEvents !== 'function') return undefined;
+  const register = control?._registerToConnectionEvents;
+  if (!control || typeof register !== 'function') return undefined;
 
   const onAny = (): void => listener({});
   // A type does not say which tables use it: it concerns them all.
@@ -42,7 +49,7 @@ export function watchSchema(client: DriverClient, listener: SchemaListener): (()
     onAny();
   };
 
-  const endRegistrations = onRegistrations(control, onRegistering);
+  const endRegistrations = onRegistrations(control, register, onRegistering);
   watch();
   const hostEvents = ['hostUp', 'hostDown', 'hostAdd', 'hostRemove'];
   for (const event of hostEvents) client.on?.(event, onAny);
@@ -55,18 +62,29 @@ export function watchSchema(client: DriverClient, listener: SchemaListener): (()
 }
 
 /** Calls back each time that the driver subscribes to events on another connection, before and after it has. */
-function onRegistrations(control: WatchedControl, callback: () => void): () => void {
-  let listeners = control[LISTENERS];
-  if (!listeners) {
-    const all = (listeners = control[LISTENERS] = new Set<() => void>());
-    const original = control._registerToConnectionEvents;
-    control._registerToConnectionEvents = async () => {
-      // What changes until it has subscribed is not heard.
-      for (const each of all) each();
-      await original?.call(control);
-      for (const each of all) each();
-    };
-  }
-  listeners.add(callback);
-  return () => listeners.delete(callback);
+function onRegistrations(
+  control: WatchedControl,
+  original: () => Promise<void>,
+  callback: () => void,
+): () => void {
+  const shared = (control[LISTENERS] ??= listenersOn(control, original));
+  shared.listeners.add(callback);
+  return () => {
+    shared.listeners.delete(callback);
+    if (shared.listeners.size > 0 || control._registerToConnectionEvents !== shared.register) return;
+    control._registerToConnectionEvents = shared.original;
+    delete control[LISTENERS];
+  };
+}
+
+function listenersOn(control: WatchedControl, original: () => Promise<void>): SharedListeners {
+  const listeners = new Set<() => void>();
+  const register = async (): Promise<void> => {
+    for (const each of listeners) each();
+    await original.call(control);
+    // What changed until now was not heard.
+    for (const each of listeners) each();
+  };
+  control._registerToConnectionEvents = register;
+  return { listeners, register, original };
 }
