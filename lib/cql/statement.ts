@@ -498,16 +498,22 @@ export class Statement {
     return undefined;
   }
 
+  /** What a cluster said last, unless it is known to have changed since. */
+  #lastOn(cluster: ClusterId): PreparedText | undefined {
+    const last = this.#last[cluster];
+    if (!last) return undefined;
+    const isTheSame = this.#session(cluster).changesOf(last.view) === last.changes;
+    return isTheSame ? last.prepared : undefined;
+  }
+
   /** A field that the other cluster is known to have had is not to be lost because it cannot be asked now. */
   #typesOfOne(cluster: ClusterId, prepared: PreparedText): ParameterTypes {
-    const other = otherCluster(cluster);
-    const last = this.#last[other];
-    if (!last || this.#session(other).changesOf(last.view) !== last.changes) {
-      return this.#typesOf(cluster, prepared, undefined);
-    }
-    const { signature, meta } = last.prepared;
-    const isLonger = signature !== prepared.signature && takes(meta.columns, prepared.signature, () => true);
-    return this.#typesOf(cluster, prepared, isLonger ? last.prepared : undefined);
+    const last = this.#lastOn(otherCluster(cluster));
+    const isLonger =
+      last !== undefined &&
+      last.signature !== prepared.signature &&
+      takes(last.meta.columns, prepared.signature, () => true);
+    return this.#typesOf(cluster, prepared, isLonger ? last : undefined);
   }
 
   /** The same object as long as they are the same types: what was encoded for them stays good. */

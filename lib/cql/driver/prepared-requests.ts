@@ -77,7 +77,7 @@ export class DriverPreparedRequests implements PreparedRequests {
     this.#client = client;
     this.#clock = clock;
     this.#NoHost = noHost;
-    this.#release = onLookUps(client.metadata, (query) =>
+    this.#release = onLookUps(client.metadata as SharedMetadata, (query) =>
       // The very same string, nearly always.
       this.#current?.query === query ? this.#current : this.#inBatches.get(query)?.statement,
     );
@@ -203,7 +203,8 @@ export class DriverPreparedRequests implements PreparedRequests {
     isDecided = true;
     const [prepared] = answers;
     if (prepared) return answers.every((each) => each.signature === signature) ? prepared : undefined;
-    throw Object.values(failures).find((error) => !isOfHost(error)) ?? new this.#NoHost(failures);
+    const refusal = Object.values(failures).find((error) => !isOfHost(error));
+    throw refusal === undefined ? new this.#NoHost(failures) : toError(refusal);
   }
 
   /** Those that can be asked, in the order of the driver's policy. */
@@ -248,7 +249,7 @@ interface SharedFinders {
 
 interface SharedMetadata {
   getPreparedInfo?: LookUp;
-  [FINDERS]?: SharedFinders;
+  [FINDERS]: SharedFinders | undefined;
 }
 
 /** Asks first whether a text is a statement of Helix, whenever the driver looks one up. */
@@ -259,7 +260,7 @@ function onLookUps(metadata: SharedMetadata, finder: Finder): () => void {
     shared.finders.splice(shared.finders.indexOf(finder), 1);
     if (shared.finders.length > 0 || metadata.getPreparedInfo !== shared.lookUp) return;
     metadata.getPreparedInfo = shared.original;
-    delete metadata[FINDERS];
+    metadata[FINDERS] = undefined;
   };
 }
 

@@ -13,7 +13,7 @@ interface SharedListeners {
 }
 
 interface WatchedControl extends ControlConnection {
-  [LISTENERS]?: SharedListeners;
+  [LISTENERS]: SharedListeners | undefined;
 }
 
 /**
@@ -49,7 +49,7 @@ export function watchSchema(client: DriverClient, listener: SchemaListener): (()
     onAny();
   };
 
-  const endRegistrations = onRegistrations(control, register, onRegistering);
+  const endRegistrations = onRegistrations(control as WatchedControl, register, onRegistering);
   watch();
   const hostEvents = ['hostUp', 'hostDown', 'hostAdd', 'hostRemove'];
   for (const event of hostEvents) client.on?.(event, onAny);
@@ -73,7 +73,7 @@ function onRegistrations(
     shared.listeners.delete(callback);
     if (shared.listeners.size > 0 || control._registerToConnectionEvents !== shared.register) return;
     control._registerToConnectionEvents = shared.original;
-    delete control[LISTENERS];
+    control[LISTENERS] = undefined;
   };
 }
 

@@ -352,7 +352,7 @@ export class ModelCqlClient extends EventEmitter implements CqlClient, Connectio
       const row = { schema_version: String(schema.version) };
       return this.#result([textColumn('schema_version')], [row], LOCAL_ONE);
     });
-    const version = String((result.rows?.[0] as unknown as { schema_version: string }).schema_version);
+    const { schema_version: version } = result.rows?.[0] as unknown as { schema_version: string };
     // It is known once what comes of the answer has run to its end.
     if (version !== this.#pinged) scheduler.after(0, 'world', () => this.hear());
     this.#pinged = version;

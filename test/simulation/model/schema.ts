@@ -42,7 +42,7 @@ export class ModelSchema {
   readonly #kept = new Map<string, string>();
 
   get now(): SchemaState {
-    return this.states[this.states.length - 1] as SchemaState;
+    return this.states[this.states.length - 1]!;
   }
 
   get types(): TableTypes {
@@ -91,7 +91,7 @@ export class ModelSchema {
   sinceVersion(of: (types: TableTypes) => unknown): number {
     const now = of(this.types);
     let since = this.version;
-    while (since > 0 && of((this.states[since - 1] as SchemaState).types) === now) since--;
+    while (since > 0 && of(this.states[since - 1]!.types) === now) since--;
     return since;
   }
 }

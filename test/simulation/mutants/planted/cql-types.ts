@@ -17,10 +17,10 @@ export const mutants: readonly Mutant[] = [
       'That an id is accepted says nothing of the types behind it: whatever may have changed a schema has every statement prepared afresh. Here nothing has but UNPREPARED.',
     changes: [
       {
-        replace: `this.#endWatch = watchSchema(client, (changed) => this.#views.expire(changed));`,
+        replace: `this.#endWatch = watchSchema(client, (change) => this.#views.expire(change));`,
         by: `this.#endWatch = watchSchema(client, () => undefined);`,
       },
-      { replace: `renewSchema(): void { this.#views.expire(undefined); }`, by: `renewSchema(): void {}` },
+      { replace: `renewSchema(): void { this.#views.expire({}); }`, by: `renewSchema(): void {}` },
     ],
   },
   {
@@ -29,8 +29,8 @@ export const mutants: readonly Mutant[] = [
       'A schema change event has the statements of its keyspace prepared afresh. Here it is not listened to.',
     changes: [
       {
-        replace: `const onEvent = ({ keyspace }: SchemaChangeEvent): void => listener(keyspace);`,
-        by: `const onEvent = (_event: SchemaChangeEvent): void => undefined;`,
+        replace: `listener({ keyspace, table: table ?? undefined });`,
+        by: `void keyspace; void table;`,
       },
     ],
   },
@@ -71,8 +71,8 @@ export const mutants: readonly Mutant[] = [
       'The name that a statement is prepared under spells its types, so that no process that knows others makes its id valid again. Here it does not.',
     changes: [
       {
-        replace: `const prepared = await this.#ask(\`\${text} \${MARK} \${digest(signature)} */\`, true);`,
-        by: `digest(signature);const prepared = await this.#ask(\`\${text} \${MARK} */\`, true);`,
+        replace: `await this.#askAll(\`\${text} \${MARK} \${digest(signature)} */\`, signature);`,
+        by: `(digest(signature), await this.#askAll(\`\${text} \${MARK} */\`, signature));`,
       },
     ],
   },
@@ -93,7 +93,9 @@ export const mutants: readonly Mutant[] = [
     specs: 'cql/driver/schema-watch.spec.ts',
     breaks:
       'What changed while the control connection was away was not heard: a new one has every statement prepared afresh. Here it does not.',
-    changes: [{ replace: `// What changed until now was not heard. onAny();`, by: `` }],
+    changes: [
+      { replace: `// What changed until now was not heard. for (const each of listeners) each();`, by: `` },
+    ],
   },
   {
     name: 'cql-types-schema-version-is-ignored',
