@@ -32,7 +32,13 @@ import {
   NOTHING_SET,
   type OwnSettings,
 } from './settings.js';
-import { type CqlParams, type PrepareErrors, snapshot, type Statement } from './statement.js';
+import {
+  type CqlParams,
+  type ParameterTypes,
+  type PrepareErrors,
+  snapshot,
+  type Statement,
+} from './statement.js';
 import { WriteAnswers, WrittenPage } from './write-answers.js';
 
 /** Settings that a query and a batch share. Each is chainable. */
@@ -146,13 +152,16 @@ export abstract class CqlBuilder {
   }
 
   /** Nothing is encoded if no side has told the types: then none can be sent to. */
-  protected bind(statement: Statement, params: CqlParams | undefined): BoundStatement {
+  protected bind(
+    statement: Statement,
+    params: CqlParams | undefined,
+    types = statement.currentTypes,
+  ): BoundStatement {
     try {
-      const types = statement.currentTypes;
       return new BoundStatement(statement, params, types, types ? statement.bind(params) : []);
     } catch (error) {
       if (!(error instanceof Error) || !isEncodingError(error)) throw error;
-      const { types, facts } = statement;
+      const { facts } = statement;
       const cluster = types?.cluster ?? 'A';
       throw new ClusterError(
         `A parameter does not fit its type on ${sideLabel(this.context.sessions, cluster)} (${error.name}): ${facts.masked}`,
@@ -309,7 +318,7 @@ export class CqlQuery<Row = CqlRow> extends CqlBuilder {
       const call = this.limits(caller);
       const types = statement.currentTypes;
       if (!types || types.longer) return this.#prepareAndRun(statement, caller, answers, call);
-      const operation = this.#operation(statement, this.params, caller, answers);
+      const operation = this.#operation(statement, this.params, types, caller, answers);
       return this.context.writePath.run(operation, call);
     } catch (error) {
       return Promise.reject(toError(error));
@@ -328,7 +337,7 @@ export class CqlQuery<Row = CqlRow> extends CqlBuilder {
     return writePath.runPrepared(
       async () => {
         const errors = await statement.prepare(params, writeTimeoutMs, (cluster) => this.isAvoided(cluster));
-        return this.#operation(statement, params, caller, answers, errors);
+        return this.#operation(statement, params, statement.currentTypes, caller, answers, errors);
       },
       statement.facts.masked,
       call,
@@ -338,12 +347,13 @@ export class CqlQuery<Row = CqlRow> extends CqlBuilder {
   #operation(
     statement: Statement,
     params: CqlParams | undefined,
+    types: ParameterTypes | undefined,
     caller: CallContext | undefined,
     answers: WriteAnswers | undefined,
     errors?: PrepareErrors,
   ): CqlStatementWrite {
     const { context, own } = this;
-    const bound = this.bind(statement, params);
+    const bound = this.bind(statement, params, types);
     return new CqlStatementWrite(context, own, caller?.settings, bound, answers, errors);
   }
 }

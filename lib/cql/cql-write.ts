@@ -214,27 +214,25 @@ export class BoundStatement {
 }
 
 export class CqlStatementWrite extends CqlWrite {
-  #token: Token | undefined;
-  readonly #bound: BoundStatement;
+  private token: Token | undefined;
 
   constructor(
     context: CqlContext,
     own: OwnSettings,
     inherited: CallSettings | undefined,
-    bound: BoundStatement,
+    private readonly bound: BoundStatement,
     answers?: WriteAnswers,
     prepareErrors?: PrepareErrors,
   ) {
     super(context, own, inherited, answers, prepareErrors);
-    this.#bound = bound;
   }
 
   override get class(): OperationClass {
-    return this.#bound.statement.class;
+    return this.bound.statement.class;
   }
 
   override get canBeQueued(): boolean {
-    return this.#bound.isBound;
+    return this.bound.isBound;
   }
 
   protected override get batchKind(): undefined {
@@ -242,42 +240,42 @@ export class CqlStatementWrite extends CqlWrite {
   }
 
   override get masked(): string {
-    return this.#bound.statement.facts.masked;
+    return this.bound.statement.facts.masked;
   }
 
   protected override get singlePartition(): boolean {
-    return !this.#bound.statement.facts.multiPartitionPossible;
+    return !this.bound.statement.facts.multiPartitionPossible;
   }
 
   protected override get ttlSeconds(): number | undefined {
-    return literalTtl(this.#bound.statement);
+    return literalTtl(this.bound.statement);
   }
 
   override get routingKey(): Token | undefined {
-    const { statement, values } = this.#bound;
-    return (this.#token ??= statement.sharedToken?.(values));
+    const { statement, values } = this.bound;
+    return (this.token ??= statement.sharedToken?.(values));
   }
 
   protected override isPreparedOn(cluster: ClusterId): boolean {
-    return this.#bound.isReadyOn(cluster);
+    return this.bound.isReadyOn(cluster);
   }
 
   protected override async prepareStatements(cluster: ClusterId): Promise<void> {
-    const { values } = this.#bound;
-    await this.#bound.prepareOn(cluster);
-    if (values !== this.#bound.values) this.#token = undefined;
+    const { values } = this.bound;
+    await this.bound.prepareOn(cluster);
+    if (values !== this.bound.values) this.token = undefined;
   }
 
   protected override execute(session: CqlSession): Promise<CqlClientResult> {
-    return session.write(this.#bound.sendTo(session.cluster), this.#bound.values, this);
+    return session.write(this.bound.sendTo(session.cluster), this.bound.values, this);
   }
 
   protected override forget(cluster: ClusterId): void {
-    this.#bound.forget(cluster);
+    this.bound.forget(cluster);
   }
 
   protected override encoded(): EncodedStatement[] {
-    return [this.#bound.encoded()];
+    return [this.bound.encoded()];
   }
 }
 

@@ -30,7 +30,7 @@ export const mutants: readonly Mutant[] = [
     changes: [
       {
         replace: `listener({ keyspace, table: table ?? undefined });`,
-        by: `void keyspace; void table;`,
+        by: `void [keyspace, table];`,
       },
     ],
   },
