@@ -311,8 +311,7 @@ export class CqlQuery<Row = CqlRow> extends CqlBuilder {
     try {
       this.use();
       const statement = this.context.statements.get(this.text);
-      const refusal = refusalOfKind(statement.facts, 'exec');
-      if (refusal) throw refusal();
+      if (statement.refusalOfExec) throw statement.refusalOfExec();
       const caller = this.writer('exec()');
       statement.checkWritable();
       const call = this.limits(caller);

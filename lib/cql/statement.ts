@@ -26,7 +26,7 @@ import {
   type TableDescription,
   takes,
 } from './driver/index.js';
-import { judge, type Judgement, judgeText, strictestClass, WRITABLE } from './judgement.js';
+import { judge, type Judgement, judgeText, refusalOfKind, strictestClass, WRITABLE } from './judgement.js';
 import { scanStatement, type StatementFacts, type TableName } from './scanner.js';
 
 export type CqlSessions = PerCluster<CqlSession>;
@@ -118,6 +118,8 @@ interface StatementContext {
  */
 export class Statement {
   readonly facts: StatementFacts;
+  /** Why it is not for `exec()`, if it is not. */
+  readonly refusalOfExec: ReturnType<typeof refusalOfKind>;
   readonly #byText: Judgement | undefined;
   readonly #known: Record<ClusterId, Knowledge | undefined> = { A: undefined, B: undefined };
   /** What each said last, current or not. */
@@ -135,6 +137,7 @@ export class Statement {
     private readonly context: StatementContext,
   ) {
     this.facts = scanStatement(text);
+    this.refusalOfExec = refusalOfKind(this.facts, 'exec');
     this.#byText = judgeText(this.facts);
   }
 
