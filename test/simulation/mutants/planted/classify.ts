@@ -6,7 +6,12 @@ export const mutants: readonly Mutant[] = [
     breaks:
       'H5, classification: an invalid statement is a refusal. ' +
       'Here a write may have been applied all the same.',
-    changes: [{ replace: `case CODE.invalid:`, by: '' }],
+    changes: [
+      {
+        replace: `return isUnknownKeyspace(error) ? 'blocked' : 'rejected';`,
+        by: `return isUnknownKeyspace(error) ? 'blocked' : undefined;`,
+      },
+    ],
   },
   {
     name: 'h5-lost-connection-is-unreached',

@@ -3,6 +3,7 @@ import type { Mutant } from '../mutant.js';
 export const mutants: readonly Mutant[] = [
   {
     name: 'h5-answer-counts-for-breaker',
+    specs: 'core/failover.spec.ts',
     breaks:
       'Whatever a server says is a sign of life. ' +
       'Here what it could not do for a request (too few replicas, its own time-out) counts against it.',

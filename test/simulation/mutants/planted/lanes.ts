@@ -31,6 +31,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'gate-trouble-of-one-blocks-all',
+    specs: 'replay/worker.spec.ts',
     breaks:
       'Envelopes that fail while the target is well are delayed one by one and never block the lane. ' +
       'Here one that cannot be applied keeps its place, and closes the lane each time.',

@@ -103,10 +103,11 @@ export const mutants: readonly Mutant[] = [
     changes: [
       {
         replace: `if (this.comesBack(cluster)) this.tell(cluster, this.meaningOf(error, cluster), undefined);`,
-        by: `
+        by: `{
           const { ended } = this.wire.traffic[cluster];
           if (this.comesBack(cluster)) this.tell(cluster, this.meaningOf(error, cluster), undefined);
-          this.wire.traffic[cluster].ended = ended;`,
+          this.wire.traffic[cluster].ended = ended;
+        }`,
       },
     ],
   },
