@@ -25,7 +25,14 @@ export class InspectedCluster {
     const deadline = Date.now() + 60_000;
     for (;;) {
       try {
-        return await this.#direct.execute(cql, [], { fetchSize: 100_000 });
+        const options = { fetchSize: 100_000 };
+        const result = await this.#direct.execute(cql, [], options);
+        for (let { pageState } = result; pageState;) {
+          const page = await this.#direct.execute(cql, [], { ...options, pageState });
+          for (const row of page.rows) result.rows.push(row);
+          ({ pageState } = page);
+        }
+        return result;
       } catch (error) {
         if (!(error instanceof cassandra.errors.NoHostAvailableError) || Date.now() > deadline) throw error;
         await new Promise((resolve) => setTimeout(resolve, 50));
