@@ -9,6 +9,7 @@ import {
   type ClusterId,
   ClusterSession,
   delay,
+  HelixConfigError,
   NoAvailableClusterError,
   type TopologyUpdate,
   TopologyWatcher,
@@ -24,6 +25,7 @@ import { ConcurrentDualWriteStrategy, StickyReadStrategy } from './strategies/in
 class ModelSession extends ClusterSession {
   attempts = 0;
   isClosed = false;
+  failure: Error = new TypeError('secret');
   protected override readonly isOwnClient = true;
 
   constructor(
@@ -45,7 +47,7 @@ class ModelSession extends ClusterSession {
 
   protected override connectOnce(): Promise<void> {
     this.attempts++;
-    return this.target.isUp ? Promise.resolve() : Promise.reject(new TypeError('secret'));
+    return this.target.isUp ? Promise.resolve() : Promise.reject(this.failure);
   }
 
   protected override isBlockedBy(): boolean {
@@ -186,6 +188,18 @@ describe('an instance over sessions of no driver', () => {
     const attempts = sessions.A.attempts;
     await clock.advance(10_000);
     expect(sessions.A.attempts).toBe(attempts);
+  });
+
+  it('fails at once when the driver of a cluster cannot be used, however long it may connect', async () => {
+    const { clock, targets, sessions, start } = setUp();
+    targets.A.isUp = targets.B.isUp = false;
+    sessions.A.failure = new HelixConfigError('This version of the driver will not do');
+    const started = await start();
+    expect(started.error).toBe(sessions.A.failure);
+    const { attempts } = sessions.A;
+    await clock.advance(60_000);
+    expect(sessions.A.attempts).toBe(attempts);
+    expect(clock.pendingTimers).toBe(0);
   });
 
   it('gives its dead letters the description it was given', async () => {

@@ -1,7 +1,7 @@
 import cassandra from 'cassandra-driver';
 import { describe, expect, it, vi } from 'vitest';
 import { setUpCql, WRITE_TIMEOUT_MS } from '../../test/support/cql.js';
-import { columns, row, timedOut, type, unreachable } from '../../test/support/fake-cql-client.js';
+import { columns, row, timedOut, type, unprepared, unreachable } from '../../test/support/fake-cql-client.js';
 import { Watched } from '../../test/support/fake-operations.js';
 import {
   CallContext,
@@ -159,6 +159,26 @@ describe('settings of a decorated method', () => {
     const answer = new Watched(inStickyRead({ hedgeAfterMs: 20 }, () => helix.query(SELECT, [1]).one()));
     await clock.advance(20);
     expect(answer.value).toMatchObject({ name: 'Bob' });
+  });
+
+  it('do not hide from the side that was asked first that it does not know the statement any more', async () => {
+    const { helix, clients, clock, inStickyRead } = await setUp();
+    for (const cluster of ['A', 'B'] as const) {
+      await inStickyRead({ cluster }, () => helix.query(SELECT, [1]).one());
+    }
+    const execute = clients.A.execute.bind(clients.A);
+    let answerA: (error: Error) => void = () => undefined;
+    clients.A.execute = () => new Promise((_, reject) => (answerA = reject));
+    clients.B.answers.push('never');
+    clients.A.answers.push({ rows: [row({ name: 'Ada' })] });
+    const answer = new Watched(inStickyRead({ hedgeAfterMs: 20 }, () => helix.query(SELECT, [1]).one()));
+    await clock.advance(20);
+    clients.A.execute = execute;
+    clients.A.forgetPrepared();
+    answerA(unprepared());
+    await clock.settle();
+    expect(answer.value).toMatchObject({ name: 'Ada' });
+    expect(clients.A.preparedTexts).toEqual([SELECT, SELECT]);
   });
 
   it('bind its reads to one side', async () => {

@@ -20,8 +20,9 @@ export interface AnsweredPage {
 
 /** A SELECT on its way to one cluster, and to the other if that fails. */
 abstract class CqlRead<Result> implements ReadOperation<Result> {
-  /** By what it was sent last. */
-  #sentBy: PreparedText | undefined;
+  /** By what each side was sent it last: a hedge asks both. */
+  #sentToABy: PreparedText | undefined;
+  #sentToBBy: PreparedText | undefined;
 
   constructor(
     private readonly context: CqlContext,
@@ -38,7 +39,8 @@ abstract class CqlRead<Result> implements ReadOperation<Result> {
 
   mustPrepareAgain(error: unknown, cluster: ClusterId): boolean {
     if (!isUnprepared(error)) return false;
-    if (this.#sentBy) this.statement.forget(cluster, this.#sentBy);
+    const prepared = cluster === 'A' ? this.#sentToABy : this.#sentToBBy;
+    if (prepared) this.statement.forget(cluster, prepared);
     return true;
   }
 
@@ -63,7 +65,8 @@ abstract class CqlRead<Result> implements ReadOperation<Result> {
     prepared: PreparedText,
     pageState: string | undefined,
   ): Promise<CqlClientResult> {
-    this.#sentBy = prepared;
+    if (session.cluster === 'A') this.#sentToABy = prepared;
+    else this.#sentToBBy = prepared;
     const { consistency, serialConsistency, pageSize } = this.settings;
     return session.read(prepared, this.params, {
       consistency: consistency ?? session.consistency,

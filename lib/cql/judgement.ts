@@ -1,5 +1,5 @@
 import { HazardousStatementError, HelixUsageError, type OperationClass } from '../core/index.js';
-import type { Column, TableColumns } from './driver/index.js';
+import { type Column, type TableColumns, TYPE_CODE } from './driver/index.js';
 import type {
   AssignedColumn,
   HazardFound,
@@ -28,12 +28,6 @@ interface Found {
 /** Of one column or write: what is wrong with it, nothing, or that its table must tell. */
 type Verdict = Found | 'harmless' | 'unknown';
 
-/** Codes of types in the native protocol. */
-const COUNTER = 0x05;
-const LIST = 0x20;
-const MAP = 0x21;
-const SET = 0x22;
-
 export const WRITABLE: Judgement = { class: 'idempotent', refusal: undefined };
 
 /**
@@ -42,10 +36,7 @@ export const WRITABLE: Judgement = { class: 'idempotent', refusal: undefined };
  * @returns `undefined`: types or tables must say more
  */
 export function judgeText(facts: StatementFacts): Judgement | undefined {
-  // Of arithmetic and of an index, the text does not tell whether they are of a list.
-  const found = facts.hazards.find(
-    ({ hazard }) => hazard !== 'listOrCounterArithmetic' && hazard !== 'listIndex',
-  );
+  const [found] = facts.hazards;
   if (found) return refused(facts, found.hazard, `Refused: ${inText(found, facts)}`);
   return facts.writes.every((write) => withoutTable(write, []) === 'harmless') ? WRITABLE : undefined;
 }
@@ -64,7 +55,7 @@ export function judge(
 ): Judgement | { readonly unknownTables: readonly TableName[] } {
   const byText = judgeText(facts);
   if (byText) return byText;
-  const counter = parameters.findIndex(({ type }) => type.code === COUNTER);
+  const counter = parameters.findIndex(({ type }) => type.code === TYPE_CODE.counter);
   if (counter >= 0)
     return refusedFor(facts, { hazard: 'counter', column: nameOf(counter, facts, parameters) });
   const unknownTables: TableName[] = [];
@@ -124,10 +115,10 @@ function byTypes(kind: TableWrite['kind'], column: AssignedColumn, parameters: r
       return kind === 'delete' ? 'unknown' : 'harmless';
     case 'value':
       // A type does not say whether a list is frozen.
-      return code === undefined || code === LIST ? 'unknown' : 'harmless';
+      return code === undefined || code === TYPE_CODE.list ? 'unknown' : 'harmless';
     case 'increment':
-      if (code === LIST) return { hazard: 'list', column: name };
-      return code === SET || code === MAP ? 'harmless' : 'unknown';
+      if (code === TYPE_CODE.list) return { hazard: 'list', column: name };
+      return code === TYPE_CODE.set || code === TYPE_CODE.map ? 'harmless' : 'unknown';
     case 'element':
     case 'deleteElement':
       if (key === `idx(${name})`) return { hazard: 'list', column: name };

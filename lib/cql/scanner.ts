@@ -14,17 +14,7 @@ export type StatementKind =
 /** A construct that does not converge by itself on two clusters. */
 export type TextHazard =
   /** A function whose value differs from call to call, or of which that cannot be excluded. */
-  | 'nondeterministic'
-  /** `c = c + …`, `l = … + l`, `c -= …`: counters, lists, but also sets and maps. The table's metadata tells. */
-  | 'listOrCounterArithmetic'
-  /** `l[0] = …`, `DELETE l[0]`: a list or a map. The table's metadata tells. */
-  | 'listIndex'
-  | 'lwt'
-  | 'ddl'
-  | 'truncate'
-  | 'use'
-  | 'unknown'
-  | 'multipleStatements';
+  'nondeterministic' | 'lwt' | 'ddl' | 'truncate' | 'use' | 'unknown' | 'multipleStatements';
 
 /** A call of one of the server's own nondeterministic functions: all that is needed to bind a value instead. */
 export interface NondeterministicCall {
@@ -490,7 +480,6 @@ class Recogniser {
   private assignments(): readonly AssignedColumn[] | undefined {
     const columns: AssignedColumn[] = [];
     do {
-      const column = this.token;
       const target = this.target();
       if (!target) return undefined;
       const isShorthand = this.acceptSymbol('+') || this.acceptSymbol('-');
@@ -499,7 +488,6 @@ class Recogniser {
       if (value === undefined) return undefined;
       // A term cannot name a column but in `X = X + …`, `X = X 3` and `X = … + X`.
       const isIncrement = isShorthand || this.sawColumn;
-      if (isIncrement) this.report('listOrCounterArithmetic', column, column.word);
       const { name, change, key } = target;
       columns.push(assigned(name, isIncrement && change === 'value' ? 'increment' : change, value, key));
     } while (this.acceptSymbol(','));
@@ -522,12 +510,10 @@ class Recogniser {
 
   /** `column`, `column[…]` or `column.field`. */
   private target(): AssignedColumn | undefined {
-    const column = this.token;
     const name = this.name();
     if (name === undefined) return undefined;
     if (this.acceptSymbol('.')) return this.name() === undefined ? undefined : assigned(name, 'field');
     if (!this.isSymbol('[')) return assigned(name, 'value');
-    this.report('listIndex', column, column.word);
     const start = this.position;
     const key = this.markers;
     if (!this.group()) return undefined;

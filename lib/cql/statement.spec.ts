@@ -193,6 +193,15 @@ describe('a table that one cluster does not describe', () => {
     expect(await helix.query(INSERT, [1, ['a']]).exec()).toMatchObject({ A: 'applied', B: 'applied' });
   });
 
+  it('is asked again for a table that it did not know yet, or could not say', async () => {
+    const { helix, clients, knows, hasTable } = await setUpCql();
+    knows(INSERT, params);
+    clients.A.tables.set('t', unreachable());
+    await expect(helix.query(INSERT, [1, ['a']]).exec()).rejects.toMatchObject({ outcome: 'notApplied' });
+    hasTable('t', columns({ id: ID, tags: TAGS }));
+    await expect(helix.query(INSERT, [1, ['a']]).exec()).rejects.toThrow(HazardousStatementError);
+  });
+
   it('is not needed where the types of the parameters tell enough', async () => {
     const { helix, clients, knows } = await setUpCql();
     const add = knows('UPDATE t SET tags = tags + ? WHERE id = ?', columns({ tags: SET, id: ID }));

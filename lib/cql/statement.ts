@@ -451,13 +451,17 @@ export class Statement {
     { keyspace, table }: TableName,
   ): Promise<TableDescription | undefined> {
     const view = session.schemaView(keyspace ?? session.keyspace, table);
-    if (!view.description) {
-      view.description = session.describeTable(keyspace, table);
-      // What could not be read is asked for again.
-      view.description.catch(() => (view.description = undefined));
-    }
+    const asked = (view.description ??= session.describeTable(keyspace, table));
+    // What could not be read, or is not known there yet, is asked for again.
+    const askAgain = (): void => {
+      if (view.description === asked) view.description = undefined;
+    };
     let described: TableDescription | undefined;
-    const answer = view.description.then((answered) => (described = answered));
+    const answer = asked.then((answered) => {
+      described = answered;
+      if (!answered) askAgain();
+    });
+    answer.catch(askAgain);
     await resolvesWithin(this.context.clock, SCHEMA_TIMEOUT_MS, answer).catch(() => false);
     return described;
   }

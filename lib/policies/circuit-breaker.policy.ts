@@ -11,9 +11,10 @@ import { ClusterBreaker } from './cluster-breaker.js';
 
 /**
  * Avoids a cluster after `threshold` failures in a row: connections that were lost, and answers that did not come in
- * time. Whatever a cluster answers, refusals and its own time-outs included, ends such a row. After `resetTimeoutMs` Helix itself pings it, and that
- * one ping decides: the cluster is used again, or avoided for another `resetTimeoutMs`. No call of the
- * application is spent on finding out; a call that succeeds on an avoided cluster does not bring it back.
+ * time. Whatever a cluster answers, refusals and its own time-outs included, ends such a row. After `resetTimeoutMs`
+ * Helix itself pings it, and that one ping decides: the cluster is used again, or avoided for another
+ * `resetTimeoutMs`. No call of the application is spent on finding out; a call that succeeds on an avoided cluster
+ * does not bring it back.
  *
  * Each cluster has a breaker of its own. Every failed read is tried on the other cluster.
  *

@@ -1,15 +1,14 @@
 import cassandra from 'cassandra-driver';
 import { randomUUID } from 'node:crypto';
+import { int, short } from '../servers/cql-frames.js';
 import { type Column, describeStatement, KEYSPACE, TABLES } from './tables.js';
 import {
   type Answer,
   bytes,
   type ColumnSpec,
-  int,
   prepared,
   rows,
   setKeyspace,
-  short,
   unprepared,
   VOID,
 } from './wire.js';

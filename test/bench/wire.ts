@@ -1,4 +1,6 @@
 /** The CQL native protocol v4, as far as the stub server needs it. */
+import { int, short, string } from '../servers/cql-frames.js';
+
 export const VERSION = 4;
 export const HEADER_BYTES = 9;
 const RESPONSE = 0x80;
@@ -29,23 +31,6 @@ export interface ColumnSpec {
   readonly name: string;
   /** Type code, followed by those of its elements. */
   readonly type: readonly number[];
-}
-
-export function int(value: number): Buffer {
-  const bytes = Buffer.alloc(4);
-  bytes.writeInt32BE(value);
-  return bytes;
-}
-
-export function short(value: number): Buffer {
-  const bytes = Buffer.alloc(2);
-  bytes.writeUInt16BE(value);
-  return bytes;
-}
-
-export function string(text: string): Buffer {
-  const bytes = Buffer.from(text);
-  return Buffer.concat([short(bytes.length), bytes]);
 }
 
 export function bytes(value: Buffer | null): Buffer {

@@ -58,9 +58,9 @@ export interface DeadLetterStore {
   /** `undefined`: there is none with this id. `reveal: true` shows the statement's text unmasked. */
   get(id: string, options?: { reveal?: boolean }): Promise<DeadLetter | undefined>;
   /**
-   * Puts dead letters back into the queue as the next generation and answers how many: the oldest first,
-   * or in the order of `ids`, as many as the queue has room for. Those with reason `inDoubt` may have been applied: they are left alone unless `force` is
-   * set.
+   * Puts dead letters back into the queue as the next generation and answers how many: the oldest first, or in the
+   * order of `ids`, as many as the queue has room for. Those with reason `inDoubt` may have been applied: they are left
+   * alone unless `force` is set.
    *
    * @throws ReplayQueueFullError there is room for none of them
    */

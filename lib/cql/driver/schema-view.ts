@@ -32,14 +32,19 @@ export class SchemaView {
 /** The current views of one cluster. */
 export class SchemaViews {
   readonly #current = new Map<string, SchemaView>();
-  /** How often it was said of a keyspace, or of one of its tables, that it has changed. */
+  /** How often it was said of a keyspace or table that it has changed; of those only that somebody has looked at. */
   readonly #changes = new Map<string, number>();
 
   /** Of one table; without it, of a keyspace; without that, of all there is. */
   of(keyspace: string | undefined, table: string | undefined): SchemaView {
     const key = keyOf(keyspace, table);
     let view = this.#current.get(key);
-    if (!view) this.#current.set(key, (view = new SchemaView(keyspace, table)));
+    if (!view) {
+      this.#current.set(key, (view = new SchemaView(keyspace, table)));
+      for (const each of [key, keyOf(keyspace, undefined)]) {
+        if (!this.#changes.has(each)) this.#changes.set(each, 0);
+      }
+    }
     return view;
   }
 
@@ -51,10 +56,9 @@ export class SchemaViews {
 
   expire(change: SchemaChange): void {
     const { keyspace, table } = change;
-    if (keyspace !== undefined) {
-      const key = keyOf(keyspace, table);
-      this.#changes.set(key, (this.#changes.get(key) ?? 0) + 1);
-    }
+    const changed = keyOf(keyspace, table);
+    const before = keyspace === undefined ? undefined : this.#changes.get(changed);
+    if (before !== undefined) this.#changes.set(changed, before + 1);
     for (const [key, view] of this.#current) {
       if (!concerns(change, view)) continue;
       view.isCurrent = false;

@@ -116,6 +116,16 @@ describe('the view of a table', () => {
     expect(views.changesOf(view)).toBe(expired && change.keyspace !== undefined ? 1 : 0);
   });
 
+  it('is what changes are counted for, and nothing that nobody has looked at', () => {
+    const views = new SchemaViews();
+    views.expire({ keyspace: 'shop', table: 'users' });
+    const view = views.of('shop', 'users');
+    expect(views.changesOf(view)).toBe(0);
+    views.expire({ keyspace: 'shop', table: 'users' });
+    views.expire({ keyspace: 'shop' });
+    expect(views.changesOf(view)).toBe(2);
+  });
+
   it.each<[keyspace: string | undefined, change: SchemaChange, expired: boolean]>([
     ['shop', { keyspace: 'shop', table: 'users' }, true],
     ['shop', { keyspace: 'other', table: 'users' }, false],

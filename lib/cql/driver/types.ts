@@ -1,10 +1,8 @@
 import type { Column, ColumnType } from './driver-internals.js';
 
-/** `types.dataTypes` of the driver, as in the native protocol. */
-const LIST = 0x20;
-const MAP = 0x21;
-const UDT = 0x30;
-const TUPLE = 0x31;
+/** Codes of types in the native protocol: `types.dataTypes` of the driver. */
+export const TYPE_CODE = { counter: 0x05, list: 0x20, map: 0x21, set: 0x22, udt: 0x30, tuple: 0x31 } as const;
+const { list: LIST, map: MAP, udt: UDT, tuple: TUPLE } = TYPE_CODE;
 
 interface UdtInfo {
   readonly name: string;

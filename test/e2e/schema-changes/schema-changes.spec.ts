@@ -1,36 +1,5 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import '../../matchers/index.js';
-import { stopApplications } from '../support/application.js';
-import { clusterPair, createKeyspace, type TestPair } from '../support/clusters.js';
-import { generate, oneOf } from './generate.js';
-import { type Ending, play } from './play.js';
-import { seedOfRun, summaryOf, titleOf, violationsOf } from './report.js';
-
-const keyspace = 'schema_changes';
-const seed = seedOfRun();
-const endings: Ending[] = [];
-let pair: TestPair;
-
-beforeAll(async () => {
-  pair = await clusterPair();
-  await createKeyspace(pair, keyspace, ['CREATE TABLE $ks.plain (id int PRIMARY KEY, v text)']);
-});
-
-afterEach(async () => {
-  await Promise.all([pair.A.heal(), pair.B.heal()]);
-  await stopApplications();
-});
-
-afterAll(() => process.stdout.write(summaryOf(endings, seed)));
+import { describeSchemaChanges } from './describe-changes.js';
+import { oneOf } from './generate.js';
 
 // All of them: test/soak/schema-changes.spec.ts.
-describe(`A fifth of the table of schema changes (HELIX_SEED=${seed}) makes Helix store nothing wrong`, () => {
-  it.each(oneOf(5, generate(seed), seed).map((round) => [titleOf(round), round] as const))(
-    '%s',
-    async (_, round) => {
-      const played = await play(pair, keyspace, round);
-      endings.push(...played);
-      expect(violationsOf(played)).toEqual([]);
-    },
-  );
-});
+describeSchemaChanges('A fifth of the table', 'schema_changes', (rounds, seed) => oneOf(5, rounds, seed));
