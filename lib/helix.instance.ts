@@ -12,8 +12,10 @@ import {
   type Envelope,
   errorLabel,
   Failover,
+  FailureDetector,
   type FailoverPolicy,
   Invariants,
+  type Liveness,
   MonotonicTimestamps,
   type PerCluster,
   ReadLag,
@@ -22,9 +24,11 @@ import {
   type ReplayContext,
   type Replayer,
   type ReplayTarget,
+  Rounds,
   sideLabel,
   toError,
   type TopologyWatcher,
+  type Watch,
   WritePath,
   type WriteStrategy,
 } from './core/index.js';
@@ -110,6 +114,8 @@ export class HelixInstance {
   /** What decorated methods ask of the calls made inside them. */
   readonly contexts: CallContexts = new AsyncLocalStorage<CallContext>();
   readonly failover: Failover;
+  /** Looks after what is under way to either cluster. */
+  readonly watch: Watch;
   /** What must hold whatever happens; a breach is an error in the log. */
   readonly invariants = new Invariants((message) => this.logger.error(message));
   /** `undefined` in single-cluster mode, and when replay is off: nothing is ever queued. */
@@ -133,6 +139,7 @@ export class HelixInstance {
     this.failover = new Failover(parts.failoverPolicy, this.clock, (error) =>
       this.#reportStrategyError(error),
     );
+    this.watch = this.#makeWatch();
     this.worker = this.#makeWorker();
     this.timestamps = options.timestampProvider
       ? checkedTimestamps(options.timestampProvider)
@@ -147,6 +154,7 @@ export class HelixInstance {
       maxInFlight: options.maxInFlight,
       writeTimeoutMs: options.writeTimeoutMs,
       invariants: this.invariants,
+      watch: this.watch,
       enqueueTimeoutMs: options.enqueueTimeoutMs,
       whenBothFail: options.whenBothFail,
       onReplayLost: options.onReplayLost ?? (this.replayer?.durability === 'durable' ? 'throw' : 'report'),
@@ -167,6 +175,7 @@ export class HelixInstance {
       maxInFlight: options.maxReadsInFlight,
       readTimeoutMs: options.readTimeoutMs,
       invariants: this.invariants,
+      watch: this.watch,
       lag: this.replayer && new ReadLag(this.replayer, this.clock, options.maxReadLagMs),
       onStrategyError: (error) => this.#reportStrategyError(error),
     });
@@ -259,8 +268,10 @@ export class HelixInstance {
 
   /** Starts what the policy does by itself. */
   openPolicy(): void {
+    this.#listenToSessions();
     this.failover.open({
       clock: this.clock,
+      random: this.parts.random ?? Math.random,
       ping: (cluster) =>
         this.sessions[cluster]?.ping(POLICY_PING_MS) ?? Promise.reject(new Error(`No cluster ${cluster}`)),
       onStateChange: (cluster, state) => this.#onBreakerChange(cluster, state),
@@ -276,6 +287,52 @@ export class HelixInstance {
     this.events.next({ type: 'breaker', cluster, state, at: new Date(this.clock.nowMs()) });
   }
 
+  /** The end: nobody is suspected any more, and no policy is asked. */
+  closePolicy(): void {
+    this.watch.rounds.end();
+    this.watch.detector?.end();
+    this.failover.close();
+  }
+
+  #listenToSessions(): void {
+    for (const session of [this.sessions.A, this.sessions.B]) {
+      if (!session) continue;
+      const { cluster } = session;
+      session.listen({
+        onPing: (latencyMs) => {
+          this.watch.detector?.heardPing(cluster);
+          this.failover.recordPing(cluster, latencyMs);
+        },
+        onHostUp: () => {
+          this.failover.hostUp(cluster);
+          this.worker?.probe(cluster);
+        },
+      });
+    }
+  }
+
+  #makeWatch(): Watch {
+    const { sessions, writeStrategy, options } = this.parts;
+    const rounds = new Rounds(this.clock, writeStrategy.stragglerMs);
+    // What waits for the only cluster has nothing to be decided by.
+    if (!sessions.B) return { rounds, detector: undefined };
+    const detector = new FailureDetector(
+      {
+        clock: this.clock,
+        suspectAfterMs: options.suspectAfterMs,
+        ask: async (cluster, timeoutMs) => sessions[cluster]?.askEveryHost(timeoutMs) ?? 'notSent',
+        isAskedByPolicy: (cluster) => !this.failover.isAvailable(cluster),
+        onChange: (cluster, liveness) => this.#onLiveness(cluster, liveness),
+      },
+      rounds,
+    );
+    return { rounds, detector };
+  }
+
+  #onLiveness(cluster: ClusterId, liveness: Liveness): void {
+    if (liveness === 'dead') this.failover.suspect(cluster);
+  }
+
   #makeWorker(): ReplayWorker | undefined {
     const { options, targets, random } = this.parts;
     if (!this.replayer || options.replayWorker.mode === 'off') return undefined;
@@ -284,6 +341,7 @@ export class HelixInstance {
       targets,
       failover: this.failover,
       invariants: this.invariants,
+      watch: this.watch,
       namespace: this.name,
       clock: this.clock,
       options: options.replayWorker,

@@ -11,6 +11,7 @@ import {
   delay,
   HelixConfigError,
   NoAvailableClusterError,
+  type SignOfLife,
   type TopologyUpdate,
   TopologyWatcher,
 } from './core/index.js';
@@ -58,6 +59,13 @@ class ModelSession extends ClusterSession {
     return this.target.ping();
   }
 
+  override askEveryHost(): Promise<SignOfLife> {
+    return this.target.ping().then(
+      () => 'answered',
+      () => 'notSent',
+    );
+  }
+
   protected override end(): Promise<void> {
     this.isClosed = true;
     return Promise.resolve();
@@ -90,6 +98,7 @@ const OPTIONS: InstanceOptions = {
   whenBothFail: 'throw',
   onReplayLost: undefined,
   maxInFlight: 1_024,
+  suspectAfterMs: 500,
   maxReadLagMs: 5_000,
   priority: 'high',
   writeTimeoutMs: 5_000,

@@ -52,7 +52,7 @@ export class HelixLifecycle implements OnModuleInit, OnApplicationBootstrap, OnA
       // Nothing may go on connecting or pinging behind an application that did not start.
       const { shutdownTimeoutMs } = this.instance.options;
       this.instance.unwatchTopology();
-      this.instance.failover.close();
+      this.instance.closePolicy();
       await this.#closeReplayer(shutdownTimeoutMs);
       await this.#closeSessions(shutdownTimeoutMs);
       throw error;
@@ -90,7 +90,7 @@ export class HelixLifecycle implements OnModuleInit, OnApplicationBootstrap, OnA
     readPath.cutOff();
     await this.#within(leftUntil(DRAIN_SHARE), writePath.settled());
 
-    instance.failover.close();
+    instance.closePolicy();
     if (worker && replayer?.durability === 'volatile') {
       const drainMs = leftUntil(DRAIN_SHARE);
       await this.#within(drainMs, worker.drain(drainMs));

@@ -91,6 +91,12 @@ export interface HelixModuleOptions {
    * old rows. Default 5,000.
    */
   readonly maxReadLagMs?: number;
+  /**
+   * When a request has waited so long, in ms, and nothing has come from its cluster since it was sent, every host of
+   * the cluster is pinged; if none answers within 500 ms the cluster is dead: its breaker opens, and what waits for it
+   * alone is decided without it. Default 500. 0: never.
+   */
+  readonly suspectAfterMs?: number;
   /** Replay priority of writes that do not say. Default `high`. */
   readonly priority?: Priority;
   /** Time of each side for a write, in ms. Default 5,000. */
@@ -125,6 +131,7 @@ export interface InstanceOptions {
   readonly maxInFlight: number;
   readonly maxReadsInFlight: number;
   readonly maxReadLagMs: number;
+  readonly suspectAfterMs: number;
   readonly priority: Priority;
   readonly writeTimeoutMs: number;
   readonly readTimeoutMs: number;
@@ -159,6 +166,7 @@ const KNOWN_OPTIONS: readonly (keyof HelixModuleOptions)[] = [
   'maxInFlight',
   'maxReadsInFlight',
   'maxReadLagMs',
+  'suspectAfterMs',
   'priority',
   'writeTimeoutMs',
   'readTimeoutMs',
@@ -207,6 +215,8 @@ export function resolveOptions(options: HelixModuleOptions, instance: string): R
     maxInFlight: check.count('maxInFlight', options.maxInFlight, 1_024),
     maxReadsInFlight: check.count('maxReadsInFlight', options.maxReadsInFlight, 1_024),
     maxReadLagMs: check.timeout('maxReadLagMs', options.maxReadLagMs, 5_000),
+    suspectAfterMs:
+      options.suspectAfterMs === 0 ? 0 : check.timeout('suspectAfterMs', options.suspectAfterMs, 500),
     priority: check.oneOf('priority', options.priority, ['high', 'low']),
     writeTimeoutMs: check.timeout('writeTimeoutMs', options.writeTimeoutMs, 5_000),
     readTimeoutMs: check.timeout('readTimeoutMs', options.readTimeoutMs, 5_000),

@@ -12,7 +12,7 @@ import {
   WRITE_TIMEOUT_MS,
 } from '../../test/support/write-path.js';
 import { SyncDualWriteStrategy } from '../strategies/index.js';
-import { type FailureOutcome, onAbort, OperationAbortedError, untilGone } from './index.js';
+import { type FailureOutcome, type Left, onAbort, OperationAbortedError, untilGone } from './index.js';
 
 const listeners = (signal: AbortSignal): number => getEventListeners(signal, 'abort').length;
 const never = new Promise<never>(() => undefined);
@@ -83,9 +83,9 @@ describe('untilGone', () => {
   ) {
     const clock = new FakeClock();
     let left = 0;
-    const leave = (): FailureOutcome => {
+    const leave = (): Left => {
       left++;
-      return outcome ?? 'unknown';
+      return { outcome: outcome ?? 'unknown' };
     };
     const watched = new Watched(untilGone(limits, clock, work, leave, describeIt));
     return { clock, watched, left: () => left };

@@ -1,6 +1,10 @@
-import type { Clock } from './clock.js';
+import type { Clock, Timer } from './clock.js';
 import { type FailureOutcome, OperationAbortedError } from './errors.js';
+import type { WriteReceipt } from './receipt.js';
 import { timeoutError } from './time-limit.js';
+
+/** A limit that is reached later than this, in ms, means that the process stood still. */
+const LATE_MS = 100;
 
 /** How long, and on whose word, a caller waits. */
 export interface CallerLimits {
@@ -59,32 +63,65 @@ export function abortedBefore(signal: AbortSignal, masked: string): OperationAbo
   );
 }
 
+/** Why a caller waits no longer: its time is over, or somebody told it to go. */
+export type Leaving = 'overdue' | 'told';
+
+/** What leaving comes to: there is an answer all the same, or work that goes on without the caller. */
+export type Left =
+  | 'answered'
+  | {
+      /** Whether anything can have been changed. */
+      readonly outcome: FailureOutcome;
+      /** What is known of it by now. */
+      readonly receipt?: WriteReceipt | undefined;
+    };
+
 /**
- * Ends the caller's wait when its signal aborts or its time is over: it gets an {@link OperationAbortedError} at
- * once. `leave` is told first, and says whether anything can have been changed; the work itself goes on.
+ * Ends the caller's wait when its signal aborts or its time is over. `leave` says what that comes to: the work may
+ * answer after all, if its time is over and there is something to answer with; otherwise the caller gets an
+ * {@link OperationAbortedError} at once, and the work goes on.
+ *
+ * When the process stood still, what has come meanwhile lies in the sockets: they are given a turn first.
  */
 export function untilGone<T>(
   { signal, timeoutMs }: CallerLimits,
   clock: Clock,
   work: Promise<T>,
-  leave: () => FailureOutcome,
+  leave: (why: Leaving) => Left,
   describe: () => string,
 ): Promise<T> {
   return new Promise((resolve, reject) => {
-    const go = (what: string, cause: unknown): void => {
+    let timer: Timer | undefined;
+    const go = (why: Leaving, what: string, cause: unknown): void => {
       end();
-      const outcome = leave();
+      const left = leave(why);
+      if (left === 'answered') return;
+      const { outcome, receipt } = left;
       const advice = outcome === 'notApplied' ? 'Nothing was applied' : 'It goes on, and may be applied';
-      reject(new OperationAbortedError(`${what}. ${advice}: ${describe()}`, outcome, { cause }));
+      const message = `${what}. ${advice}: ${describe()}`;
+      reject(new OperationAbortedError(message, outcome, { cause }, receipt));
     };
-    const timer =
-      timeoutMs === undefined
-        ? undefined
-        : clock.setTimer(() => {
-            const what = `No answer within the caller's time limit of ${timeoutMs} ms`;
-            go(what, timeoutError(what));
-          }, timeoutMs);
-    const goAsTold = (by: AbortSignal): void => go('Aborted by its signal', by.reason);
+    const inATurn = (callback: () => void): void => {
+      timer?.cancel();
+      timer = clock.setTimer(callback, 0);
+    };
+    const goOverdue = (): void => {
+      const what = `No answer within the caller's time limit of ${timeoutMs} ms`;
+      go('overdue', what, timeoutError(what));
+    };
+    const goAsTold = ({ reason }: AbortSignal): void => {
+      const what = 'Aborted by its signal';
+      // A signal does not say whether it is late.
+      if (isTimeout(reason)) inATurn(() => go('overdue', what, reason));
+      else go('told', what, reason);
+    };
+    if (timeoutMs !== undefined) {
+      const dueMs = clock.monotonicMs() + timeoutMs;
+      timer = clock.setTimer(() => {
+        if (clock.monotonicMs() - dueMs > LATE_MS) inATurn(goOverdue);
+        else goOverdue();
+      }, timeoutMs);
+    }
     const stop = signal && onAbort(signal, () => goAsTold(signal));
     const end = (): void => {
       timer?.cancel();
@@ -94,4 +131,8 @@ export function untilGone<T>(
     // What starts the work may be what aborts it.
     if (signal?.aborted) goAsTold(signal);
   });
+}
+
+function isTimeout(reason: unknown): boolean {
+  return reason instanceof Error && reason.name === 'TimeoutError';
 }

@@ -2,12 +2,21 @@ import type { Clock, Timer } from './clock.js';
 import type { ClusterId } from './cluster.js';
 import { NotConnectedError, toError } from './errors.js';
 import type { Side } from './sides.js';
+import type { SignOfLife } from './failure-detector.js';
 import { withTimeout } from './time-limit.js';
 
 /** Pause after the first failed attempt to connect, in ms; each one after that is twice as long, … */
 const FIRST_RETRY_MS = 250;
 /** … up to this. */
 const LAST_RETRY_MS = 2_000;
+
+/** Who wants to know of a cluster what is learnt beside the requests to it. */
+export interface SessionListener {
+  /** It has answered a ping, whoever had asked for it. */
+  onPing(latencyMs: number): void;
+  /** Its driver says that a host can be reached again. */
+  onHostUp(): void;
+}
 
 /**
  * One cluster as an instance needs it, whatever its driver is: connected in the background, asked for a sign of life,
@@ -22,6 +31,7 @@ export abstract class ClusterSession implements Side {
   #pinging: Promise<unknown> | undefined;
   #retryTimer: Timer | undefined;
   #isClosed = false;
+  #listener: SessionListener | undefined;
 
   constructor(
     /** The side it is. */
@@ -38,6 +48,11 @@ export abstract class ClusterSession implements Side {
   protected abstract connectOnce(): Promise<void>;
   /** A request that every cluster answers that is there. The driver may take longer than it is told. */
   protected abstract askForLife(timeoutMs: number): Promise<unknown>;
+  /**
+   * Asks every host that can be asked; the first answer, whatever it says, is enough. Rejects never, and takes no
+   * longer than it is told.
+   */
+  abstract askEveryHost(timeoutMs: number): Promise<SignOfLife>;
   /** Whether that error of {@link connectOnce} will stay until somebody acts. */
   protected abstract isBlockedBy(error: unknown): boolean;
   /** Whether the driver's client was made here: a user's own is left alone when the session is closed. */
@@ -86,10 +101,19 @@ export abstract class ClusterSession implements Side {
    */
   ping(timeoutMs: number): Promise<void> {
     if (!this.hasConnected) return Promise.reject(this.notConnected());
-    this.#pinging ??= this.#answerWithin(timeoutMs, this.askForLife(timeoutMs)).finally(() => {
+    this.#pinging ??= this.#ping(timeoutMs).finally(() => {
       this.#pinging = undefined;
     });
     return this.#answerWithin(timeoutMs, this.#pinging);
+  }
+
+  /** From now on that one is told; nobody else is. */
+  listen(listener: SessionListener): void {
+    this.#listener = listener;
+  }
+
+  protected hostUp(): void {
+    this.#listener?.onHostUp();
   }
 
   /** Ends every connection and attempt to connect, unless the client is the user's own. */
@@ -112,6 +136,12 @@ export abstract class ClusterSession implements Side {
       this.#isBlocked = this.isBlockedBy(cause);
       throw this.#connectError;
     }
+  }
+
+  async #ping(timeoutMs: number): Promise<void> {
+    const startedMs = this.clock.monotonicMs();
+    await this.#answerWithin(timeoutMs, this.askForLife(timeoutMs));
+    this.#listener?.onPing(this.clock.monotonicMs() - startedMs);
   }
 
   async #answerWithin(timeoutMs: number, answer: Promise<unknown>): Promise<void> {

@@ -1,6 +1,9 @@
 import type { Clock, Timer } from './clock.js';
 import { Invariants } from './invariant.js';
 
+/** A timer that fires later than this, in ms, means that the process stood still. */
+const LATE_MS = 100;
+
 /** No moment at which anything could fall due, whatever the clock. */
 const NOT_LISTED = Number.NEGATIVE_INFINITY;
 
@@ -18,12 +21,15 @@ export abstract class Deadline {
 
 /**
  * Deadlines of one length. They fall due in the order in which they begin, so one timer serves them all:
- * it fires for the oldest, and most have long left the list by then.
+ * it fires for the oldest, and most have long left the list by then. When the process stood still and the timer fires
+ * late, what has come meanwhile lies in the sockets: they are given a turn first.
  */
 export class DeadlineList {
   #first: Deadline | undefined;
   #last: Deadline | undefined;
   #timer: Timer | undefined;
+  /** When the timer is to fire. */
+  #timerMs = 0;
   /** What expires may begin a deadline anew: the timer is set once, afterwards. */
   #isExpiring = false;
 
@@ -44,7 +50,27 @@ export class DeadlineList {
     if (this.#last) this.#last.next = deadline;
     else this.#first = deadline;
     this.#last = deadline;
-    if (!this.#isExpiring) this.#timer ??= this.clock.setTimer(this.#onTimer, this.timeoutMs);
+    if (!this.#isExpiring && !this.#timer) this.#setTimer(deadline.dueMs, this.timeoutMs);
+  }
+
+  get isEmpty(): boolean {
+    return this.#first === undefined;
+  }
+
+  /** The first, of those that wait longest, for which that holds. */
+  find(holds: (deadline: Deadline) => boolean): Deadline | undefined {
+    let each = this.#first;
+    while (each && !holds(each)) each = each.next;
+    return each;
+  }
+
+  /** Visits those that wait, the oldest first; a visit may end its own wait. */
+  forEach(visit: (deadline: Deadline) => void): void {
+    for (let each = this.#first; each; ) {
+      const { next } = each;
+      visit(each);
+      each = next;
+    }
   }
 
   /** Call once, and only for a deadline that has not expired. */
@@ -69,13 +95,22 @@ export class DeadlineList {
     this.#timer = undefined;
   }
 
+  #setTimer(dueMs: number, delayMs: number): void {
+    this.#timerMs = dueMs;
+    this.#timer = this.clock.setTimer(this.#onTimer, delayMs);
+  }
+
   readonly #onTimer = (): void => {
-    this.#timer = undefined;
     const nowMs = this.clock.monotonicMs();
+    if (nowMs - this.#timerMs > LATE_MS) {
+      this.#setTimer(nowMs, 0);
+      return;
+    }
+    this.#timer = undefined;
     this.#isExpiring = true;
     while (this.#first && this.#first.dueMs <= nowMs) this.#expireFirst(this.#first);
     this.#isExpiring = false;
-    if (this.#first) this.#timer = this.clock.setTimer(this.#onTimer, this.#first.dueMs - nowMs);
+    if (this.#first) this.#setTimer(this.#first.dueMs, this.#first.dueMs - nowMs);
   };
 
   #expireFirst(first: Deadline): void {

@@ -91,6 +91,8 @@ export class OperationAbortedError extends HelixError {
     /** `notApplied`: nothing has been changed, and nothing will be. */
     readonly outcome: FailureOutcome,
     options: ErrorOptions,
+    /** Of a write that goes on: what was known of it by then. A side that had not answered is `pending`. */
+    readonly receipt?: WriteReceipt,
   ) {
     super(message, options);
     this.name = 'AbortError';

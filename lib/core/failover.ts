@@ -68,6 +68,21 @@ export class Failover {
     }
   }
 
+  /** It hangs: requests wait, and no host of it answers. */
+  suspect(cluster: ClusterId): void {
+    this.#tell(() => this.policy.suspect?.(cluster));
+  }
+
+  /** It has answered a ping, whoever had sent it. */
+  recordPing(cluster: ClusterId, latencyMs: number): void {
+    this.#tell(() => this.policy.recordPing?.(cluster, latencyMs));
+  }
+
+  /** Its driver says that a host can be reached again. */
+  hostUp(cluster: ClusterId): void {
+    this.#tell(() => this.policy.hostUp?.(cluster));
+  }
+
   record(cluster: ClusterId, outcome: SettledOutcome, startedMs: number): void {
     if (outcome.kind === 'applied') this.recordSuccess(cluster, startedMs);
     else if (outcome.kind !== 'skipped') this.recordFailure(cluster, outcome, startedMs);
@@ -109,6 +124,14 @@ export class Failover {
   #recordAnswer(cluster: ClusterId): void {
     try {
       this.policy.recordSuccess(cluster);
+    } catch (error) {
+      this.onPolicyError(toError(error));
+    }
+  }
+
+  #tell(news: () => void): void {
+    try {
+      news();
     } catch (error) {
       this.onPolicyError(toError(error));
     }

@@ -6,6 +6,8 @@ export * from './cluster.js';
 export * from './cluster-session.js';
 export * from './barrier.js';
 export * from './failover.js';
+export * from './failure-detector.js';
+export * from './rounds.js';
 export * from './errors.js';
 export * from './outcome.js';
 export * from './ports/index.js';

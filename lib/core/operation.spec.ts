@@ -61,7 +61,7 @@ class TestWrite extends WriteOperation {
     return { kind: stage === 'prepare' ? 'unreached' : 'ambiguous', error: toError(error) };
   }
 
-  protected override timeoutOf(cluster: ClusterId): Error {
+  protected override silenceOf(cluster: ClusterId): Error {
     return new Error(`time is over on ${cluster}`);
   }
 }

@@ -17,6 +17,7 @@ const EXPIRED = { A: 4, B: 8 } as const;
 const CANCELLED = 16;
 /** Sides that it was sent to once more, because nothing had been executed. */
 const SENT_AGAIN = { A: 32, B: 64 } as const;
+const OVERDUE = 128;
 
 /** A side whose statements have to be prepared again each time before they can be sent is given up after so often. */
 const MOST_PREPARATIONS = 5;
@@ -58,12 +59,21 @@ export abstract class WriteOperation {
 
   /** What an error means that was thrown at that stage. */
   protected abstract classifyAt(error: unknown, stage: Stage): FailedOutcome;
-  /** What is said of a side that did not answer in time. */
-  protected abstract timeoutOf(cluster: ClusterId): Error;
+  /** What is said of a side that did not answer: in time, or that is dead. */
+  protected abstract silenceOf(cluster: ClusterId, why: 'late' | 'dead'): Error;
 
   /** The caller went before anything was sent, so nothing ever is. */
   get isCancelled(): boolean {
     return (this.#state & CANCELLED) !== 0;
+  }
+
+  /** Its caller's time is over: it is answered with what is known. */
+  get isOverdue(): boolean {
+    return (this.#state & OVERDUE) !== 0;
+  }
+
+  hurry(): void {
+    this.#state |= OVERDUE;
   }
 
   /** Brings it to one side; call it once for each. */
@@ -84,11 +94,11 @@ export abstract class WriteOperation {
     return this.said(this.classifyAt(error, this.wasSent(cluster) ? 'execute' : 'prepare'));
   }
 
-  /** The side's time is over: what has not been sent by now must never be. */
-  expire(cluster: ClusterId): FailedOutcome {
+  /** The side is not waited for any longer: what has not been sent by now must never be. */
+  expire(cluster: ClusterId, why: 'late' | 'dead' = 'late'): FailedOutcome {
     this.#state |= cluster === 'A' ? EXPIRED.A : EXPIRED.B;
     const kind = this.wasSent(cluster) ? 'ambiguous' : 'unreached';
-    return this.said({ kind, error: this.timeoutOf(cluster) });
+    return this.said({ kind, error: this.silenceOf(cluster, why) });
   }
 
   /** The caller has gone. True if nothing has been sent to either side: then nothing ever will be. */
@@ -146,8 +156,8 @@ export abstract class WriteOnWire extends Call {
     return this.operation.classify(error, cluster);
   }
 
-  protected override timedOut(cluster: ClusterId): FailedOutcome {
-    return this.operation.expire(cluster);
+  protected override unanswered(cluster: ClusterId, why: 'late' | 'dead'): FailedOutcome {
+    return this.operation.expire(cluster, why);
   }
 }
 

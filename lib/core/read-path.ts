@@ -1,6 +1,6 @@
 import type { CallContext } from './call-context.js';
 import { Barrier, type Inside } from './barrier.js';
-import { abortedBefore, type CallerLimits, untilGone } from './caller-wait.js';
+import { abortedBefore, type CallerLimits, type Left, untilGone } from './caller-wait.js';
 import type { Clock } from './clock.js';
 import { type ClusterId, otherCluster } from './cluster.js';
 import {
@@ -20,7 +20,7 @@ import type { ReadContext, ReadStrategy } from './ports/read-strategy.js';
 import type { ReadLag } from './read-lag.js';
 import { type Draining, errorLabel, NOBODY_DRAINS, sideLabel, type Sides } from './sides.js';
 import { timeoutError } from './time-limit.js';
-import { Call, Wire } from './wire.js';
+import { Call, type Watch, Wire } from './wire.js';
 
 export interface ReadPathOptions {
   readonly sides: Sides;
@@ -33,6 +33,8 @@ export interface ReadPathOptions {
   /** Most reads on the wire to one side. */
   readonly maxInFlight: number;
   readonly invariants: Invariants;
+  /** Default: nobody finds out that a cluster hangs. */
+  readonly watch?: Watch | undefined;
   /** `undefined`: nothing is replayed, so nobody knows what a side has missed. */
   readonly lag: ReadLag | undefined;
   /** A strategy threw; the read went on without it. */
@@ -65,8 +67,8 @@ export class ReadPath implements ReadContext {
   #closed = false;
 
   constructor(options: ReadPathOptions) {
-    const { clock, readTimeoutMs: timeoutMs, failover, invariants } = options;
-    this.wire = new Wire({ clock, timeoutMs, failover, invariants });
+    const { clock, readTimeoutMs: timeoutMs, failover, invariants, watch } = options;
+    this.wire = new Wire({ clock, timeoutMs, failover, invariants, watch });
     this.reads = new Barrier(invariants);
     this.sides = options.sides;
     this.maxInFlight = options.maxInFlight;
@@ -98,9 +100,9 @@ export class ReadPath implements ReadContext {
     const answer = new Promise<Result>((resolve, reject) => {
       read = this.#start(operation, call, resolve, reject);
     });
-    const abandon = (): 'notApplied' => {
+    const abandon = (): Left => {
       read?.abandon();
-      return 'notApplied';
+      return { outcome: 'notApplied' };
     };
     return untilGone(call, this.clock, answer, abandon, () => operation.masked);
   }
@@ -176,12 +178,12 @@ export class ReadPath implements ReadContext {
   }
 
   /**
-   * How little a side is fit to be asked first: 0 it is well, 1 its rows are old, 2 it is draining, 3 it is avoided,
-   * 4 never reached.
+   * How little a side is fit to be asked first: 0 it is well, 1 its rows are old, 2 it is draining, 3 it is avoided or
+   * dead, 4 never reached.
    */
   #trouble(cluster: ClusterId): number {
     if (!this.sides[cluster]?.hasConnected) return 4;
-    if (!this.failover.isAvailable(cluster)) return 3;
+    if (!this.failover.isAvailable(cluster) || this.wire.detector.isDead(cluster)) return 3;
     if (this.#draining[cluster]) return 2;
     return this.#lag?.isBehind(cluster) ? 1 : 0;
   }
@@ -262,6 +264,16 @@ class Read<Result> implements Inside {
     }
     if (next) this.#errors[next] = this.#overloaded();
     this.#fail(this.#bothFailed() ?? this.#clusterError(cluster, outcome.error, 'failed'));
+  }
+
+  /** The side it was sent to is dead: the other one is asked too, and the first answer wins. */
+  givenUp({ cluster }: ReadAttempt<Result>): void {
+    if (this.isOver || this.#waiting.length > 1 || !this.#mayAsk(otherCluster(cluster))) return;
+    const error = timeoutError(`${sideLabel(this.path.sides, cluster)} does not answer at all`);
+    const next = this.#nextSide(cluster, { kind: 'ambiguous', error });
+    if (next === undefined || next === cluster || !this.path.hasRoom(next)) return;
+    this.#left = cluster;
+    this.#ask(next);
   }
 
   #ask(cluster: ClusterId): void {
@@ -370,6 +382,7 @@ function isCluster(answer: unknown): answer is ClusterId {
 /** A read on its way to one side. */
 class ReadAttempt<Result> extends Call {
   #isSecond = false;
+  #isGivenUp = false;
 
   constructor(
     private readonly read: Read<Result>,
@@ -387,6 +400,12 @@ class ReadAttempt<Result> extends Call {
     super.abandon();
   }
 
+  override inspect(): void {
+    if (this.#isGivenUp || !this.wire.detector.isGivenUp(this.cluster)) return;
+    this.#isGivenUp = true;
+    this.read.givenUp(this);
+  }
+
   protected override request(cluster: ClusterId): Promise<Result> {
     return this.read.operation.attempt(cluster, () => this.renew());
   }
@@ -402,7 +421,7 @@ class ReadAttempt<Result> extends Call {
     return this.read.operation.classify(error, cluster);
   }
 
-  protected override timedOut(cluster: ClusterId): FailedOutcome {
+  protected override unanswered(cluster: ClusterId): FailedOutcome {
     const { sides } = this.read.path;
     const error = timeoutError(
       `No answer from ${sideLabel(sides, cluster)} within readTimeoutMs = ${this.wire.timeoutMs} ms`,

@@ -1,3 +1,6 @@
+import type { WriteOperation } from './operation.js';
+import type { SettledOutcome } from './outcome.js';
+
 /**
  * What became of a write on one side when the call answered.
  *
@@ -23,4 +26,16 @@ export interface WriteReceipt {
   readonly A: SideStatus;
   /** What became of it on B. */
   readonly B: SideStatus;
+}
+
+/** What can be said of a write before it is decided; a side that has not ended is pending. */
+export function receiptSoFar(
+  { id, timestampUs }: WriteOperation,
+  a: SettledOutcome | undefined,
+  b: SettledOutcome | undefined,
+  isSingle: boolean,
+): WriteReceipt {
+  const statusOf = (outcome: SettledOutcome | undefined): SideStatus =>
+    outcome?.kind === 'applied' || outcome?.kind === 'rejected' ? outcome.kind : 'pending';
+  return { id, timestamp: timestampUs, A: statusOf(a), B: isSingle ? 'absent' : statusOf(b) };
 }

@@ -78,7 +78,7 @@ export class Settlement {
   ): Promise<WriteReceipt> {
     const decision = decide(a, b, operation.class);
     const isPending = a.kind === 'pending' || b.kind === 'pending';
-    if (decision.kind === 'await' || (isPending && operation.ack === 'both')) {
+    if (decision.kind === 'await' || (isPending && operation.ack === 'both' && !operation.isOverdue)) {
       return this.#settle(operation, ...(await nextToSettle(a, b)), holdings);
     }
     switch (decision.kind) {

@@ -3,15 +3,25 @@ import type { ClusterId } from './cluster.js';
 import { decide } from './decide.js';
 import { HelixUsageError, toError } from './errors.js';
 import { type WriteOperation, WriteOnWire } from './operation.js';
-import { type Outcome, type SettledOutcome, type SkippedOutcome, SKIPPED_BY_BREAKER } from './outcome.js';
+import {
+  APPLIED,
+  type Outcome,
+  type SettledOutcome,
+  type SkippedOutcome,
+  SKIPPED_BY_BREAKER,
+} from './outcome.js';
 import type { SideWrite, WriteContext, WriteStrategy } from './ports/write-strategy.js';
+import { receiptSoFar, type WriteReceipt } from './receipt.js';
 import { nextToSettle } from './settlement.js';
 import type { Wire } from './wire.js';
 
 /** One side of a write as a strategy sees it. */
 class SideAttempt extends WriteOnWire implements SideWrite {
+  /** The side beside it. */
+  other: SideAttempt | undefined;
   #outcome: Promise<Outcome> | undefined;
   #resolve: ((outcome: SettledOutcome) => void) | undefined;
+  #ended: SettledOutcome | undefined;
 
   constructor(
     wire: Wire,
@@ -32,6 +42,11 @@ class SideAttempt extends WriteOnWire implements SideWrite {
     return this.#outcome !== undefined;
   }
 
+  /** What it is known to have come to. */
+  get known(): SettledOutcome | undefined {
+    return this.#ended ?? (this.wasSent ? undefined : this.skip);
+  }
+
   /** The outcome if it was sent, without sending it. */
   sent(): Promise<Outcome> {
     return this.#outcome ?? Promise.resolve(this.skip ?? SKIPPED_BY_BREAKER);
@@ -44,7 +59,17 @@ class SideAttempt extends WriteOnWire implements SideWrite {
     }));
   }
 
+  override inspect(): void {
+    const { operation, cluster, other } = this;
+    // The other side has it, or its turn comes only after this one's.
+    const isAlone = other?.known === APPLIED || (other && !other.wasSent && !other.known);
+    if (isAlone && operation.class === 'idempotent' && this.wire.detector.isGivenUp(cluster)) {
+      this.giveUp(cluster);
+    }
+  }
+
   protected override ended(_cluster: ClusterId, outcome: SettledOutcome): void {
+    this.#ended = outcome;
     this.#resolve?.(outcome);
   }
 }
@@ -53,6 +78,9 @@ class SideAttempt extends WriteOnWire implements SideWrite {
 export class StrategyWrite {
   readonly #a: SideAttempt;
   readonly #b: SideAttempt;
+  #outcomes: Promise<readonly [Outcome, Outcome]> | undefined;
+  /** Answers before the strategy has. */
+  #answer: ((outcomes: readonly [Outcome, Outcome]) => void) | undefined;
 
   constructor(
     wire: Wire,
@@ -64,6 +92,8 @@ export class StrategyWrite {
   ) {
     this.#a = new SideAttempt(wire, admissions, operation, 'A', A);
     this.#b = new SideAttempt(wire, admissions, operation, 'B', B);
+    this.#a.other = this.#b;
+    this.#b.other = this.#a;
   }
 
   /**
@@ -71,15 +101,49 @@ export class StrategyWrite {
    *
    * @throws whatever the strategy threw before it had sent anything
    */
-  async run(strategy: WriteStrategy, signal: AbortSignal | undefined): Promise<readonly [Outcome, Outcome]> {
+  run(strategy: WriteStrategy, signal: AbortSignal | undefined): Promise<readonly [Outcome, Outcome]> {
+    const outcomes = (this.#outcomes = this.#run(strategy, signal));
+    return new Promise((resolve, reject) => {
+      this.#answer = resolve;
+      outcomes.then(resolve, reject).finally(() => (this.#answer = undefined));
+    });
+  }
+
+  /** Answers now with what is applied, if anything is; false if nothing is, and no answer is on its way. */
+  answerNow(): boolean {
+    const answer = this.#answer;
+    if (!answer) return true;
+    const [a, b] = [this.#a.known, this.#b.known];
+    if (a !== APPLIED && b !== APPLIED) return false;
+    this.operation.hurry();
+    answer([a ?? this.#pending(0), b ?? this.#pending(1)]);
+    return true;
+  }
+
+  receiptSoFar(): WriteReceipt {
+    return receiptSoFar(this.operation, this.#a.known, this.#b.known, false);
+  }
+
+  #pending(side: 0 | 1): Outcome {
+    const outcomes = this.#outcomes as Promise<readonly [Outcome, Outcome]>;
+    return { kind: 'pending', settled: outcomes.then((all) => all[side]) };
+  }
+
+  async #run(strategy: WriteStrategy, signal: AbortSignal | undefined): Promise<readonly [Outcome, Outcome]> {
     let [a, b] = await this.#asked(strategy, signal);
-    while (decide(a, b, this.operation.class).kind === 'await') [a, b] = await nextToSettle(a, b);
+    while (this.#mustWait(a, b)) [a, b] = await nextToSettle(a, b);
     for (;;) {
       const left = this.admissions.lastResort(a, b);
       if (!left) return [a, b];
       if (left === 'A') a = await this.#a.sendAnyway();
       else b = await this.#b.sendAnyway();
     }
+  }
+
+  #mustWait(a: Outcome, b: Outcome): boolean {
+    const isPending = a.kind === 'pending' || b.kind === 'pending';
+    const { ack, class: operationClass } = this.operation;
+    return isPending && (ack === 'both' || decide(a, b, operationClass).kind === 'await');
   }
 
   async #asked(

@@ -50,7 +50,7 @@ class TestCall extends Call {
     return { kind: 'unreached', error: toError(error) };
   }
 
-  override timedOut(cluster: ClusterId): FailedOutcome {
+  override unanswered(cluster: ClusterId): FailedOutcome {
     return { kind: 'ambiguous', error: new Error(`time is over on ${cluster}`) };
   }
 

@@ -2,9 +2,18 @@ import type { Clock } from './clock.js';
 import type { ClusterId } from './cluster.js';
 import { Deadline, DeadlineList } from './deadlines.js';
 import { closedError, toError } from './errors.js';
+import { type FailureDetector, type Listened, NOBODY_DIES } from './failure-detector.js';
 import type { Failover } from './failover.js';
 import type { Invariants } from './invariant.js';
 import { APPLIED, type FailedOutcome, type SettledOutcome } from './outcome.js';
+import { type Inspected, Rounds } from './rounds.js';
+
+/** Who looks after what is under way. One for all wires of an instance. */
+export interface Watch {
+  readonly rounds: Rounds;
+  /** `undefined`: nobody finds out that a cluster hangs. */
+  readonly detector: FailureDetector | undefined;
+}
 
 export interface WireOptions {
   readonly clock: Clock;
@@ -13,6 +22,8 @@ export interface WireOptions {
   /** Hears what becomes of every request. Default: nobody does. */
   readonly failover?: Failover;
   readonly invariants: Invariants;
+  /** Default: rounds of its own, and nobody finds out that a cluster hangs. */
+  readonly watch?: Watch | undefined;
 }
 
 /** What has gone to one cluster over a wire. */
@@ -25,6 +36,13 @@ export class Traffic {
   failed = 0;
   /** Answers that came when nobody waited for them any more. */
   late = 0;
+  /** Requests that ended without a word from the cluster: connections that were lost, the driver's own errors. */
+  mute = 0;
+
+  /** Requests that the cluster itself has answered, whatever it said, and whenever. */
+  get answered(): number {
+    return this.ended - this.mute;
+  }
 
   /** On the wire now: also what nobody waits for any more, while its driver does. */
   get inFlight(): number {
@@ -36,25 +54,44 @@ export class Traffic {
  * The place that every request to a cluster passes, one for each kind of request (write, read, replay): it counts what
  * is in flight, keeps the deadlines, tells the failover policy how each request ended, and at the end it cuts off.
  */
-export class Wire {
+export class Wire implements Inspected, Listened {
   readonly traffic: Readonly<Record<ClusterId, Traffic>> = { A: new Traffic(), B: new Traffic() };
   readonly timeoutMs: number;
   readonly deadlines: DeadlineList;
   readonly failover: Failover | undefined;
   readonly invariants: Invariants;
+  readonly rounds: Rounds;
+  readonly detector: Pick<FailureDetector, 'isDead' | 'isGivenUp' | 'hasHeardSince'>;
   /** Whether the time for sending is over. */
   isCutOff = false;
 
-  constructor({ clock, timeoutMs, failover, invariants }: WireOptions) {
+  constructor({ clock, timeoutMs, failover, invariants, watch }: WireOptions) {
     this.timeoutMs = timeoutMs;
     this.deadlines = new DeadlineList(clock, timeoutMs, invariants);
     this.failover = failover;
     this.invariants = invariants;
+    this.rounds = watch?.rounds ?? new Rounds(clock);
+    this.detector = watch?.detector ?? NOBODY_DIES;
+    watch?.detector?.listenTo(this);
+    this.rounds.include(this);
   }
 
   /** On the wire now, by cluster. */
   get inFlight(): Record<ClusterId, number> {
     return { A: this.traffic.A.inFlight, B: this.traffic.B.inFlight };
+  }
+
+  get isUnderWay(): boolean {
+    return !this.deadlines.isEmpty;
+  }
+
+  inspect(nowMs: number): void {
+    this.deadlines.forEach((call) => (call as Call).inspect(nowMs));
+  }
+
+  waitingSinceMs(cluster: ClusterId): number {
+    const oldest = this.deadlines.find((call) => (call as Call).waitsFor(cluster));
+    return oldest ? oldest.dueMs - this.timeoutMs : Number.POSITIVE_INFINITY;
   }
 
   /** Nothing more is sent, and nothing is waited for any longer. */
@@ -93,10 +130,20 @@ export abstract class Call extends Deadline {
 
   /** What an error of {@link request} means. */
   protected abstract classify(error: unknown, cluster: ClusterId): FailedOutcome;
-  /** What it means that there was no answer in time. */
-  protected abstract timedOut(cluster: ClusterId): FailedOutcome;
+  /** What it means that there was no answer: in time, or none any more because the cluster is dead. */
+  protected abstract unanswered(cluster: ClusterId, why: 'late' | 'dead'): FailedOutcome;
   /** The outcome of one side, once for each time it was sent. */
   protected abstract ended(cluster: ClusterId, outcome: SettledOutcome, answer: unknown): void;
+
+  /** Looks at it in a round, as long as anything of it is waited for. */
+  inspect(_nowMs: number): void {
+    // There is nothing to look at, unless a kind of call says what.
+  }
+
+  /** Whether the answer of that side is waited for. */
+  waitsFor(cluster: ClusterId): boolean {
+    return (this.#state & (cluster === 'A' ? WAITS_FOR.A : WAITS_FOR.B)) !== 0;
+  }
 
   /** What an answer means; every driver's is that it was applied. */
   protected outcomeOf(_answer: unknown): SettledOutcome {
@@ -113,6 +160,7 @@ export abstract class Call extends Deadline {
     if ((this.#state & WAITED_FOR) === 0) {
       wire.deadlines.add(this, nowMs);
       this.startedMs = this.dueMs - wire.timeoutMs;
+      if (!wire.rounds.isGoing) wire.rounds.begin();
     }
     // Fields that are named by a variable would cost 5 ns each time.
     if (cluster === 'A') {
@@ -123,12 +171,15 @@ export abstract class Call extends Deadline {
       wire.traffic.B.sent++;
     }
     const onAnswer = (answer: unknown): void => {
-      if (this.comesBack(cluster)) this.tell(cluster, this.outcomeOf(answer), answer);
+      const outcome = this.outcomeOf(answer);
+      if (outcome !== APPLIED && isMute(outcome)) this.countMute(cluster);
+      if (this.comesBack(cluster)) this.tell(cluster, outcome, answer);
     };
     const onError = (error: unknown): void => {
       const again = wire.isCutOff ? undefined : this.again(cluster, error);
       if (again) again.then(onAnswer, onError);
-      else if (this.comesBack(cluster)) this.tell(cluster, this.meaningOf(error, cluster), undefined);
+      else if (this.comesBack(cluster)) this.fail(cluster, error);
+      else this.countMute(cluster);
     };
     try {
       this.request(cluster).then(onAnswer, onError);
@@ -143,6 +194,7 @@ export abstract class Call extends Deadline {
     if ((this.#state & WAITED_FOR) === 0) return false;
     this.wire.deadlines.remove(this);
     this.wire.deadlines.add(this);
+    this.startedMs = this.dueMs - this.wire.timeoutMs;
     return true;
   }
 
@@ -157,10 +209,19 @@ export abstract class Call extends Deadline {
     const state = this.#state;
     this.#state &= ~WAITED_FOR;
     // What one side is then told to do must know of both.
-    const a = state & WAITS_FOR.A ? this.timedOut('A') : undefined;
-    const b = state & WAITS_FOR.B ? this.timedOut('B') : undefined;
+    const a = state & WAITS_FOR.A ? this.late('A') : undefined;
+    const b = state & WAITS_FOR.B ? this.late('B') : undefined;
     if (a) this.tell('A', a, undefined);
     if (b) this.tell('B', b, undefined);
+  }
+
+  /** The cluster is dead: its answer is not waited for, and the policy has been told of it already. */
+  protected giveUp(cluster: ClusterId): void {
+    const waits = cluster === 'A' ? WAITS_FOR.A : WAITS_FOR.B;
+    if ((this.#state & waits) === 0) return;
+    this.#state &= ~waits;
+    if ((this.#state & WAITED_FOR) === 0) this.wire.deadlines.remove(this);
+    this.tell(cluster, { ...this.unanswered(cluster, 'dead'), scope: 'connection' }, undefined);
   }
 
   // `private` and not `#`: a class with methods of its own marks each of its objects, 10 ns for every write.
@@ -186,6 +247,24 @@ export abstract class Call extends Deadline {
     return true;
   }
 
+  private fail(cluster: ClusterId, error: unknown): void {
+    const outcome = this.meaningOf(error, cluster);
+    if (isMute(outcome)) this.countMute(cluster);
+    this.tell(cluster, outcome, undefined);
+  }
+
+  private countMute(cluster: ClusterId): void {
+    (cluster === 'A' ? this.wire.traffic.A : this.wire.traffic.B).mute++;
+  }
+
+  /** A cluster that has answered others meanwhile is there: the trouble is this request's own. */
+  private late(cluster: ClusterId): FailedOutcome {
+    const outcome = this.unanswered(cluster, 'late');
+    return outcome.scope === undefined && this.wire.detector.hasHeardSince(cluster, this.startedMs)
+      ? { ...outcome, scope: 'request' }
+      : outcome;
+  }
+
   /** Nobody waits for its deadline any more: whatever is thrown here, it has to end. */
   private meaningOf(error: unknown, cluster: ClusterId): FailedOutcome {
     try {
@@ -203,5 +282,20 @@ export abstract class Call extends Deadline {
       failover?.record(cluster, outcome, this.startedMs);
     }
     this.ended(cluster, outcome, answer);
+  }
+}
+
+/** Whether an outcome came about without a word from the cluster. */
+function isMute(outcome: SettledOutcome): boolean {
+  switch (outcome.kind) {
+    case 'applied':
+      return false;
+    case 'skipped':
+      return true;
+    case 'rejected':
+    case 'blocked':
+      return outcome.scope === 'local';
+    default:
+      return outcome.scope !== 'request';
   }
 }

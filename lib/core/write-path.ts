@@ -1,25 +1,40 @@
 import { type Admission, type AdmissionOptions, Admissions, type Holdings } from './admission.js';
 import type { Inside } from './barrier.js';
 import type { CallContext } from './call-context.js';
-import { abortedBefore, type CallerLimits, untilGone } from './caller-wait.js';
+import { abortedBefore, type CallerLimits, type Leaving, type Left, untilGone } from './caller-wait.js';
 import type { ClusterId } from './cluster.js';
-import { closedError, type FailureOutcome, PartialWriteError, toError } from './errors.js';
+import { closedError, PartialWriteError, toError } from './errors.js';
 import type { Invariants } from './invariant.js';
 import { type WriteOperation, WriteOnWire } from './operation.js';
-import { APPLIED, type SettledOutcome } from './outcome.js';
+import { APPLIED, type Outcome, type SettledOutcome } from './outcome.js';
 import type { Reservation } from './ports/replayer.js';
 import type { WriteStrategy } from './ports/write-strategy.js';
-import type { WriteReceipt } from './receipt.js';
+import { type WriteReceipt, receiptSoFar } from './receipt.js';
 import { Settlement, type SettlementOptions } from './settlement.js';
 import { StrategyWrite } from './strategy-write.js';
-import { Wire } from './wire.js';
+import { type Watch, Wire } from './wire.js';
 
 export interface WritePathOptions extends SettlementOptions, AdmissionOptions {
   readonly strategy: WriteStrategy;
   readonly writeTimeoutMs: number;
   readonly invariants: Invariants;
+  /** Default: nobody finds out that a cluster hangs. */
+  readonly watch?: Watch | undefined;
   /** A strategy threw; the write went on with what had been sent. */
   readonly onStrategyError: (error: Error) => void;
+}
+
+/** A write that has been sent, as it is for a caller who waits no longer. */
+interface UnderWay {
+  /** Answers now with what is applied, if anything is; false if nothing is, and no answer is on its way. */
+  answerNow(): boolean;
+  /** What is known of it. */
+  receiptSoFar(): WriteReceipt;
+}
+
+/** Where a limited call finds its write. */
+interface Found {
+  write: UnderWay | undefined;
 }
 
 /** What one write asks for beside its operation. */
@@ -41,8 +56,8 @@ export class WritePath {
   #closed = false;
 
   constructor(private readonly options: WritePathOptions) {
-    const { clock, writeTimeoutMs: timeoutMs, failover, invariants } = options;
-    this.wire = new Wire({ clock, timeoutMs, failover, invariants });
+    const { clock, writeTimeoutMs: timeoutMs, failover, invariants, watch } = options;
+    this.wire = new Wire({ clock, timeoutMs, failover, invariants, watch });
     this.#admissions = new Admissions(options, this.wire);
     this.#settlement = new Settlement(options, this.#admissions);
   }
@@ -55,10 +70,11 @@ export class WritePath {
   // Apart from run(): closures over its parameters would cost every call an allocation, made or not.
   #runFor(operation: WriteOperation, call: WriteCall): Promise<WriteReceipt> {
     if (call.signal?.aborted) return Promise.reject(abortedBefore(call.signal, operation.masked));
+    const found: Found = { write: undefined };
     return this.#attend(
-      this.#run(operation, call.signal),
+      this.#run(operation, call.signal, undefined, found),
       call,
-      () => this.#leave(operation),
+      (why) => this.#leave(operation, found, why),
       () => operation.masked,
     );
   }
@@ -77,21 +93,28 @@ export class WritePath {
     if (call.signal?.aborted) return Promise.reject(abortedBefore(call.signal, masked));
     let operation: WriteOperation | undefined;
     let isGone = false;
+    const found: Found = { write: undefined };
     const prepared = async (): Promise<WriteOperation> => {
       operation = await prepare();
       if (isGone) operation.cancel();
       return operation;
     };
-    const work = this.#runPrepared(prepared, call.signal);
-    const leave = (): FailureOutcome => {
+    const work = this.#runPrepared(prepared, call.signal, found);
+    const leave = (why: Leaving): Left => {
+      if (operation) return this.#leave(operation, found, why);
       isGone = true;
-      return operation ? this.#leave(operation) : 'notApplied';
+      return { outcome: 'notApplied' };
     };
     return this.#attend(work, call, leave, () => masked);
   }
 
   /** `within`: what holds its place since it was accepted, if that was before now. */
-  #run(operation: WriteOperation, signal?: AbortSignal, within?: Inside): Promise<WriteReceipt> {
+  #run(
+    operation: WriteOperation,
+    signal?: AbortSignal,
+    within?: Inside,
+    found?: Found,
+  ): Promise<WriteReceipt> {
     if (this.wire.isCutOff) return Promise.reject(closedError());
     let admission: Admission;
     try {
@@ -105,7 +128,7 @@ export class WritePath {
       return this.#settlement.settle(operation, A, B, this.#holdings(reservations, within));
     }
     if (!this.#admissions.isSingle && !this.options.strategy.sendsBothAtOnce) {
-      return this.#runStrategy(operation, admission, this.#holdings(reservations, within), signal);
+      return this.#runStrategy(operation, admission, this.#holdings(reservations, within), signal, found);
     }
     return new Promise((resolve, reject) => {
       const write = new ConcurrentWrite(
@@ -114,9 +137,11 @@ export class WritePath {
         this.#settlement,
         operation,
         admission,
+        this.options.strategy.stragglerMs,
         resolve,
         reject,
       );
+      if (found) found.write = write;
       this.#admissions.enter(write, within);
       write.start();
     });
@@ -133,9 +158,11 @@ export class WritePath {
     admission: Admission,
     holdings: Holdings,
     signal: AbortSignal | undefined,
+    found: Found | undefined,
   ): Promise<WriteReceipt> {
     const { strategy, onStrategyError } = this.options;
     const write = new StrategyWrite(this.wire, this.#admissions, operation, admission, onStrategyError);
+    if (found) found.write = write;
     try {
       const [a, b] = await write.run(strategy, signal);
       return await this.#settlement.settle(operation, a, b, holdings);
@@ -146,11 +173,15 @@ export class WritePath {
     }
   }
 
-  async #runPrepared(prepare: () => Promise<WriteOperation>, signal?: AbortSignal): Promise<WriteReceipt> {
+  async #runPrepared(
+    prepare: () => Promise<WriteOperation>,
+    signal?: AbortSignal,
+    found?: Found,
+  ): Promise<WriteReceipt> {
     const place: Holdings = { since: undefined, reservations: [] };
     this.#admissions.enter(place);
     try {
-      return await this.#run(await prepare(), signal, place);
+      return await this.#run(await prepare(), signal, place, found);
     } finally {
       this.#admissions.leave(place);
     }
@@ -160,17 +191,30 @@ export class WritePath {
   #attend(
     work: Promise<WriteReceipt>,
     { context, signal, timeoutMs }: WriteCall,
-    leave: () => FailureOutcome,
+    leave: (why: Leaving) => Left,
     describe: () => string,
   ): Promise<WriteReceipt> {
     const noted = context ? noteReceipt(work, context) : work;
     if (!signal && timeoutMs === undefined) return noted;
-    return untilGone({ signal, timeoutMs }, this.options.clock, noted, leave, describe);
+    const noteLeaving = (why: Leaving): Left => {
+      const left = leave(why);
+      // Its next reads know at once which side has the write.
+      if (left !== 'answered' && left.receipt) context?.onWrite(left.receipt);
+      return left;
+    };
+    return untilGone({ signal, timeoutMs }, this.options.clock, noted, noteLeaving, describe);
   }
 
-  /** The caller goes; what has been given to the queue can be applied although nothing was sent. */
-  #leave(operation: WriteOperation): FailureOutcome {
-    return !this.#settlement.isQueuedForBoth(operation) && operation.cancel() ? 'notApplied' : 'unknown';
+  /**
+   * The caller goes: with an answer, if its time is over and a side has applied the write, or if only the queue's
+   * confirmation is outstanding.
+   */
+  #leave(operation: WriteOperation, { write }: Found, why: Leaving): Left {
+    // What has been given to the queue can be applied although nothing was sent.
+    const isQueued = this.#settlement.isQueuedForBoth(operation);
+    if (why === 'overdue' && (isQueued || write?.answerNow())) return 'answered';
+    if (!isQueued && operation.cancel()) return { outcome: 'notApplied' };
+    return { outcome: 'unknown', receipt: write?.receiptSoFar() };
   }
 
   /** Refuses new operations from now on. */
@@ -196,10 +240,14 @@ export class WritePath {
 }
 
 /** Both sides at once, joined without wrapper objects; also the single-cluster write. */
-class ConcurrentWrite extends WriteOnWire implements Holdings {
+class ConcurrentWrite extends WriteOnWire implements Holdings, UnderWay {
   since: Inside['since'];
   #a: SettledOutcome | undefined;
   #b: SettledOutcome | undefined;
+  /** A round in which one side had applied it, and the other had not ended. */
+  #halfMs = 0;
+  /** Set once the caller was answered before both sides had ended: it is told how the other one ends. */
+  #endPending: ((outcome: SettledOutcome) => void) | undefined;
 
   constructor(
     wire: Wire,
@@ -207,6 +255,7 @@ class ConcurrentWrite extends WriteOnWire implements Holdings {
     private readonly settlement: Settlement,
     operation: WriteOperation,
     private readonly admission: Admission,
+    private readonly stragglerMs: number | undefined,
     private readonly resolve: (receipt: WriteReceipt | Promise<WriteReceipt>) => void,
     private readonly reject: (error: unknown) => void,
   ) {
@@ -226,12 +275,63 @@ class ConcurrentWrite extends WriteOnWire implements Holdings {
     if (toB) this.dispatch('B', operation.startedMs);
   }
 
+  answerNow(): boolean {
+    const missing = this.missing();
+    if (!missing) return this.#a !== undefined && this.#b !== undefined;
+    this.operation.hurry();
+    this.answerWithout(missing);
+    return true;
+  }
+
+  receiptSoFar(): WriteReceipt {
+    return receiptSoFar(this.operation, this.#a, this.#b, this.admissions.isSingle);
+  }
+
+  override inspect(nowMs: number): void {
+    const missing = this.missing();
+    if (!missing) return;
+    const { operation, stragglerMs } = this;
+    if (operation.class === 'idempotent' && this.wire.detector.isGivenUp(missing)) this.giveUp(missing);
+    else if (this.#halfMs === 0) this.#halfMs = nowMs;
+    else if (
+      stragglerMs !== undefined &&
+      nowMs - this.#halfMs >= stragglerMs &&
+      (operation.ack === 'any' || operation.isOverdue)
+    ) {
+      this.answerWithout(missing);
+    }
+  }
+
   protected override ended(cluster: ClusterId, outcome: SettledOutcome): void {
+    if (this.#endPending) {
+      this.#endPending(outcome);
+      return;
+    }
     if (cluster === 'A') this.#a = outcome;
     else this.#b = outcome;
     if (this.admissions.isSingle) this.endAlone(outcome);
     else if (this.#a === APPLIED && this.#b === APPLIED) this.succeed('applied');
     else this.join();
+  }
+
+  /** The side that is waited for, once the other has applied it. */
+  private missing(): ClusterId | undefined {
+    if (this.#a === APPLIED) return this.#b || this.admissions.isSingle ? undefined : 'B';
+    return this.#b === APPLIED && !this.#a ? 'A' : undefined;
+  }
+
+  /** The caller is told that the side is pending; what becomes of it there follows. */
+  private answerWithout(missing: ClusterId): void {
+    if (this.#endPending) return;
+    const settled = new Promise<Outcome>((resolve) => (this.#endPending = resolve));
+    const pending: Outcome = { kind: 'pending', settled };
+    const [a, b] = missing === 'A' ? [pending, APPLIED] : [APPLIED, pending];
+    this.settlement.settle(this.operation, a, b, this).then(this.resolve, this.reject);
+  }
+
+  private answerAtOnce(): void {
+    const missing = this.operation.ack === 'any' ? this.missing() : undefined;
+    if (missing) this.answerWithout(missing);
   }
 
   private endAlone(outcome: SettledOutcome): void {
@@ -245,7 +345,10 @@ class ConcurrentWrite extends WriteOnWire implements Holdings {
 
   /** Goes on when both sides have settled, at least one of them not as it should. */
   private join(): void {
-    if (!this.#a || !this.#b) return;
+    if (!this.#a || !this.#b) {
+      if (this.stragglerMs === 0) this.answerAtOnce();
+      return;
+    }
     const left = this.admissions.lastResort(this.#a, this.#b);
     if (!left) {
       this.settlement.settle(this.operation, this.#a, this.#b, this).then(this.resolve, this.reject);

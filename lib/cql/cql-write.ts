@@ -128,10 +128,13 @@ export abstract class CqlWrite extends WriteOperation implements StatementOption
     return classifyWriteError(error, { stage, singlePartition: this.singlePartition });
   }
 
-  protected override timeoutOf(cluster: ClusterId): Error {
+  protected override silenceOf(cluster: ClusterId, why: 'late' | 'dead'): Error {
     const { writeTimeoutMs, sessions } = this.context;
+    const label = sideLabel(sessions, cluster);
     return timeoutError(
-      `No answer from ${sideLabel(sessions, cluster)} within writeTimeoutMs = ${writeTimeoutMs} ms`,
+      why === 'late'
+        ? `No answer from ${label} within writeTimeoutMs = ${writeTimeoutMs} ms`
+        : `${label} does not answer at all`,
     );
   }
 

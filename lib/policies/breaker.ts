@@ -4,7 +4,7 @@ import type { BreakerState } from '../core/index.js';
 export type Breaker =
   /** In use; `failures` in a row so far, `slow` of which were answers that came too late. */
   | { readonly kind: 'closed'; readonly failures: number; readonly slow: number }
-  /** Avoided; a ping follows after the reset time. */
+  /** Avoided; a ping follows before long. */
   | { readonly kind: 'open' }
   /** Avoided, while the one ping that decides is under way. */
   | { readonly kind: 'half-open' }
@@ -24,10 +24,13 @@ export type CallEvent =
 
 export type BreakerEvent =
   | CallEvent
-  /** The reset time is over. */
+  /** It is time to ask again. */
   | 'pingDue'
+  /** A ping was answered, whoever had sent it. */
   | 'pingSucceeded'
   | 'pingFailed'
+  /** It hangs: no host of it answers. */
+  | 'suspected'
   | 'isolated'
   | 'reset';
 
@@ -49,6 +52,7 @@ export function nextBreaker(breaker: Breaker, event: BreakerEvent, threshold: nu
     case 'closed':
       return whileClosed(breaker, event, threshold);
     case 'open':
+      if (event === 'pingSucceeded') return CLOSED;
       return event === 'pingDue' ? HALF_OPEN : breaker;
     case 'half-open':
       if (event === 'pingSucceeded') return CLOSED;
@@ -74,6 +78,8 @@ function whileClosed(
     case 'slow':
       if (failures + 1 >= threshold) return OPEN;
       return { kind: 'closed', failures: failures + 1, slow: event === 'slow' ? slow + 1 : slow };
+    case 'suspected':
+      return OPEN;
     default:
       return breaker;
   }

@@ -4,7 +4,10 @@ import { HelixConfigError } from '../core/index.js';
 export interface CircuitBreakerOptions {
   /** Failures in a row after which a cluster is avoided. Default 3. */
   readonly threshold?: number;
-  /** Time from then until a ping is asked whether the cluster is well again, in ms. Default 30,000. */
+  /**
+   * A cluster that has to be avoided again within this time of its return, in ms, is asked half as often each time
+   * whether it is back, down to once in this time. Default 30,000.
+   */
   readonly resetTimeoutMs?: number;
 }
 

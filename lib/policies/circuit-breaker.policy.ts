@@ -10,11 +10,13 @@ import { type CircuitBreakerOptions, resolveCircuitBreakerOptions } from './circ
 import { ClusterBreaker } from './cluster-breaker.js';
 
 /**
- * Avoids a cluster after `threshold` failures in a row: connections that were lost, and answers that did not come in
- * time. Whatever a cluster answers, refusals and its own time-outs included, ends such a row. After `resetTimeoutMs`
- * Helix itself pings it, and that one ping decides: the cluster is used again, or avoided for another
- * `resetTimeoutMs`. No call of the application is spent on finding out; a call that succeeds on an avoided cluster
- * does not bring it back.
+ * Avoids a cluster after `threshold` failures in a row (connections that were lost, and answers that did not come in
+ * time), and at once when it hangs (`suspectAfterMs`). Whatever a cluster answers, refusals and its own time-outs
+ * included, ends such a row. An avoided cluster is pinged by Helix itself, after 250 ms at first, then at growing
+ * pauses of 2 s at most, and when its driver says that a host is up: the first ping that is answered, whoever has sent
+ * it, has the cluster used again. No call of the application is spent on finding out; a call that succeeds on an
+ * avoided cluster does not bring it back. A cluster that has to be avoided again within `resetTimeoutMs` of its return
+ * is asked half as often each time, down to once in `resetTimeoutMs`.
  *
  * Each cluster has a breaker of its own. Every failed read is tried on the other cluster.
  *
@@ -60,6 +62,18 @@ export class CircuitBreaker extends FailoverPolicy {
 
   override recordFailure(cluster: ClusterId, _error?: Error): void {
     this.tell(cluster, 'failed');
+  }
+
+  override suspect(cluster: ClusterId): void {
+    this.#breakers[cluster].on('suspected');
+  }
+
+  override recordPing(cluster: ClusterId, _latencyMs?: number): void {
+    this.#breakers[cluster].on('pingSucceeded');
+  }
+
+  override hostUp(cluster: ClusterId): void {
+    this.#breakers[cluster].hostUp();
   }
 
   /** Tells the breaker of a cluster how a call on it has ended. */

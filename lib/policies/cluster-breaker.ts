@@ -9,6 +9,15 @@ import {
   stateOf,
 } from './breaker.js';
 
+/** The first ping of an open breaker, in ms; each after that is twice as late, … */
+const FIRST_PING_MS = 250;
+/** … up to this. */
+const LAST_PING_MS = 2_000;
+/** The share of a pause that is left to chance, so that processes do not ask all at once. */
+const JITTER = 0.25;
+/** A cluster that has come and gone more often than this is not asked at once when its driver sees it again. */
+const MOST_FLAPS = 1;
+
 /** The breaker of one cluster, with its timer and its ping. */
 export class ClusterBreaker {
   /** Whether the cluster is used, and nothing counts against it. Fields: they are read for every call. */
@@ -18,6 +27,11 @@ export class ClusterBreaker {
   #context: PolicyContext | undefined;
   #timer: Timer | undefined;
   #ping: Promise<void> | undefined;
+  /** Pings in a row that were not answered. */
+  #failedPings = 0;
+  /** How often in a row it has opened again within `resetTimeoutMs` of closing. */
+  #flaps = 0;
+  #closedMs = Number.NEGATIVE_INFINITY;
 
   constructor(
     private readonly cluster: ClusterId,
@@ -54,11 +68,32 @@ export class ClusterBreaker {
     this.#timer = undefined;
     const context = this.#context;
     if (!context) return;
-    if (after.kind === 'open') {
-      this.#timer = context.clock.setTimer(() => this.on('pingDue'), this.resetTimeoutMs);
-    }
+    if (after.kind === 'closed') this.#closedMs = context.clock.monotonicMs();
+    if (after.kind === 'open') this.#opened(before, context);
     if (after.kind === 'half-open') this.#askFor(context);
     if (stateOf(after) !== stateOf(before)) this.#tell(context, stateOf(after));
+  }
+
+  /** There is reason to believe that the cluster is back: it is asked now, unless that has been so too often. */
+  hostUp(): void {
+    if (this.#flaps <= MOST_FLAPS) this.on('pingDue');
+  }
+
+  #opened(before: Breaker, context: PolicyContext): void {
+    if (before.kind === 'closed') {
+      const isFlap = context.clock.monotonicMs() - this.#closedMs < this.resetTimeoutMs;
+      this.#flaps = isFlap ? this.#flaps + 1 : 0;
+      this.#failedPings = 0;
+    } else {
+      this.#failedPings++;
+    }
+    this.#timer = context.clock.setTimer(() => this.on('pingDue'), this.#pauseMs(context));
+  }
+
+  #pauseMs({ random = Math.random }: PolicyContext): number {
+    const usualMs = Math.min(LAST_PING_MS, FIRST_PING_MS * 2 ** this.#failedPings);
+    const pauseMs = Math.min(this.resetTimeoutMs, usualMs * 2 ** this.#flaps);
+    return pauseMs * (1 - JITTER * random());
   }
 
   #become(breaker: Breaker): void {

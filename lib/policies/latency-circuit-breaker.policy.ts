@@ -30,10 +30,14 @@ export class LatencyCircuitBreaker extends CircuitBreaker {
     else this.tell(cluster, latencyMs > this.#slowMs ? 'slow' : 'succeeded');
   }
 
+  override recordPing(cluster: ClusterId, latencyMs: number): void {
+    if (latencyMs <= this.#slowMs) super.recordPing(cluster);
+  }
+
   override open(context: PolicyContext): void {
     const { clock } = context;
     super.open({
-      clock,
+      ...context,
       ping: async (cluster) => {
         const startedMs = clock.monotonicMs();
         await context.ping(cluster);
@@ -41,6 +45,7 @@ export class LatencyCircuitBreaker extends CircuitBreaker {
         if (tookMs > this.#slowMs) throw timeoutError(`The ping took ${tookMs} ms`);
       },
       onStateChange: (cluster, state) => context.onStateChange(cluster, state),
+      random: () => context.random?.() ?? Math.random(),
     });
   }
 }

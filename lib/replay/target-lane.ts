@@ -82,9 +82,15 @@ class EnvelopeCall extends Call {
     return { kind: 'ambiguous', error: toError(error) };
   }
 
-  protected override timedOut(): FailedOutcome {
-    const error = timeoutError(`The target did not answer within ${this.wire.timeoutMs} ms`);
-    return { kind: 'ambiguous', error };
+  /** What may be repeated goes back into the queue; whether the target has the rest is not known before its time is over. */
+  override inspect(): void {
+    const { cluster } = this.on;
+    if (this.envelope.class === 'idempotent' && this.wire.detector.isGivenUp(cluster)) this.giveUp(cluster);
+  }
+
+  protected override unanswered(_cluster: ClusterId, why: 'late' | 'dead'): FailedOutcome {
+    const when = why === 'late' ? ` within ${this.wire.timeoutMs} ms` : ' at all any more';
+    return { kind: 'ambiguous', error: timeoutError(`The target did not answer${when}`) };
   }
 
   protected override ended(_cluster: ClusterId, outcome: SettledOutcome): void {

@@ -9,6 +9,7 @@ import {
   type PerCluster,
   type Replayer,
   type ReplayTarget,
+  type Watch,
   Wire,
 } from '../core/index.js';
 import { type ReplayHooks, type ReplayLog, SafeHooks } from './hooks.js';
@@ -33,6 +34,8 @@ export interface ReplayWorkerDependencies {
   readonly failover?: Pick<Failover, 'mayReplayTo'>;
   /** Default: a breach is a warning of the process. */
   readonly invariants?: Invariants;
+  /** Default: nobody finds out that a target hangs. */
+  readonly watch?: Watch | undefined;
   /** Envelopes of any other namespace are refused. */
   readonly namespace: string;
   readonly clock: Clock;
@@ -73,7 +76,8 @@ export class ReplayWorker {
     const safeLog = quietly(log);
     const hooks = new SafeHooks(options, clock, safeLog);
     const { invariants = new Invariants() } = dependencies;
-    const wire = new Wire({ clock, timeoutMs: executeTimeoutMs + GRACE_MS, invariants });
+    const { watch } = dependencies;
+    const wire = new Wire({ clock, timeoutMs: executeTimeoutMs + GRACE_MS, invariants, watch });
     this.#wire = wire;
     const laneTo = (cluster: ClusterId, target: ReplayTarget): TargetLane =>
       new TargetLane({

@@ -10,33 +10,38 @@ import {
   WriteStrategy,
 } from '../core/index.js';
 
+const STRAGGLER_MS = 1_000;
+
 /** Options of {@link ConcurrentDualWriteStrategy}. */
 export interface ConcurrentDualWriteOptions {
   /**
    * Once one side has applied a write, the other is waited for so long, in ms; the receipt then says `pending`,
-   * and should it fail it is queued as if it had been waited for. Default: as long as it takes.
+   * and should it fail it is queued as if it had been waited for. Kept to within a tenth or 50 ms, whichever is less.
+   * Default 1,000. `Infinity`: as long as it takes, `writeTimeoutMs` at most.
    */
   readonly stragglerMs?: number;
 }
 
-/** Writes to both sides at once and waits for both. The default. */
+/** Writes to both sides at once and waits for both, for the slower one not much longer. The default. */
 export class ConcurrentDualWriteStrategy extends WriteStrategy {
-  override readonly sendsBothAtOnce: boolean;
+  override readonly sendsBothAtOnce = true;
+  override readonly stragglerMs: number | undefined;
   readonly #stragglers: DeadlineList | undefined;
 
   /** @throws HelixConfigError `stragglerMs` is out of range */
   constructor(options: ConcurrentDualWriteOptions = {}, clock: Clock = systemClock) {
     super();
-    const { stragglerMs } = options;
-    if (stragglerMs !== undefined && !(Number.isFinite(stragglerMs) && stragglerMs >= 0)) {
+    const { stragglerMs = STRAGGLER_MS } = options;
+    if (typeof stragglerMs !== 'number' || !(stragglerMs >= 0)) {
       throw new HelixConfigError(
-        `ConcurrentDualWriteStrategy: stragglerMs must be a number of milliseconds >= 0, received ${stragglerMs}`,
+        `ConcurrentDualWriteStrategy: stragglerMs must be a number of milliseconds >= 0, or Infinity, received ${stragglerMs}`,
       );
     }
-    this.#stragglers = stragglerMs === undefined ? undefined : new DeadlineList(clock, stragglerMs);
-    this.sendsBothAtOnce = stragglerMs === undefined;
+    this.stragglerMs = Number.isFinite(stragglerMs) ? stragglerMs : undefined;
+    this.#stragglers = this.stragglerMs === undefined ? undefined : new DeadlineList(clock, stragglerMs);
   }
 
+  /** What the write path does by itself for this strategy: for one of your own that hands writes on to it. */
   override execute(a: SideWrite, b: SideWrite, context?: WriteContext): Promise<readonly [Outcome, Outcome]> {
     const stragglers = this.#stragglers;
     if (!stragglers || context?.ack === 'both') return Promise.all([a.send(), b.send()]);

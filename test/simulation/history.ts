@@ -30,6 +30,8 @@ export interface Setup {
   readonly executeTimeoutMs: number;
   readonly maxInFlight: number;
   readonly maxReadLagMs: number;
+  /** Default: the library's. */
+  readonly suspectAfterMs?: number;
   readonly shutdownTimeoutMs: number;
   readonly connect: 'any' | 'lazy';
   /** A driver gives a request up after so many times the time limit that Helix has for it. */

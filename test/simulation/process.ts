@@ -112,6 +112,7 @@ export class SimulatedProcess implements Caller {
         // Simulated reads are few.
         maxReadsInFlight: 1_024,
         maxReadLagMs: setup.maxReadLagMs,
+        suspectAfterMs: setup.suspectAfterMs ?? 500,
         writeTimeoutMs: setup.writeTimeoutMs,
         readTimeoutMs: setup.readTimeoutMs,
         enqueueTimeoutMs: setup.enqueueTimeoutMs,

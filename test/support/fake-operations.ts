@@ -87,9 +87,9 @@ export class FakeWrite extends WriteOperation {
     this.class = fields.class ?? 'idempotent';
   }
 
-  override expire(cluster: ClusterId): FailedOutcome {
+  override expire(cluster: ClusterId, why?: 'late' | 'dead'): FailedOutcome {
     this.expired.push(cluster);
-    return super.expire(cluster);
+    return super.expire(cluster, why);
   }
 
   protected override isPreparedOn(cluster: ClusterId): boolean {
@@ -113,7 +113,7 @@ export class FakeWrite extends WriteOperation {
       : classify(error);
   }
 
-  protected override timeoutOf(cluster: ClusterId): Error {
+  protected override silenceOf(cluster: ClusterId): Error {
     return timeoutError(`no answer from ${cluster}`);
   }
 

@@ -12,6 +12,8 @@ export interface PolicyContext {
   ping(cluster: ClusterId): Promise<void>;
   /** To be called at each change, once the policy itself is in the new state. */
   onStateChange(cluster: ClusterId, state: BreakerState): void;
+  /** For jitter, from 0 up to 1. Default `Math.random`. */
+  random?(): number;
 }
 
 /**
@@ -32,6 +34,15 @@ export abstract class FailoverPolicy {
   abstract recordSuccess(cluster: ClusterId, latencyMs?: number): void;
   /** The side could not be reached, did not answer in time, or is not ready to. */
   abstract recordFailure(cluster: ClusterId, error: Error): void;
+  /**
+   * The side hangs: requests wait, nothing has come from it since they were sent, and none of its hosts has answered a
+   * ping. What waits for it alone is decided without it, whatever the policy does.
+   */
+  suspect?(cluster: ClusterId): void;
+  /** A ping was answered, whoever had sent it. */
+  recordPing?(cluster: ClusterId, latencyMs: number): void;
+  /** The driver says that a host of the side can be reached again: a good moment for a ping. */
+  hostUp?(cluster: ClusterId): void;
   /** False: the side is asked last for reads, skipped for writes, and not replayed to. */
   abstract isAvailable(cluster: ClusterId): boolean;
   /** State of a side, for status and health. Default: `closed` while it is available, else `open`. */

@@ -26,6 +26,12 @@ export abstract class WriteStrategy {
    * without the objects between.
    */
   readonly sendsBothAtOnce?: boolean;
+  /**
+   * With {@link sendsBothAtOnce}: once one side has applied a write, the other is waited for so long, in ms (to within
+   * a tenth or 50 ms, whichever is less); then the call answers, with `pending` for it. Never with `ack: 'both'`.
+   * Default: as long as it takes.
+   */
+  readonly stragglerMs?: number | undefined;
 
   /** Answers with the outcome of A and of B, in this order. Must not reject. */
   abstract execute(a: SideWrite, b: SideWrite, context: WriteContext): Promise<readonly [Outcome, Outcome]>;

@@ -1,4 +1,11 @@
-import { type FailedOutcome, type FailureScope, ownFailure, type Stage, toError } from '../../core/index.js';
+import {
+  type FailedOutcome,
+  type FailureScope,
+  ownFailure,
+  type SignOfLife,
+  type Stage,
+  toError,
+} from '../../core/index.js';
 import { isUnprepared } from './unprepared.js';
 
 /** Response codes of the native protocol (`types.responseErrorCodes`). */
@@ -188,4 +195,13 @@ function isWithoutConnection(error: Error): boolean {
 function innerErrors(error: DriverErrorShape): unknown[] | undefined {
   if (error.name !== 'NoHostAvailableError') return undefined;
   return Object.values((error.innerErrors ?? {}) as Record<string, unknown>);
+}
+
+/** What an error of a ping says: whatever a server has said is a sign of life. */
+export function signOfLifeIn(error: unknown): SignOfLife {
+  const { name, innerErrors } = toError(error) as Error & { innerErrors?: Readonly<Record<string, unknown>> };
+  if (name === 'ResponseError') return 'answered';
+  if (name === 'OperationTimedOutError') return 'silent';
+  const [inner] = Object.values(innerErrors ?? {});
+  return inner === undefined ? 'notSent' : signOfLifeIn(inner);
 }

@@ -1,9 +1,16 @@
-import { type Clock, type ClusterId, ClusterSession, HelixConfigError } from '../../core/index.js';
+import {
+  type Clock,
+  type ClusterId,
+  ClusterSession,
+  HelixConfigError,
+  resolvesWithin,
+  type SignOfLife,
+} from '../../core/index.js';
 import type { CqlClient, CqlClientOptions, CqlClientResult } from '../cql-client.js';
 import { type Consistency, consistencyCode, LOCAL_ONE, LOCAL_QUORUM } from '../consistency.js';
-import { isBlockedConnect } from './classify.js';
+import { isBlockedConnect, signOfLifeIn } from './classify.js';
 import { guardControlConnection } from './control-connection-guard.js';
-import type { Column, DriverClient, Encoder, Token } from './driver-internals.js';
+import { type Column, type DriverClient, type DriverHost, type Encoder, IGNORED, type Token } from './driver-internals.js';
 import type { Driver } from './load-driver.js';
 import type { PreparedBatchItem, PreparedRequests, PreparedText } from './prepared-requests.js';
 import { findTokenClasses, type TokenClasses } from './routing-token.js';
@@ -29,6 +36,12 @@ export interface StatementOptions {
 }
 
 const DRIVER_RECONNECTION_MS = 1_000;
+
+/**
+ * Helix keeps the time of a request itself; the driver's own limit, which it needs to notice dead connections, is
+ * longer: it would fire first when the process stood still, and throw away answers that lie in the sockets.
+ */
+const DRIVER_TIMEOUT_FACTOR = 2;
 
 /** A value that leaves its column as it is: what `undefined` becomes on the wire. */
 export type Unset = object;
@@ -82,6 +95,7 @@ export class CqlSession extends ClusterSession {
     this.unset = driver.types.unset;
     this.#requests = driver.requestsOf(client, clock, () => this.renewSchema());
     this.#endWatch = watchSchema(client, (change) => this.#views.expire(change));
+    client.on?.('hostUp', this.#onHostUp);
     this.#retryPolicy = neverRetry(driver);
     this.address = contactPoints(isClient(options) ? client.options : options);
   }
@@ -169,7 +183,7 @@ export class CqlSession extends ClusterSession {
       consistency: options.consistency ?? this.consistency,
       serialConsistency: options.serialConsistency ?? this.serialConsistency,
       timestamp: options.timestampUs,
-      readTimeout: options.timeoutMs,
+      readTimeout: options.timeoutMs * DRIVER_TIMEOUT_FACTOR,
       routingKey: options.routingKey,
     });
   }
@@ -188,7 +202,7 @@ export class CqlSession extends ClusterSession {
       consistency: options.consistency ?? this.consistency,
       serialConsistency: options.serialConsistency ?? this.serialConsistency,
       timestamp: options.timestampUs,
-      readTimeout: options.timeoutMs,
+      readTimeout: options.timeoutMs * DRIVER_TIMEOUT_FACTOR,
     });
   }
 
@@ -209,7 +223,7 @@ export class CqlSession extends ClusterSession {
       isIdempotent: true,
       consistency: options.consistency,
       serialConsistency: options.serialConsistency,
-      readTimeout: options.timeoutMs,
+      readTimeout: options.timeoutMs * DRIVER_TIMEOUT_FACTOR,
       fetchSize: options.fetchSize,
       pageState: options.pageState,
     });
@@ -244,22 +258,57 @@ export class CqlSession extends ClusterSession {
     return isBlockedConnect(error);
   }
 
-  protected override async askForLife(timeoutMs: number): Promise<void> {
-    const { rows } = await this.#client.execute('SELECT schema_version FROM system.local', [], {
+  override async askEveryHost(timeoutMs: number): Promise<SignOfLife> {
+    const { hosts, profileManager } = this.#client;
+    const asked = (hosts?.values() ?? [undefined])
+      .filter((host) => !host || (host.isUp() && profileManager?.getDistance(host) !== IGNORED))
+      .map((host) => this.#signOfLife(timeoutMs, host));
+    if (asked.length === 0) return 'notSent';
+    const answered = Promise.any(
+      asked.map(async (sign) => {
+        if ((await sign) !== 'answered') throw new Error('No sign of life');
+      }),
+    );
+    const isAlive = await resolvesWithin(this.clock, timeoutMs, answered).catch(() => false);
+    if (isAlive) return 'answered';
+    // Who has not answered by now is silent; who could not be asked is none of them.
+    const signs = await Promise.all(asked.map((sign) => Promise.race([sign, 'silent' as const])));
+    return signs.includes('notSent') ? 'notSent' : 'silent';
+  }
+
+  async #signOfLife(timeoutMs: number, host: DriverHost | undefined): Promise<SignOfLife> {
+    try {
+      await this.#askSchemaVersion(timeoutMs, host);
+      return 'answered';
+    } catch (error) {
+      return signOfLifeIn(error);
+    }
+  }
+
+  #askSchemaVersion(timeoutMs: number, host?: DriverHost): Promise<CqlClientResult> {
+    return this.#client.execute('SELECT schema_version FROM system.local', [], {
       prepare: false,
       isIdempotent: false,
       retry: this.#retryPolicy,
       consistency: LOCAL_ONE,
       readTimeout: timeoutMs,
+      ...(host && { host }),
     });
+  }
+
+  protected override async askForLife(timeoutMs: number): Promise<void> {
+    const { rows } = await this.#askSchemaVersion(timeoutMs);
     // It was asked for because something was wrong, and events may have been lost meanwhile.
     const version = String((rows?.[0] as { schema_version?: unknown } | undefined)?.schema_version);
     if (version !== this.#schemaVersion) this.renewSchema();
     this.#schemaVersion = version;
   }
 
+  readonly #onHostUp = (): void => this.hostUp();
+
   override async close(): Promise<void> {
     this.#endWatch?.();
+    this.#client.removeListener?.('hostUp', this.#onHostUp);
     await super.close();
     this.#requests.release();
   }

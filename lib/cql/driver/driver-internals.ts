@@ -8,6 +8,9 @@ import type { CqlClient, CqlColumn, CqlColumnType } from '../cql-client.js';
 export type Column = CqlColumn;
 export type ColumnType = CqlColumnType;
 
+/** `types.distance.ignored`: of hosts that the driver does not connect to. */
+export const IGNORED = 2;
+
 /** What a PREPARE answered: `lib/prepare-handler.js`. */
 export interface PreparedInfo {
   readonly queryId: Buffer;
@@ -46,7 +49,7 @@ export interface DriverClient extends CqlClient {
     getDefaultLoadBalancing(): LoadBalancingPolicy;
     getDistance(host: DriverHost): number;
   };
-  readonly hosts?: { readonly length?: number; values(): { isUp(): boolean }[] };
+  readonly hosts?: { readonly length?: number; values(): DriverHost[] };
   /** `hostUp`, `hostDown`, … */
   on?(event: string, listener: () => void): unknown;
   removeListener?(event: string, listener: () => void): unknown;

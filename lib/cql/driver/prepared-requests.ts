@@ -1,7 +1,14 @@
 import { createHash } from 'node:crypto';
 import { type Clock, HelixConfigError, resolvesWithin, type Timer, toError } from '../../core/index.js';
 import type { CqlClientResult } from '../cql-client.js';
-import type { DriverClient, DriverHost, LookUp, NoHostAvailable, PreparedInfo } from './driver-internals.js';
+import {
+  type DriverClient,
+  type DriverHost,
+  IGNORED,
+  type LookUp,
+  type NoHostAvailable,
+  type PreparedInfo,
+} from './driver-internals.js';
 import { parametersSignature } from './types.js';
 import { isUnprepared } from './unprepared.js';
 
@@ -37,8 +44,6 @@ export interface PreparedRequests {
 const HEDGE_MS = 500;
 /** Once one host has answered, the others are waited for no longer than this. */
 const OTHER_HOSTS_MS = 500;
-/** `types.distance.ignored` */
-const IGNORED = 2;
 /** So often a statement is prepared anew because its types have changed in the meantime, or differ by host. */
 const MOST_ATTEMPTS = 3;
 /** Sets Helix's statements apart: an id is a hash of keyspace and text, so nobody else's PREPARE brings one back. */

@@ -97,8 +97,8 @@ export class ModelWrite extends WriteOperation {
     return this.#observed(cluster, super.classify(error, cluster));
   }
 
-  override expire(cluster: ClusterId): FailedOutcome {
-    return this.#observed(cluster, super.expire(cluster));
+  override expire(cluster: ClusterId, why?: 'late' | 'dead'): FailedOutcome {
+    return this.#observed(cluster, super.expire(cluster, why));
   }
 
   #observed(cluster: ClusterId, outcome: FailedOutcome): FailedOutcome {
@@ -166,7 +166,7 @@ export class ModelWrite extends WriteOperation {
     return classifyWriteError(error, { stage, singlePartition: true });
   }
 
-  protected override timeoutOf(): Error {
+  protected override silenceOf(): Error {
     return timeoutError('No answer in time');
   }
 }

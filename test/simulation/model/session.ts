@@ -1,5 +1,5 @@
-import { type Clock, type ClusterId, ClusterSession } from '../../../lib/core/index.js';
-import { isBlockedConnect } from '../../../lib/cql/driver/classify.js';
+import { type Clock, type ClusterId, ClusterSession, type SignOfLife } from '../../../lib/core/index.js';
+import { isBlockedConnect, signOfLifeIn } from '../../../lib/cql/driver/classify.js';
 import type { ModelCluster } from './cluster.js';
 import { connectionLost, noHostAvailable, timedOut } from './driver-errors.js';
 
@@ -238,6 +238,12 @@ export class ModelSession extends ClusterSession {
 
   protected override askForLife(timeoutMs: number): Promise<unknown> {
     return this.connection.request('ping', timeoutMs, () => undefined);
+  }
+
+  override askEveryHost(timeoutMs: number): Promise<SignOfLife> {
+    return this.connection
+      .request('ping', timeoutMs, () => undefined)
+      .then(() => 'answered' as const, signOfLifeIn);
   }
 
   protected override isBlockedBy(error: unknown): boolean {

@@ -1,0 +1,206 @@
+import type { Clock, Timer } from './clock.js';
+import { type ClusterId, otherCluster } from './cluster.js';
+import type { Inspected, Rounds } from './rounds.js';
+import type { Traffic } from './wire.js';
+
+/** How long a suspected cluster has to answer a ping, in ms. */
+export const SUSPICION_PING_MS = 500;
+/** A ping that ends later than its time by so much, in ms, says nothing: the process stood still. */
+const LATE_MS = 100;
+/** A cluster that was found dead is asked again so often, in ms, where the failover policy does not. */
+const ASK_AGAIN_MS = 2_000;
+
+/** What came of asking every host of a cluster for a sign of life. */
+export type SignOfLife =
+  /** A host has answered, whatever it was. */
+  | 'answered'
+  /** A host was asked, and none has answered in time. */
+  | 'silent'
+  /** No host could be asked: that is for others to judge. */
+  | 'notSent';
+
+/** `suspected`: every host of it is being pinged. `dead`: none has answered, and nothing has come from it since. */
+export type Liveness = 'alive' | 'suspected' | 'dead';
+
+/** What goes over one wire, as far as it tells of silence. */
+export interface Listened {
+  readonly traffic: Readonly<Record<ClusterId, Traffic>>;
+  /** The monotonic clock's ms since which the oldest request waits for that cluster; infinite if none does. */
+  waitingSinceMs(cluster: ClusterId): number;
+}
+
+export interface FailureDetectorOptions {
+  readonly clock: Clock;
+  /** Silence after which a cluster is suspected, in ms; 0: never. */
+  readonly suspectAfterMs: number;
+  /** Asks every host of a cluster, and takes no longer than it is told. Rejects never. */
+  readonly ask: (cluster: ClusterId, timeoutMs: number) => Promise<SignOfLife>;
+  /** Whether somebody else, a circuit breaker, asks a dead cluster by itself. */
+  readonly isAskedByPolicy: (cluster: ClusterId) => boolean;
+  /** Told of each change, once it is the case. */
+  readonly onChange: (cluster: ClusterId, liveness: Liveness) => void;
+}
+
+/** What is known of one cluster. */
+class Hearing {
+  liveness: Liveness = 'alive';
+  /** Answers that had come by the last round. */
+  heard = 0;
+  /** Pings that were answered. */
+  pings = 0;
+  /** Nothing has come since then, at the earliest: the round before it was noticed. */
+  earliestMs = Number.NEGATIVE_INFINITY;
+  /** Nothing has come since then, at the latest. A suspicion that came to nothing begins the time anew as well. */
+  latestMs = Number.NEGATIVE_INFINITY;
+  /** The ping under way; another object when it does not count any more. */
+  ping: object | undefined;
+  askAgain: Timer | undefined;
+}
+
+/**
+ * Finds out that a cluster hangs: when a request has waited for `suspectAfterMs` and nothing has come from its cluster
+ * since it was sent, every host of it is asked for a sign of life, and if none gives one the cluster is dead, until
+ * anything comes from it.
+ *
+ * It costs requests nothing: what has come is told by counters that are kept anyway, and looked at in rounds.
+ */
+export class FailureDetector implements Inspected {
+  readonly isUnderWay = false;
+  readonly #hearings = { A: new Hearing(), B: new Hearing() };
+  readonly #wires: Listened[] = [];
+  #lastRoundMs = Number.NEGATIVE_INFINITY;
+  #isEnded = false;
+
+  constructor(
+    private readonly options: FailureDetectorOptions,
+    rounds: Rounds,
+  ) {
+    rounds.include(this);
+  }
+
+  listenTo(wire: Listened): void {
+    this.#wires.push(wire);
+  }
+
+  liveness(cluster: ClusterId): Liveness {
+    return this.#hearings[cluster].liveness;
+  }
+
+  isDead(cluster: ClusterId): boolean {
+    return (cluster === 'A' ? this.#hearings.A : this.#hearings.B).liveness === 'dead';
+  }
+
+  /** Whether what waits for that cluster alone is to be decided without it: it is dead, and the other one is not silent. */
+  isGivenUp(cluster: ClusterId): boolean {
+    return this.isDead(cluster) && this.#hearings[otherCluster(cluster)].liveness === 'alive';
+  }
+
+  /** Whether an answer to some request has surely come from the cluster after that moment. */
+  hasHeardSince(cluster: ClusterId, sentMs: number): boolean {
+    return this.#hearings[cluster].earliestMs > sentMs;
+  }
+
+  /** A ping was answered, whoever had sent it. */
+  heardPing(cluster: ClusterId): void {
+    const hearing = this.#hearings[cluster];
+    hearing.pings++;
+    hearing.latestMs = this.options.clock.monotonicMs();
+    this.#become(cluster, 'alive');
+  }
+
+  /** Suspects nobody any more. */
+  end(): void {
+    this.#isEnded = true;
+    for (const hearing of [this.#hearings.A, this.#hearings.B]) {
+      hearing.askAgain?.cancel();
+      hearing.ping = undefined;
+    }
+  }
+
+  inspect(nowMs: number, isLate: boolean): void {
+    for (const cluster of ['A', 'B'] as const) {
+      this.#listen(cluster, nowMs);
+      if (isLate) this.#beginAnew(cluster, nowMs);
+      else if (this.#isTooQuiet(cluster, nowMs)) void this.#suspect(cluster);
+    }
+    this.#lastRoundMs = nowMs;
+  }
+
+  #listen(cluster: ClusterId, nowMs: number): void {
+    const hearing = this.#hearings[cluster];
+    let heard = 0;
+    for (const { traffic } of this.#wires) heard += traffic[cluster].answered;
+    if (heard === hearing.heard) return;
+    hearing.heard = heard;
+    hearing.earliestMs = this.#lastRoundMs;
+    hearing.latestMs = nowMs;
+    this.#become(cluster, 'alive');
+  }
+
+  /** The process stood still: what was sent before has had no chance to be answered, nor has a ping. */
+  #beginAnew(cluster: ClusterId, nowMs: number): void {
+    const hearing = this.#hearings[cluster];
+    hearing.latestMs = nowMs;
+    if (hearing.liveness === 'suspected') this.#become(cluster, 'alive');
+  }
+
+  #isTooQuiet(cluster: ClusterId, nowMs: number): boolean {
+    const { suspectAfterMs } = this.options;
+    const { liveness, latestMs } = this.#hearings[cluster];
+    if (suspectAfterMs === 0 || this.#isEnded || liveness !== 'alive') return false;
+    if (nowMs - latestMs < suspectAfterMs) return false;
+    let sinceMs = Number.POSITIVE_INFINITY;
+    for (const wire of this.#wires) sinceMs = Math.min(sinceMs, wire.waitingSinceMs(cluster));
+    return nowMs - sinceMs >= suspectAfterMs;
+  }
+
+  async #suspect(cluster: ClusterId): Promise<void> {
+    const { clock, ask } = this.options;
+    const hearing = this.#hearings[cluster];
+    const ping = {};
+    hearing.ping = ping;
+    this.#become(cluster, 'suspected');
+    const startedMs = clock.monotonicMs();
+    const sign = await ask(cluster, SUSPICION_PING_MS).catch(() => 'notSent' as const);
+    if (hearing.ping !== ping) return;
+    hearing.ping = undefined;
+    const nowMs = clock.monotonicMs();
+    hearing.latestMs = nowMs;
+    const isDead = sign === 'silent' && nowMs - startedMs <= SUSPICION_PING_MS + LATE_MS;
+    this.#become(cluster, isDead ? 'dead' : 'alive');
+  }
+
+  #become(cluster: ClusterId, liveness: Liveness): void {
+    const hearing = this.#hearings[cluster];
+    if (hearing.liveness === liveness || this.#isEnded) return;
+    hearing.liveness = liveness;
+    if (liveness === 'alive') hearing.ping = undefined;
+    hearing.askAgain?.cancel();
+    hearing.askAgain = liveness === 'dead' ? this.#askAgain(cluster) : undefined;
+    this.options.onChange(cluster, liveness);
+  }
+
+  /** Nothing may be sent to a dead cluster any more, so that nothing can come from it. */
+  #askAgain(cluster: ClusterId): Timer {
+    const { clock, ask, isAskedByPolicy } = this.options;
+    return clock.setTimer(() => {
+      if (!this.isDead(cluster)) return;
+      const hearing = this.#hearings[cluster];
+      hearing.askAgain = this.#askAgain(cluster);
+      if (isAskedByPolicy(cluster)) return;
+      void ask(cluster, SUSPICION_PING_MS).then(
+        (sign) => {
+          if (sign === 'answered') this.heardPing(cluster);
+        },
+        () => undefined,
+      );
+    }, ASK_AGAIN_MS);
+  }
+}
+
+/** For wires that nobody listens to. */
+export const NOBODY_DIES: Pick<FailureDetector, 'isDead' | 'isGivenUp' | 'hasHeardSince'> = {
+  isDead: () => false,
+  isGivenUp: () => false,
+  hasHeardSince: () => false,
+};
