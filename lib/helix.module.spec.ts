@@ -529,10 +529,11 @@ describe('the failover policy', () => {
 });
 
 describe('a breaker that opens', () => {
-  const RESET_MS = 30_000;
+  /** At the latest: a quarter of it is left to chance. */
+  const FIRST_PING_MS = 250;
 
   async function opened() {
-    const failoverPolicy = new CircuitBreaker({ threshold: 2, resetTimeoutMs: RESET_MS });
+    const failoverPolicy = new CircuitBreaker({ threshold: 2 });
     const started = await start({ failoverPolicy });
     const { helix, status, B } = started;
     const events: HelixEvent[] = [];
@@ -551,13 +552,13 @@ describe('a breaker that opens', () => {
     expect(status.status().B?.breaker).toBe('open');
     B.isDown = false;
     B.pingError = 'never';
-    await vi.advanceTimersByTimeAsync(RESET_MS);
+    await vi.advanceTimersByTimeAsync(FIRST_PING_MS);
     expect(status.status().B?.breaker).toBe('half-open');
     await vi.advanceTimersByTimeAsync(2_000);
     B.pingError = undefined;
-    await vi.advanceTimersByTimeAsync(RESET_MS);
+    await vi.advanceTimersByTimeAsync(2 * FIRST_PING_MS);
     expect(events.map(({ state }) => state)).toEqual(['open', 'half-open', 'open', 'half-open', 'closed']);
-    expect(events.at(-1)?.at).toEqual(new Date(openedAt.getTime() + 2 * RESET_MS + 2_000));
+    expect(events.at(-1)?.at.getTime()).toBeLessThanOrEqual(openedAt.getTime() + 3 * FIRST_PING_MS + 2_000);
     await Promise.all([module.close(), vi.advanceTimersByTimeAsync(20_000)]);
     expect(ended).toEqual([true]);
   });
@@ -568,12 +569,12 @@ describe('a breaker that opens', () => {
     await vi.advanceTimersByTimeAsync(100);
     B.isDown = false;
     const pings = B.unprepared.length;
-    await vi.advanceTimersByTimeAsync(RESET_MS - 200);
+    await vi.advanceTimersByTimeAsync(0.75 * FIRST_PING_MS - 101);
     expect(B.unprepared.length).toBe(pings);
     expect(status.status().replay.B).toMatchObject({ open: false, queued: 2, inFlight: 0 });
     expect(B.executed.length).toBe(executed);
     // The breaker's one ping, and the lane's.
-    await vi.advanceTimersByTimeAsync(110);
+    await vi.advanceTimersByTimeAsync(FIRST_PING_MS);
     expect(status.status()).toMatchObject({
       B: { breaker: 'closed' },
       replay: { B: { open: true, applied: 2 } },
@@ -774,7 +775,7 @@ describe('the end', () => {
       .exec()
       .then(({ A: a, B: b }) => events.push(`A ${a}, B ${b}`));
     await close(module);
-    expect(events).toEqual(['A applied, B queued', 'queue closed']);
+    expect(events).toEqual(['A applied, B pending', 'queue closed']);
     expect(replayer.enqueuedFor).toEqual([['B']]);
   });
 
@@ -792,7 +793,8 @@ describe('the end', () => {
       .exec()
       .then((receipt) => events.push(`A ${receipt.A}, B ${receipt.B}`));
     await close(module);
-    expect(events).toEqual(['A applied, B queued', 'queue closed']);
+    expect(events).toEqual(['A applied, B pending', 'queue closed']);
+    expect(replayer.enqueuedFor).toEqual([['B']]);
   });
 
   describe.each<[what: string, close: () => Promise<never>]>([

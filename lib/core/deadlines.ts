@@ -66,7 +66,7 @@ export class DeadlineList {
 
   /** Visits those that wait, the oldest first; a visit may end its own wait. */
   forEach(visit: (deadline: Deadline) => void): void {
-    for (let each = this.#first; each; ) {
+    for (let each = this.#first; each;) {
       const { next } = each;
       visit(each);
       each = next;

@@ -4,6 +4,7 @@ import { FakeClock } from '../../test/support/fake-clock.js';
 import { FakeRead, type SideScript, Watched } from '../../test/support/fake-operations.js';
 import { noBreaches } from '../../test/support/invariants.js';
 import { FakePolicy } from '../../test/support/fake-policy.js';
+import { fakeWatch } from '../../test/support/fake-watch.js';
 import { PrimaryOnlyReadStrategy, RoundRobinReadStrategy, StickyReadStrategy } from '../strategies/index.js';
 import {
   CallContext,
@@ -78,6 +79,8 @@ interface Setup {
   readonly drains?: readonly ClusterId[];
   /** Default: no limit that any test comes near to. */
   readonly maxInFlight?: number;
+  /** Clusters that are dead and given up. */
+  readonly givenUp?: Set<ClusterId>;
 }
 
 function setUp(setup: Setup = {}) {
@@ -97,6 +100,7 @@ function setUp(setup: Setup = {}) {
     readTimeoutMs: READ_TIMEOUT_MS,
     maxInFlight: setup.maxInFlight ?? 1_000,
     invariants: noBreaches(),
+    watch: fakeWatch(clock, setup.givenUp ?? new Set()),
     lag: { isBehind: (cluster: ClusterId) => setup.behind?.includes(cluster) ?? false } as ReadLag,
     onStrategyError: (error) => strategyErrors.push(error),
   });
@@ -775,8 +779,8 @@ describe('a hedged read', () => {
   it('is like any other on a single cluster', async () => {
     const { clock, run, read } = setUp({ single: true });
     await run(read('never'), hedged);
-    // That of the deadlines.
-    expect(clock.pendingTimers).toBe(1);
+    // That of the deadlines, and that of the rounds.
+    expect(clock.pendingTimers).toBe(2);
   });
 
   it.each<[why: string, b: SideScript, asked: ClusterId[]]>([
@@ -1140,5 +1144,74 @@ describe('closing', () => {
     await clock.settle();
     expect(answer.error).toMatchObject({ code: 'HELIX_CLUSTER' });
     expect(operation.asked).toEqual(['A']);
+  });
+});
+
+describe('a read of a side that turns out to be dead', () => {
+  const ROUND_MS = 50;
+
+  it('is asked of the other one as well, which the strategy is told, and the policy is not', async () => {
+    const givenUp = new Set<ClusterId>();
+    const strategy = new FakeStrategy();
+    const { clock, run, read, policy } = setUp({ givenUp, strategy });
+    const answer = await run(read('never', { answer: 'applied', afterMs: 10 }));
+    await clock.advance(1_000);
+    expect(answer.isSettled).toBe(false);
+    givenUp.add('A');
+    await clock.advance(ROUND_MS + 10);
+    expect(answer.value).toBe('B');
+    expect([strategy.failures, strategy.successes, policy.failures]).toEqual([['A'], ['B'], []]);
+  });
+
+  it('takes the first answer: that of the dead one, if it comes', async () => {
+    const givenUp = new Set<ClusterId>(['A']);
+    const { clock, run, read } = setUp({ givenUp, strategy: new Stubborn(), neverConnected: [] });
+    const answer = await run(read({ answer: 'applied', afterMs: 100 }, 'never'), { cluster: 'A' });
+    await clock.advance(100);
+    expect(answer.value).toBe('A');
+  });
+
+  it('is waited for when the other one fails', async () => {
+    const givenUp = new Set<ClusterId>();
+    const { clock, run, read } = setUp({ givenUp });
+    const answer = await run(read({ answer: 'applied', afterMs: 200 }, 'unreached'));
+    givenUp.add('A');
+    await clock.advance(100);
+    expect(answer.isSettled).toBe(false);
+    await clock.advance(100);
+    expect(answer.value).toBe('A');
+  });
+
+  it.each<[string, Setup, ReadCall]>([
+    ['only that side may answer', {}, { cluster: 'A' }],
+    ['there is only that side', { single: true }, {}],
+    ['the policy forbids it', { policy: Object.assign(new FakePolicy(), { allowsFailover: false }) }, {}],
+    ['the strategy gives up', { strategy: Object.assign(new FakeStrategy(), { givesUp: true }) }, {}],
+  ])('waits for its own deadline when %s', async (_why, setup, call) => {
+    const givenUp = new Set<ClusterId>();
+    const { clock, run, read } = setUp({ ...setup, givenUp });
+    const operation = read('never');
+    const answer = await run(operation, call);
+    givenUp.add('A');
+    await clock.advance(READ_TIMEOUT_MS - 1);
+    expect(answer.isSettled).toBe(false);
+    await clock.advance(1);
+    expect(answer.error).toBeInstanceOf(ClusterError);
+  });
+
+  it('is made of the other side first from then on', async () => {
+    const { run, read } = setUp({ givenUp: new Set<ClusterId>(['A']) });
+    expect((await run(read('applied'))).value).toBe('B');
+  });
+
+  it('has the reads of its call follow', async () => {
+    const givenUp = new Set<ClusterId>();
+    const { clock, run, read } = setUp({ givenUp });
+    const context = CallContext.stickyRead({});
+    const answer = await run(read('never'), { context });
+    givenUp.add('A');
+    await clock.advance(ROUND_MS);
+    expect(answer.value).toBe('B');
+    expect(context.preferred).toBe('B');
   });
 });

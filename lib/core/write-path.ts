@@ -10,6 +10,7 @@ import { APPLIED, type Outcome, type SettledOutcome } from './outcome.js';
 import type { Reservation } from './ports/replayer.js';
 import type { WriteStrategy } from './ports/write-strategy.js';
 import { type WriteReceipt, receiptSoFar } from './receipt.js';
+import { Rounds } from './rounds.js';
 import { Settlement, type SettlementOptions } from './settlement.js';
 import { StrategyWrite } from './strategy-write.js';
 import { type Watch, Wire } from './wire.js';
@@ -56,7 +57,9 @@ export class WritePath {
   #closed = false;
 
   constructor(private readonly options: WritePathOptions) {
-    const { clock, writeTimeoutMs: timeoutMs, failover, invariants, watch } = options;
+    const { clock, writeTimeoutMs: timeoutMs, failover, invariants } = options;
+    const alone: Watch = { rounds: new Rounds(clock, options.strategy.stragglerMs), detector: undefined };
+    const { watch = alone } = options;
     this.wire = new Wire({ clock, timeoutMs, failover, invariants, watch });
     this.#admissions = new Admissions(options, this.wire);
     this.#settlement = new Settlement(options, this.#admissions);

@@ -224,20 +224,43 @@ describe('a write inside @StickyRead', () => {
 });
 
 describe('withTimeout()', () => {
-  it.each(writes)('ends the wait for %s; the write goes on', async (_kind, build) => {
-    const fixture = await setUp();
-    const { clients, clock, replayer } = fixture;
-    await fixture.insert().exec();
-    clients.A.answers.push('never');
-    const answer = new Watched(build(fixture).withTimeout(100).exec());
-    await clock.advance(99);
-    expect(answer.isSettled).toBe(false);
-    await clock.advance(1);
-    expect(answer.error).toBeInstanceOf(OperationAbortedError);
-    expect(answer.error).toMatchObject({ outcome: 'unknown', cause: { name: 'TimeoutError' } });
-    await clock.advance(WRITE_TIMEOUT_MS);
-    expect(replayer.enqueuedFor).toEqual([['A']]);
-  });
+  it.each(writes)(
+    'answers for %s with what one cluster has applied; the write goes on',
+    async (_kind, build) => {
+      const fixture = await setUp();
+      const { clients, clock, replayer } = fixture;
+      await fixture.insert().exec();
+      clients.A.answers.push('never');
+      const answer = new Watched(build(fixture).withTimeout(100).exec());
+      await clock.advance(99);
+      expect(answer.isSettled).toBe(false);
+      await clock.advance(1);
+      expect(answer.value).toMatchObject({ A: 'pending', B: 'applied' });
+      await clock.advance(WRITE_TIMEOUT_MS);
+      expect(replayer.enqueuedFor).toEqual([['A']]);
+    },
+  );
+
+  it.each(writes)(
+    'ends the wait for %s that no cluster has applied; the write goes on',
+    async (_kind, build) => {
+      const fixture = await setUp();
+      const { clients, clock, replayer } = fixture;
+      await fixture.insert().exec();
+      clients.A.answers.push('never');
+      clients.B.answers.push('never');
+      const answer = new Watched(build(fixture).withTimeout(100).exec());
+      await clock.advance(100);
+      expect(answer.error).toBeInstanceOf(OperationAbortedError);
+      expect(answer.error).toMatchObject({
+        outcome: 'unknown',
+        cause: { name: 'TimeoutError' },
+        receipt: { A: 'pending', B: 'pending' },
+      });
+      await clock.advance(WRITE_TIMEOUT_MS);
+      expect(replayer.enqueuedFor).toEqual([['A', 'B']]);
+    },
+  );
 
   it('ends the wait for a read', async () => {
     const { helix, clients, clock } = await setUp();

@@ -361,7 +361,7 @@ describe('a statement that one cluster cannot prepare', () => {
   });
 
   it('holds the other up for no longer than a second, and is queued', async () => {
-    const { clock, helix, clients } = await setUp();
+    const { clock, helix, clients, replayer } = await setUp();
     clients.B.statements.set(INSERT, 'never');
     const answer = new Watched(helix.query(INSERT, [1, 'Ada']).exec());
     await clock.advance(999);
@@ -369,7 +369,8 @@ describe('a statement that one cluster cannot prepare', () => {
     await clock.advance(1);
     expect(clients.A.executed).toHaveLength(1);
     await clock.advance(WRITE_TIMEOUT_MS);
-    expect(answer.value).toMatchObject({ A: 'applied', B: 'queued' });
+    expect(answer.value).toMatchObject({ A: 'applied', B: 'pending' });
+    expect(replayer.enqueuedFor).toEqual([['B']]);
   });
 
   it('does not hold the other up at all while it is avoided', async () => {
@@ -383,11 +384,12 @@ describe('a statement that one cluster cannot prepare', () => {
   });
 
   it('is not sent to it when it can prepare only after its time was over', async () => {
-    const { clock, helix, clients } = await setUp();
+    const { clock, helix, clients, replayer } = await setUp();
     clients.B.statements.set(INSERT, 'never');
     const answer = new Watched(helix.query(INSERT, [1, 'Ada']).exec());
     await clock.advance(2 * WRITE_TIMEOUT_MS);
-    expect(answer.value).toMatchObject({ B: 'queued' });
+    expect(answer.value).toMatchObject({ B: 'pending' });
+    expect(replayer.enqueuedFor).toEqual([['B']]);
     clients.B.statements.set(INSERT, USER);
     clients.B.answerPrepares();
     await clock.settle();

@@ -47,7 +47,7 @@ describe('CqlReplayTarget', () => {
           consistency: quorum,
           serialConsistency: localSerial,
           isIdempotent: false,
-          readTimeout: 30_000,
+          readTimeout: 60_000,
         },
       },
     ]);

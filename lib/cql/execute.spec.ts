@@ -232,6 +232,7 @@ describe('options of execute()', () => {
     const { write, clients, clock } = await setUp();
     await write();
     clients.A.answers.push('never');
+    clients.B.answers.push('never');
     const answer = new Watched(write({ readTimeout: 100 }));
     await clock.advance(100);
     expect(answer.error).toMatchObject({ name: 'AbortError' });

@@ -17,12 +17,14 @@ const changes: readonly (readonly [Breaker, BreakerEvent, Breaker])[] = [
   [CLOSED, 'failed', shaky],
   [CLOSED, 'slow', slow],
   [CLOSED, 'isolated', isolated],
+  [CLOSED, 'suspected', open],
 
   [shaky, 'succeeded', CLOSED],
   [shaky, 'answered', CLOSED],
   [shaky, 'failed', atTheEdge],
   [shaky, 'slow', slowAndShaky],
   [shaky, 'isolated', isolated],
+  [shaky, 'suspected', open],
   [shaky, 'reset', CLOSED],
 
   [atTheEdge, 'succeeded', CLOSED],
@@ -30,12 +32,14 @@ const changes: readonly (readonly [Breaker, BreakerEvent, Breaker])[] = [
   [atTheEdge, 'failed', open],
   [atTheEdge, 'slow', open],
   [atTheEdge, 'isolated', isolated],
+  [atTheEdge, 'suspected', open],
   [atTheEdge, 'reset', CLOSED],
 
   [slow, 'succeeded', CLOSED],
   [slow, 'failed', slowAndShaky],
   [slow, 'slow', slowTwice],
   [slow, 'isolated', isolated],
+  [slow, 'suspected', open],
   [slow, 'reset', CLOSED],
 
   [slowAndShaky, 'succeeded', CLOSED],
@@ -43,15 +47,18 @@ const changes: readonly (readonly [Breaker, BreakerEvent, Breaker])[] = [
   [slowAndShaky, 'failed', open],
   [slowAndShaky, 'slow', open],
   [slowAndShaky, 'isolated', isolated],
+  [slowAndShaky, 'suspected', open],
   [slowAndShaky, 'reset', CLOSED],
 
   [slowTwice, 'succeeded', CLOSED],
   [slowTwice, 'failed', open],
   [slowTwice, 'slow', open],
   [slowTwice, 'isolated', isolated],
+  [slowTwice, 'suspected', open],
   [slowTwice, 'reset', CLOSED],
 
   [open, 'pingDue', halfOpen],
+  [open, 'pingSucceeded', CLOSED],
   [open, 'isolated', isolated],
   [open, 'reset', CLOSED],
 
@@ -72,6 +79,7 @@ const events: readonly BreakerEvent[] = [
   'pingDue',
   'pingSucceeded',
   'pingFailed',
+  'suspected',
   'isolated',
   'reset',
 ];

@@ -11,7 +11,8 @@ import {
   type LatencyCircuitBreakerOptions,
 } from './index.js';
 
-const RESET_MS = 1_000;
+const RESET_MS = 10_000;
+const FIRST_PING_MS = 250;
 
 function fail(policy: FailoverPolicy, cluster: ClusterId, times: number): void {
   for (let i = 0; i < times; i++) policy.recordFailure(cluster, new Error('down'));
@@ -33,8 +34,24 @@ function startOpen() {
 /** A breaker of B whose ping is under way. */
 async function startHalfOpen() {
   const started = startOpen();
-  await started.clock.advance(RESET_MS);
+  await started.clock.advance(FIRST_PING_MS);
   return started;
+}
+
+/** The pauses before the next pings, none of which is answered. */
+async function pauses({ instance, clock }: ReturnType<typeof start>, count: number): Promise<number[]> {
+  const found: number[] = [];
+  for (let i = 0; i < count; i++) {
+    const before = instance.pinged.length;
+    let pauseMs = 0;
+    while (instance.pinged.length === before) {
+      await clock.advance(50);
+      pauseMs += 50;
+    }
+    found.push(pauseMs);
+    await instance.failPing('B');
+  }
+  return found;
 }
 
 describe('CircuitBreaker', () => {
@@ -43,16 +60,117 @@ describe('CircuitBreaker', () => {
     expect(policy.shouldFailover('B', new Error('down'))).toBe(true);
   });
 
-  it('opens after 3 failures in a row, and for 30 s, if not told otherwise', async () => {
+  it('opens after 3 failures in a row, if not told otherwise, and asks after 250 ms', async () => {
     const { policy, instance, clock } = start(new CircuitBreaker());
     fail(policy, 'B', 2);
     expect(policy.isAvailable('B')).toBe(true);
     fail(policy, 'B', 1);
     expect(policy.isAvailable('B')).toBe(false);
-    await clock.advance(29_999);
+    await clock.advance(249);
     expect(instance.pinged).toEqual([]);
     await clock.advance(1);
     expect(instance.pinged).toEqual(['B']);
+  });
+
+  it('opens at once when the cluster hangs', () => {
+    const { policy, instance } = start();
+    policy.suspect('B');
+    expect([policy.state('A'), policy.state('B')]).toEqual(['closed', 'open']);
+    expect(instance.changes).toEqual([['B', 'open']]);
+  });
+
+  it('closes when any ping is answered, whoever has sent it', async () => {
+    const { policy, instance, clock } = startOpen();
+    policy.recordPing('A');
+    expect(policy.state('B')).toBe('open');
+    policy.recordPing('B');
+    expect(policy.state('B')).toBe('closed');
+    await clock.advance(10 * RESET_MS);
+    expect(instance.pinged).toEqual([]);
+  });
+
+  it('stays isolated whatever is answered or suspected', () => {
+    const { policy } = start();
+    policy.isolate('B');
+    policy.recordPing('B');
+    policy.suspect('B');
+    policy.hostUp('B');
+    expect(policy.state('B')).toBe('open');
+    policy.reset('B');
+    expect(policy.state('B')).toBe('closed');
+  });
+
+  it('asks again at growing pauses, 2 s apart at most', async () => {
+    expect(await pauses(startOpen(), 6)).toEqual([250, 500, 1_000, 2_000, 2_000, 2_000]);
+  });
+
+  it('never waits longer than resetTimeoutMs', async () => {
+    const started = start(new CircuitBreaker({ resetTimeoutMs: 400 }));
+    fail(started.policy, 'B', 3);
+    expect(await pauses(started, 3)).toEqual([250, 400, 400]);
+  });
+
+  it('leaves a quarter of a pause to chance', async () => {
+    const { policy, instance, clock } = start();
+    instance.random = () => 0.999;
+    fail(policy, 'B', 3);
+    await clock.advance(187);
+    expect(instance.pinged).toEqual([]);
+    await clock.advance(2);
+    expect(instance.pinged).toEqual(['B']);
+  });
+
+  describe('of a cluster that comes and goes', () => {
+    /** It is back, and fails again at once, so often. */
+    function flap(policy: CircuitBreaker, times: number): void {
+      for (let i = 0; i < times; i++) {
+        policy.recordPing('B');
+        fail(policy, 'B', 3);
+      }
+    }
+
+    it.each([
+      [1, [500, 1_000, 2_000, 4_000, 4_000]],
+      [2, [1_000, 2_000, 4_000, 8_000, 8_000]],
+      [3, [2_000, 4_000, 8_000, 10_000, 10_000]],
+      [9, [10_000, 10_000, 10_000, 10_000, 10_000]],
+    ])('doubles its pauses each time, up to resetTimeoutMs: %d', async (times, expected) => {
+      const started = startOpen();
+      flap(started.policy, times);
+      expect(await pauses(started, 5)).toEqual(expected);
+    });
+
+    it('begins anew once the cluster has been there for resetTimeoutMs', async () => {
+      const started = startOpen();
+      const { policy, clock } = started;
+      flap(policy, 3);
+      policy.recordPing('B');
+      await clock.advance(RESET_MS);
+      fail(policy, 'B', 3);
+      expect(await pauses(started, 2)).toEqual([250, 500]);
+    });
+  });
+
+  it.each([0, 1])('asks at once when the driver sees a host again, after %d returns', async (times) => {
+    const { policy, instance } = startOpen();
+    for (let i = 0; i < times; i++) {
+      policy.recordPing('B');
+      fail(policy, 'B', 3);
+    }
+    policy.hostUp('B');
+    expect(instance.pinged).toEqual(['B']);
+    await instance.answerPing('B');
+    expect(policy.state('B')).toBe('closed');
+  });
+
+  it('does not ask at once when the cluster has come and gone too often', async () => {
+    const { policy, instance } = startOpen();
+    for (let i = 0; i < 2; i++) {
+      policy.recordPing('B');
+      fail(policy, 'B', 3);
+    }
+    policy.hostUp('B');
+    expect(instance.pinged).toEqual([]);
   });
 
   it('counts only failures in a row', () => {
@@ -86,12 +204,12 @@ describe('CircuitBreaker', () => {
     expect(policy.isAvailable('B')).toBe(true);
   });
 
-  it('is open for another reset time when the ping fails', async () => {
+  it('is open for longer when the ping fails, counted from then', async () => {
     const { policy, instance, clock } = await startHalfOpen();
     await clock.advance(400);
     await instance.failPing('B');
     expect(policy.state('B')).toBe('open');
-    await clock.advance(RESET_MS - 1);
+    await clock.advance(2 * FIRST_PING_MS - 1);
     expect(instance.pinged).toEqual(['B']);
     await clock.advance(1);
     expect(instance.pinged).toEqual(['B', 'B']);
@@ -102,7 +220,7 @@ describe('CircuitBreaker', () => {
     instance.ping = () => {
       throw new Error('broken ping');
     };
-    await clock.advance(RESET_MS);
+    await clock.advance(FIRST_PING_MS);
     expect(policy.state('B')).toBe('open');
     expect(instance.changes).toEqual([
       ['B', 'open'],
@@ -170,10 +288,10 @@ describe('CircuitBreaker', () => {
 
   it('counts its time from when it opened last', async () => {
     const { policy, instance, clock } = startOpen();
-    await clock.advance(RESET_MS - 1);
+    await clock.advance(FIRST_PING_MS - 1);
     policy.reset('B');
     fail(policy, 'B', 3);
-    await clock.advance(RESET_MS - 1);
+    await clock.advance(2 * FIRST_PING_MS - 1);
     expect(instance.pinged).toEqual([]);
     await clock.advance(1);
     expect(instance.pinged).toEqual(['B']);
@@ -395,17 +513,27 @@ describe('LatencyCircuitBreaker', () => {
   ] as const)('after a ping that took %d ms is %s', async (tookMs, state) => {
     const { policy, instance, clock } = startLatency();
     fail(policy, 'B', 3);
-    await clock.advance(RESET_MS);
+    await clock.advance(FIRST_PING_MS);
     await clock.advance(tookMs);
     await instance.answerPing('B');
     expect(policy.state('B')).toBe(state);
     expect(instance.changes.at(-1)).toEqual(['B', state]);
   });
 
+  it.each([
+    [SLOW_MS, 'closed'],
+    [SLOW_MS + 1, 'open'],
+  ] as const)('after a ping of somebody else that took %d ms is %s', (tookMs, state) => {
+    const { policy } = startLatency();
+    fail(policy, 'B', 3);
+    policy.recordPing('B', tookMs);
+    expect(policy.state('B')).toBe(state);
+  });
+
   it('is open again after a ping that failed at once', async () => {
     const { policy, instance, clock } = startLatency();
     fail(policy, 'B', 3);
-    await clock.advance(RESET_MS);
+    await clock.advance(FIRST_PING_MS);
     await instance.failPing('B');
     expect(policy.state('B')).toBe('open');
   });

@@ -5,11 +5,12 @@ import type { BreakerState, ClusterId } from '../core/index.js';
 import { CircuitBreaker } from './index.js';
 
 const THRESHOLD = 3;
-const RESET_MS = 1_000;
+const RESET_MS = 5_000;
 const CLUSTERS = ['A', 'B'] as const;
 
 type PingEnd = 'answerPing' | 'failPing';
-type Action = 'recordSuccess' | 'recordFailure' | 'isolate' | 'reset' | PingEnd;
+type Told = 'recordSuccess' | 'recordFailure' | 'suspect' | 'recordPing' | 'hostUp' | 'isolate' | 'reset';
+type Action = Told | PingEnd;
 type Step =
   | { readonly do: Action; readonly cluster: ClusterId; readonly times: number }
   | { readonly do: 'advance'; readonly ms: number };
@@ -22,14 +23,23 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   // Several at once, or hardly a history would open a breaker twice.
   fc.record({ do: fc.constant('recordFailure' as const), cluster, times: fc.integer({ min: 1, max: 4 }) }),
   fc.record({
-    do: fc.constantFrom('recordSuccess' as const, 'isolate' as const, 'reset' as const, 'reset' as const),
+    do: fc.constantFrom<Told[]>(
+      'recordSuccess',
+      'suspect',
+      'recordPing',
+      'recordPing',
+      'hostUp',
+      'isolate',
+      'reset',
+      'reset',
+    ),
     cluster,
     times: once,
   }),
   fc.record({ do: fc.constantFrom('answerPing' as const, 'failPing' as const), cluster, times: once }),
   fc.record({
     do: fc.constant('advance' as const),
-    ms: fc.oneof(fc.nat(RESET_MS), fc.constant(RESET_MS), fc.nat(4 * RESET_MS)),
+    ms: fc.oneof(fc.nat(1_000), fc.constantFrom(250, 500, 1_000, 2_000), fc.constant(2 * RESET_MS)),
   }),
 );
 
@@ -41,6 +51,9 @@ class Model {
   isPingUnderWay = false;
   /** Whether what the ping finds decides. */
   isPingAwaited = false;
+  failedPings = 0;
+  flaps = 0;
+  closedMs = Number.NEGATIVE_INFINITY;
 
   get state(): BreakerState {
     if (this.isPingAwaited) return 'half-open';
@@ -54,28 +67,58 @@ class Model {
         return;
       case 'recordFailure':
         this.failuresInARow++;
-        if (this.state === 'closed' && this.failuresInARow >= THRESHOLD) this.openedMs = nowMs;
+        if (this.state === 'closed' && this.failuresInARow >= THRESHOLD) this.#open(nowMs);
+        return;
+      case 'suspect':
+        if (this.state === 'closed') this.#open(nowMs);
+        return;
+      case 'recordPing':
+        if (this.state !== 'closed' && !this.isIsolated) this.#close(nowMs);
+        return;
+      case 'hostUp':
+        if (this.openedMs !== undefined && this.flaps <= 1) this.#ask();
         return;
       case 'isolate':
         this.#forget();
         this.isIsolated = true;
         return;
       case 'reset':
-        this.#forget();
+        if (this.state === 'closed') this.#forget();
+        else this.#close(nowMs);
         return;
       case 'answerPing':
         this.isPingUnderWay = false;
-        if (this.isPingAwaited) this.#forget();
+        // One that was asked before counts as well.
+        if (this.isPingAwaited || this.openedMs !== undefined) this.#close(nowMs);
         return;
       case 'failPing':
         this.isPingUnderWay = false;
-        if (this.isPingAwaited) this.openedMs = nowMs;
+        if (this.isPingAwaited) {
+          this.openedMs = nowMs;
+          this.failedPings++;
+        }
         this.isPingAwaited = false;
     }
   }
 
   timeHasPassed(nowMs: number): void {
-    if (this.openedMs === undefined || nowMs - this.openedMs < RESET_MS) return;
+    if (this.openedMs === undefined) return;
+    const usualMs = Math.min(2_000, 250 * 2 ** this.failedPings);
+    if (nowMs - this.openedMs >= Math.min(RESET_MS, usualMs * 2 ** this.flaps)) this.#ask();
+  }
+
+  #open(nowMs: number): void {
+    this.openedMs = nowMs;
+    this.flaps = nowMs - this.closedMs < RESET_MS ? this.flaps + 1 : 0;
+    this.failedPings = 0;
+  }
+
+  #close(nowMs: number): void {
+    this.#forget();
+    this.closedMs = nowMs;
+  }
+
+  #ask(): void {
     this.openedMs = undefined;
     this.isPingUnderWay = true;
     this.isPingAwaited = true;

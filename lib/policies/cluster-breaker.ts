@@ -46,6 +46,8 @@ export class ClusterBreaker {
   /** Begins anew; only what was done by hand is kept. */
   open(context: PolicyContext): void {
     this.#context = context;
+    this.#flaps = 0;
+    this.#closedMs = Number.NEGATIVE_INFINITY;
     if (this.#breaker.kind !== 'isolated') this.#become(CLOSED);
   }
 

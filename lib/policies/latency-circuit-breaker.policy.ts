@@ -37,7 +37,7 @@ export class LatencyCircuitBreaker extends CircuitBreaker {
   override open(context: PolicyContext): void {
     const { clock } = context;
     super.open({
-      ...context,
+      clock,
       ping: async (cluster) => {
         const startedMs = clock.monotonicMs();
         await context.ping(cluster);

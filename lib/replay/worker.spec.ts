@@ -732,6 +732,8 @@ describe('ReplayWorker at shutdown', () => {
     await clock.advance(1);
     expect(isStopped).toBe(true);
     expect(b.applied).toEqual(['e1']);
+    // The last round.
+    await clock.advance(50);
     expect(clock.pendingTimers).toBe(0);
     expect(worker.isOpen('B')).toBe(false);
   });

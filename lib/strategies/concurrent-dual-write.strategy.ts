@@ -17,7 +17,7 @@ export interface ConcurrentDualWriteOptions {
   /**
    * Once one side has applied a write, the other is waited for so long, in ms; the receipt then says `pending`,
    * and should it fail it is queued as if it had been waited for. Kept to within a tenth or 50 ms, whichever is less.
-   * Default 1,000. `Infinity`: as long as it takes, `writeTimeoutMs` at most.
+   * Default 1,000. `writeTimeoutMs` or more: both are always waited for.
    */
   readonly stragglerMs?: number;
 }
@@ -25,28 +25,27 @@ export interface ConcurrentDualWriteOptions {
 /** Writes to both sides at once and waits for both, for the slower one not much longer. The default. */
 export class ConcurrentDualWriteStrategy extends WriteStrategy {
   override readonly sendsBothAtOnce = true;
-  override readonly stragglerMs: number | undefined;
-  readonly #stragglers: DeadlineList | undefined;
+  override readonly stragglerMs: number;
+  readonly #stragglers: DeadlineList;
 
   /** @throws HelixConfigError `stragglerMs` is out of range */
   constructor(options: ConcurrentDualWriteOptions = {}, clock: Clock = systemClock) {
     super();
     const { stragglerMs = STRAGGLER_MS } = options;
-    if (typeof stragglerMs !== 'number' || !(stragglerMs >= 0)) {
+    if (!(Number.isFinite(stragglerMs) && stragglerMs >= 0)) {
       throw new HelixConfigError(
-        `ConcurrentDualWriteStrategy: stragglerMs must be a number of milliseconds >= 0, or Infinity, received ${stragglerMs}`,
+        `ConcurrentDualWriteStrategy: stragglerMs must be a number of milliseconds >= 0, received ${stragglerMs}`,
       );
     }
-    this.stragglerMs = Number.isFinite(stragglerMs) ? stragglerMs : undefined;
-    this.#stragglers = this.stragglerMs === undefined ? undefined : new DeadlineList(clock, stragglerMs);
+    this.stragglerMs = stragglerMs;
+    this.#stragglers = new DeadlineList(clock, stragglerMs);
   }
 
   /** What the write path does by itself for this strategy: for one of your own that hands writes on to it. */
   override execute(a: SideWrite, b: SideWrite, context?: WriteContext): Promise<readonly [Outcome, Outcome]> {
-    const stragglers = this.#stragglers;
-    if (!stragglers || context?.ack === 'both') return Promise.all([a.send(), b.send()]);
+    if (context?.ack === 'both') return Promise.all([a.send(), b.send()]);
     return new Promise((resolve) => {
-      new StragglerWait(stragglers, a.send(), b.send(), resolve);
+      new StragglerWait(this.#stragglers, a.send(), b.send(), resolve);
     });
   }
 }

@@ -57,6 +57,11 @@ export class FakeClock implements Clock {
     this.#elapsedMs = Math.max(this.#elapsedMs, endMs);
   }
 
+  /** Lets `ms` pass without anything happening, as when the process stands still; what fell due is late afterwards. */
+  standStill(ms: number): void {
+    this.#elapsedMs += ms;
+  }
+
   /** Lets everything happen that needs no time. */
   settle(): Promise<void> {
     return new Promise((resolve) => nextTurn(resolve));

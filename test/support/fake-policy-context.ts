@@ -15,6 +15,8 @@ export class FakePolicyContext implements PolicyContext {
   readonly changes: [cluster: ClusterId, state: BreakerState][] = [];
   /** Called at each change, before it is noted. */
   onChange: (cluster: ClusterId, state: BreakerState) => void = () => undefined;
+  /** No pause is left to chance. */
+  random: () => number = () => 0;
   readonly #underWay: Ping[] = [];
 
   pingsUnderWay(cluster: ClusterId): number {

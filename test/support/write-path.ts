@@ -16,6 +16,7 @@ import { FakeClock } from './fake-clock.js';
 import { FakeWrite, type FakeWriteFields, type SideScript, Watched } from './fake-operations.js';
 import { noBreaches } from './invariants.js';
 import { FakePolicy } from './fake-policy.js';
+import { fakeWatch } from './fake-watch.js';
 import { RecordingReplayer } from './recording-replayer.js';
 
 export const WRITE_TIMEOUT_MS = 5_000;
@@ -72,6 +73,8 @@ export interface WritePathSetup {
   /** Clusters that drain from the start; the fixture's `draining` changes it. */
   readonly drains?: readonly ClusterId[];
   readonly clock?: FakeClock;
+  /** Clusters that are dead and given up; the fixture's `givenUp` changes it. */
+  readonly givenUp?: readonly ClusterId[];
 }
 
 export function setUpWritePath({
@@ -85,6 +88,7 @@ export function setUpWritePath({
   neverConnected = [],
   drains = [],
   clock = new FakeClock(),
+  givenUp: dead = [],
 }: WritePathSetup = {}) {
   const replayer = replay instanceof RecordingReplayer ? replay : new RecordingReplayer();
   const dropped: { envelope: Envelope; error: Error }[] = [];
@@ -92,6 +96,7 @@ export function setUpWritePath({
   const divergences: [ClusterId, Error][] = [];
   const draining: Draining = { A: false, B: false };
   for (const cluster of drains) draining[cluster] = true;
+  const givenUp = new Set(dead);
   const side = (name: string) => ({ name, hasConnected: !neverConnected.includes(name) });
   const path = new WritePath({
     sides: single ? { A: side('us_east') } : { A: side('us_east'), B: side('us_west') },
@@ -105,6 +110,7 @@ export function setUpWritePath({
     whenBothFail,
     writeTimeoutMs: WRITE_TIMEOUT_MS,
     invariants: noBreaches(),
+    watch: fakeWatch(clock, givenUp, strategy.stragglerMs),
     enqueueTimeoutMs: ENQUEUE_TIMEOUT_MS,
     onDropped: (envelope, error) => dropped.push({ envelope, error }),
     onStrategyError: (error) => strategyErrors.push(error),
@@ -134,6 +140,7 @@ export function setUpWritePath({
     path,
     policy,
     draining,
+    givenUp,
     replayer,
     dropped,
     strategyErrors,

@@ -10,7 +10,14 @@ import type { CqlClient, CqlClientOptions, CqlClientResult } from '../cql-client
 import { type Consistency, consistencyCode, LOCAL_ONE, LOCAL_QUORUM } from '../consistency.js';
 import { isBlockedConnect, signOfLifeIn } from './classify.js';
 import { guardControlConnection } from './control-connection-guard.js';
-import { type Column, type DriverClient, type DriverHost, type Encoder, IGNORED, type Token } from './driver-internals.js';
+import {
+  type Column,
+  type DriverClient,
+  type DriverHost,
+  type Encoder,
+  IGNORED,
+  type Token,
+} from './driver-internals.js';
 import type { Driver } from './load-driver.js';
 import type { PreparedBatchItem, PreparedRequests, PreparedText } from './prepared-requests.js';
 import { findTokenClasses, type TokenClasses } from './routing-token.js';
