@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type SideScript, Watched } from '../../test/support/fake-operations.js';
+import type { SideScript, Watched } from '../../test/support/fake-operations.js';
 import {
   bothWays,
   BuiltIn,

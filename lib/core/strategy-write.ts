@@ -78,7 +78,7 @@ class SideAttempt extends WriteOnWire implements SideWrite {
 export class StrategyWrite {
   readonly #a: SideAttempt;
   readonly #b: SideAttempt;
-  #outcomes: Promise<readonly [Outcome, Outcome]> | undefined;
+  #outcomes = new Promise<readonly [Outcome, Outcome]>(() => undefined);
   /** Answers before the strategy has. */
   #answer: ((outcomes: readonly [Outcome, Outcome]) => void) | undefined;
 
@@ -102,10 +102,10 @@ export class StrategyWrite {
    * @throws whatever the strategy threw before it had sent anything
    */
   run(strategy: WriteStrategy, signal: AbortSignal | undefined): Promise<readonly [Outcome, Outcome]> {
-    const outcomes = (this.#outcomes = this.#run(strategy, signal));
+    this.#outcomes = this.#run(strategy, signal);
     return new Promise((resolve, reject) => {
       this.#answer = resolve;
-      outcomes.then(resolve, reject).finally(() => (this.#answer = undefined));
+      this.#outcomes.then(resolve, reject).finally(() => (this.#answer = undefined));
     });
   }
 
@@ -125,8 +125,8 @@ export class StrategyWrite {
   }
 
   #pending(side: 0 | 1): Outcome {
-    const outcomes = this.#outcomes as Promise<readonly [Outcome, Outcome]>;
-    return { kind: 'pending', settled: outcomes.then((all) => all[side]) };
+    const settled = this.#outcomes.then((all) => all[side]);
+    return { kind: 'pending', settled };
   }
 
   async #run(strategy: WriteStrategy, signal: AbortSignal | undefined): Promise<readonly [Outcome, Outcome]> {

@@ -13,7 +13,7 @@ export interface PolicyContext {
   /** To be called at each change, once the policy itself is in the new state. */
   onStateChange(cluster: ClusterId, state: BreakerState): void;
   /** For jitter, from 0 up to 1. Default `Math.random`. */
-  random?(): number;
+  readonly random?: () => number;
 }
 
 /**

@@ -197,11 +197,22 @@ function innerErrors(error: DriverErrorShape): unknown[] | undefined {
   return Object.values((error.innerErrors ?? {}) as Record<string, unknown>);
 }
 
-/** What an error of a ping says: whatever a server has said is a sign of life. */
-export function signOfLifeIn(error: unknown): SignOfLife {
+/**
+ * What an error of a ping says of its host: whatever a server has said is a sign of life, and a connection with no room
+ * tells nothing. `undefined`: the driver has no connection to it, and knows that.
+ */
+export function signOfLifeIn(error: unknown): SignOfLife | undefined {
   const { name, innerErrors } = toError(error) as Error & { innerErrors?: Readonly<Record<string, unknown>> };
-  if (name === 'ResponseError') return 'answered';
-  if (name === 'OperationTimedOutError') return 'silent';
-  const [inner] = Object.values(innerErrors ?? {});
-  return inner === undefined ? 'notSent' : signOfLifeIn(inner);
+  switch (name) {
+    case 'ResponseError':
+      return 'answered';
+    case 'OperationTimedOutError':
+      return 'silent';
+    case 'BusyConnectionError':
+      return 'notSent';
+    default: {
+      const [inner] = Object.values(innerErrors ?? {});
+      return inner === undefined ? undefined : signOfLifeIn(inner);
+    }
+  }
 }

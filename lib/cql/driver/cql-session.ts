@@ -50,6 +50,12 @@ const DRIVER_RECONNECTION_MS = 1_000;
  */
 const DRIVER_TIMEOUT_FACTOR = 2;
 
+/**
+ * Twice what Helix has under way to a cluster at most by default, so that a ping finds room on a connection that hangs;
+ * the driver's own limit is 2,048.
+ */
+const MAX_REQUESTS_PER_CONNECTION = 4_096;
+
 /** A value that leaves its column as it is: what `undefined` becomes on the wire. */
 export type Unset = object;
 
@@ -267,23 +273,22 @@ export class CqlSession extends ClusterSession {
 
   override async askEveryHost(timeoutMs: number): Promise<SignOfLife> {
     const { hosts, profileManager } = this.#client;
-    const asked = (hosts?.values() ?? [undefined])
-      .filter((host) => !host || (host.isUp() && profileManager?.getDistance(host) !== IGNORED))
-      .map((host) => this.#signOfLife(timeoutMs, host));
-    if (asked.length === 0) return 'notSent';
-    const answered = Promise.any(
-      asked.map(async (sign) => {
-        if ((await sign) !== 'answered') throw new Error('No sign of life');
-      }),
+    const asked = (hosts?.values() ?? [undefined]).filter(
+      (host) => !host || (host.isUp() && profileManager?.getDistance(host) !== IGNORED),
     );
-    const isAlive = await resolvesWithin(this.clock, timeoutMs, answered).catch(() => false);
-    if (isAlive) return 'answered';
-    // Who has not answered by now is silent; who could not be asked is none of them.
-    const signs = await Promise.all(asked.map((sign) => Promise.race([sign, 'silent' as const])));
-    return signs.includes('notSent') ? 'notSent' : 'silent';
+    const signs = new Map<unknown, SignOfLife | undefined>(asked.map((host) => [host, 'silent']));
+    const answers = asked.map(async (host) => {
+      const sign = await this.#askHost(timeoutMs, host);
+      signs.set(host, sign);
+      if (sign !== 'answered') throw new Error('No sign of life');
+    });
+    await resolvesWithin(this.clock, timeoutMs, Promise.any(answers)).catch(() => false);
+    const found = [...signs.values()];
+    if (found.includes('answered')) return 'answered';
+    return found.includes('silent') && !found.includes('notSent') ? 'silent' : 'notSent';
   }
 
-  async #signOfLife(timeoutMs: number, host: DriverHost | undefined): Promise<SignOfLife> {
+  async #askHost(timeoutMs: number, host: DriverHost | undefined): Promise<SignOfLife | undefined> {
     try {
       await this.#askSchemaVersion(timeoutMs, host);
       return 'answered';
@@ -343,13 +348,14 @@ function createClient(
   policies.reconnection ??= new driver.policies.reconnection.ConstantReconnectionPolicy(
     DRIVER_RECONNECTION_MS,
   );
+  const pooling = { maxRequestsPerConnection: MAX_REQUESTS_PER_CONNECTION, ...clientOptions.pooling };
   const resolved = {
     consistency: consistency ?? queryOptions.consistency,
     serialConsistency: serialConsistency ?? queryOptions.serialConsistency,
   };
   try {
     return {
-      client: new driver.Client({ ...clientOptions, policies }),
+      client: new driver.Client({ ...clientOptions, policies, pooling }),
       ...(resolved.consistency !== undefined && { consistency: resolved.consistency }),
       ...(resolved.serialConsistency !== undefined && { serialConsistency: resolved.serialConsistency }),
     };

@@ -243,7 +243,10 @@ export class ModelSession extends ClusterSession {
   override askEveryHost(timeoutMs: number): Promise<SignOfLife> {
     return this.connection
       .request('ping', timeoutMs, () => undefined)
-      .then(() => 'answered' as const, signOfLifeIn);
+      .then(
+        () => 'answered' as const,
+        (error: unknown) => signOfLifeIn(error) ?? 'notSent',
+      );
   }
 
   protected override isBlockedBy(error: unknown): boolean {
