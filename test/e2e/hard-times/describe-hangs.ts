@@ -24,7 +24,7 @@ const NOTICED_MS = 2_000;
 /** A call that still waits for the silence to be noticed would take longer. */
 const UNNOTICED_MS = 500;
 const WELL_FOR_MS = 1_000;
-const HANGS_FOR_MS = 4_000;
+const HANGS_FOR_MS = 3_500;
 /** Of each, the pair and the other cluster alone, in turn. */
 const ROUNDS = 5;
 const CALLS_OF_A_ROUND = 100;

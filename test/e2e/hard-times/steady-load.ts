@@ -24,10 +24,11 @@ export type Work = (id: number) => Promise<WriteReceipt | undefined>;
 export class SteadyLoad {
   /** In the order of the answers. */
   readonly answered: Call[] = [];
+  /** When the first call was due, on the monotonic clock. */
+  readonly originMs = performance.now();
   readonly #work: Work;
   readonly #firstId: number;
   readonly #everyMs: number;
-  readonly #originMs = performance.now();
   readonly #calls: Promise<void>[] = [];
   readonly #timer: NodeJS.Timeout;
   #waiting: { readonly dueMs: number; readonly resolve: () => void }[] = [];
@@ -41,7 +42,7 @@ export class SteadyLoad {
 
   /** On its own clock. */
   get nowMs(): number {
-    return performance.now() - this.#originMs;
+    return performance.now() - this.originMs;
   }
 
   /** Resolves when the schedule has come so far. */
