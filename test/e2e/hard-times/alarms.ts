@@ -6,8 +6,8 @@ export class Alarms {
   readonly #opened: Record<ClusterId, number> = { A: 0, B: 0 };
 
   constructor(private readonly helix: HelixService) {
-    helix.events$.subscribe(({ type, cluster, state }) => {
-      if (type === 'breaker' && state === 'open') this.#opened[cluster]++;
+    helix.events$.subscribe(({ cluster, state }) => {
+      if (state === 'open') this.#opened[cluster]++;
     });
   }
 
