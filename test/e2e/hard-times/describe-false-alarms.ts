@@ -1,4 +1,4 @@
-import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { type HelixService, OverloadedError } from '../../../lib/index.js';
 import { startCqlProxy } from '../../servers/index.js';
 import { AlwaysFirst } from '../support/always-first.js';
@@ -45,6 +45,7 @@ export function describeFalseAlarms({ keyspace, steadyForMs, withReadsAtOnce }: 
     it('for queries that take 3 s on a cluster that is otherwise idle', async () => {
       const { A, B } = ground.pair;
       const proxy = await startCqlProxy(B.server);
+      onTestFinished(() => proxy.stop());
       const { application, table, alarms } = await start({
         cql: { A: A.options(keyspace), B: { ...B.options(keyspace), protocolOptions: { port: proxy.port } } },
         readStrategy: new AlwaysFirst('B'),
@@ -55,16 +56,17 @@ export function describeFalseAlarms({ keyspace, steadyForMs, withReadsAtOnce }: 
       expect(await cql.query(select).all()).toHaveLength(1);
       proxy.delay(new RegExp(table), SLOW_MS);
       const startMs = performance.now();
-      const [rows, receipt] = await Promise.all([cql.query(select).all(), writing(application, table)(2)]);
-      const tookMs = performance.now() - startMs;
+      const write = writing(application, table)(2);
+      const rows = await cql.query(select).all();
+      const readMs = performance.now() - startMs;
+      const receipt = await write;
 
-      tell('B takes 3 s', `read ${ms(tookMs)}`, `write: B ${receipt?.B}`, alarms.text);
+      tell('B takes 3 s', `read ${ms(readMs)}`, `write: B ${receipt?.B}`, alarms.text);
       expect(rows.length).toBeGreaterThan(0);
-      // The first page was read from B itself.
-      expect(tookMs).toBeGreaterThanOrEqual(SLOW_MS);
+      // Or A would have answered in its place.
+      expect(readMs).toBeGreaterThanOrEqual(SLOW_MS);
       await ground.expectNothingLost(helix, table, []);
       alarms.expectNone();
-      await proxy.stop();
     });
 
     it(`for ${LATENCY_MS} ms more latency`, async () => {
