@@ -62,6 +62,15 @@ describe('A CQL proxy', () => {
     expect(asked.map(({ body }) => new BodyReader(body).longString())).toEqual([WANTED, OTHER, WANTED]);
   });
 
+  it('delays the answers to matching texts, while others pass', async () => {
+    proxy.delay(/wanted/, 100);
+    const startMs = performance.now();
+    client.socket.write(Buffer.concat([query(1, WANTED), query(2, OTHER)]));
+    await client.hears(2, 1);
+    expect(performance.now() - startMs).toBeGreaterThanOrEqual(95);
+    expect(proxy.caught).toBe(1);
+  });
+
   it('swallows the answers to matching texts, asked as QUERY, PREPARE or EXECUTE, and to no others', async () => {
     client.socket.write(prepare(1, WANTED));
     client.socket.write(prepare(2, OTHER));

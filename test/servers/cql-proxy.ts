@@ -20,6 +20,8 @@ export interface CqlProxy {
   readonly port: number;
   /** QUERY, PREPARE and EXECUTE of such texts are carried out, and their answers vanish. */
   swallow(texts: RegExp): void;
+  /** Their answers come so much later, while others pass: what a slow query looks like. */
+  delay(texts: RegExp, ms: number): void;
   /** QUERY, PREPARE and EXECUTE of such texts are answered with this error, and the node never hears of them. */
   refuse(texts: RegExp, code: number, message: string): void;
   /** Nothing passes, either way, until `resume`; nothing is lost. */
@@ -35,6 +37,7 @@ export interface CqlProxy {
 
 type Rule =
   | { readonly does: 'swallow'; readonly texts: RegExp }
+  | { readonly does: 'delay'; readonly texts: RegExp; readonly ms: number }
   | { readonly does: 'refuse'; readonly texts: RegExp; readonly code: number; readonly message: string };
 
 export async function startCqlProxy(target: { host: string; port: number }): Promise<CqlProxy> {
@@ -66,6 +69,10 @@ class FrameProxy implements CqlProxy {
 
   swallow(texts: RegExp): void {
     this.#rules = [...this.#rules, { does: 'swallow', texts }];
+  }
+
+  delay(texts: RegExp, ms: number): void {
+    this.#rules = [...this.#rules, { does: 'delay', texts, ms }];
   }
 
   refuse(texts: RegExp, code: number, message: string): void {
@@ -116,9 +123,10 @@ interface Conditions {
 
 /** One client's connection and its counterpart at the node. */
 class Link {
-  /** Requests under way by their stream: PREPARE with its text, and those whose answers vanish. */
+  /** Requests under way by their stream: PREPARE with its text, those whose answers vanish, and those that wait. */
   readonly #preparing = new Map<number, string>();
   readonly #swallowed = new Set<number>();
+  readonly #delayed = new Map<number, number>();
 
   constructor(
     private readonly client: Socket,
@@ -163,7 +171,8 @@ class Link {
       this.client.write(encodeFrame(errorAnswer(frame, rule.code, rule.message)));
       return;
     }
-    if (rule) this.#swallowed.add(frame.stream);
+    if (rule?.does === 'swallow') this.#swallowed.add(frame.stream);
+    if (rule?.does === 'delay') this.#delayed.set(frame.stream, rule.ms);
     if (text !== undefined && frame.opcode === opcodes.prepare) this.#preparing.set(frame.stream, text);
     this.node.write(encodeFrame(frame));
   }
@@ -175,7 +184,15 @@ class Link {
       const body = new BodyReader(frame.body);
       if (body.int() === resultKinds.prepared) this.prepared.set(body.shortBytes().toString('hex'), text);
     }
-    if (!this.#swallowed.delete(frame.stream)) this.client.write(encodeFrame(frame));
+    if (this.#swallowed.delete(frame.stream)) return;
+    const delayMs = this.#delayed.get(frame.stream);
+    this.#delayed.delete(frame.stream);
+    if (delayMs === undefined) this.client.write(encodeFrame(frame));
+    else setTimeout(() => this.#answer(frame), delayMs);
+  }
+
+  #answer(frame: Frame): void {
+    if (!this.client.destroyed) this.client.write(encodeFrame(frame));
   }
 
   #textOf({ opcode, flags, body }: Frame): string | undefined {

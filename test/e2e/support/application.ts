@@ -2,6 +2,7 @@ import {
   type DynamicModule,
   type INestApplication,
   type INestApplicationContext,
+  type Provider,
   Controller,
   Get,
   Module,
@@ -77,9 +78,15 @@ function withImports(...imports: NonNullable<DynamicModule['imports']>): Dynamic
 }
 
 /** Boots Helix as an application does. */
-export async function startApplication(options: HelixModuleOptions): Promise<TestApplication> {
+export async function startApplication(
+  options: HelixModuleOptions,
+  providers: readonly Provider[] = [],
+): Promise<TestApplication> {
   const app = await NestFactory.createApplicationContext(
-    withImports(HelixModule.forRoot(withQuickBreaker(options))),
+    {
+      ...withImports(HelixModule.forRoot(withQuickBreaker(options))),
+      providers: [...providers],
+    },
     {
       logger: false,
       abortOnError: false,

@@ -1,0 +1,3 @@
+import { describeDeadlines } from './describe-deadlines.js';
+
+describeDeadlines('deadlines');

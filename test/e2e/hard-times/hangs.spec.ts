@@ -1,0 +1,3 @@
+import { describeHangs, someHangs } from './describe-hangs.js';
+
+describeHangs('some_hangs', someHangs, false);
