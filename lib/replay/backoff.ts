@@ -5,7 +5,7 @@ export interface Backoff {
 }
 
 /** Between pings of a target that is down. */
-export const PROBE_BACKOFF: Backoff = { firstMs: 100, maxMs: 5_000 };
+export const PROBE_BACKOFF: Backoff = { firstMs: 100, maxMs: 2_000 };
 /** Between deliveries to a target that answers pings, and has taken none of the last ones. */
 export const REFUSAL_BACKOFF: Backoff = { firstMs: 2, maxMs: 100 };
 /** Between attempts of one envelope that fails while its target is well. */

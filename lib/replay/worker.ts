@@ -48,7 +48,7 @@ export interface ReplayWorkerDependencies {
 
 /**
  * Replays to each cluster what it has missed, on a lane of its own: a cluster that is down never delays the
- * other. While its target is down a lane delivers nothing and pings it, 100 ms apart at first and 5 s at most;
+ * other. While its target is down a lane delivers nothing and pings it, 100 ms apart at first and 2 s at most;
  * an envelope that fails while its target is well comes again on its own, after 100 ms at first and 30 s at
  * most. A target that answers pings and takes nothing is given one envelope at a time, ten a second at most in the
  * end. There is no number of attempts after which an envelope is given up.
