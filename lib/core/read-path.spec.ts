@@ -1199,6 +1199,19 @@ describe('a read of a side that turns out to be dead', () => {
     expect(answer.error).toBeInstanceOf(ClusterError);
   });
 
+  it('waits until the other one has room', async () => {
+    const givenUp = new Set<ClusterId>();
+    const strategy = new FakeStrategy();
+    const { clock, run, read } = setUp({ givenUp, strategy, maxInFlight: 1 });
+    const waiting = await run(read('never'));
+    const busy = await run(read('applied', { answer: 'applied', afterMs: 120 }), { cluster: 'B' });
+    givenUp.add('A');
+    await clock.advance(100);
+    expect([waiting.isSettled, strategy.failures]).toEqual([false, []]);
+    await clock.advance(2 * ROUND_MS);
+    expect([busy.value, waiting.value, strategy.failures]).toEqual(['B', 'B', ['A']]);
+  });
+
   it('is made of the other side first from then on', async () => {
     const { run, read } = setUp({ givenUp: new Set<ClusterId>(['A']) });
     expect((await run(read('applied'))).value).toBe('B');

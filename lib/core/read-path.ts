@@ -266,14 +266,20 @@ class Read<Result> implements Inside {
     this.#fail(this.#bothFailed() ?? this.#clusterError(cluster, outcome.error, 'failed'));
   }
 
-  /** The side it was sent to is dead: the other one is asked too, and the first answer wins. */
-  givenUp({ cluster }: ReadAttempt<Result>): void {
-    if (this.isOver || this.#waiting.length > 1 || !this.#mayAsk(otherCluster(cluster))) return;
-    const error = timeoutError(`${sideLabel(this.path.sides, cluster)} does not answer at all`);
-    const next = this.#nextSide(cluster, { kind: 'ambiguous', error });
-    if (next === undefined || next === cluster || !this.path.hasRoom(next)) return;
+  /**
+   * The side it was sent to is dead: the other one is asked too, and the first answer wins. False if it is to be tried
+   * again: the other one has no room for all that waited.
+   */
+  givenUp({ cluster }: ReadAttempt<Result>): boolean {
+    const { path } = this;
+    const other = otherCluster(cluster);
+    if (this.isOver || this.#waiting.length > 1 || this.#errors[other] || !this.#mayAsk(other)) return true;
+    if (!path.hasRoom(other)) return false;
+    const error = timeoutError(`${sideLabel(path.sides, cluster)} does not answer at all`);
+    if (this.#nextSide(cluster, { kind: 'ambiguous', error }) !== other) return true;
     this.#left = cluster;
-    this.#ask(next);
+    this.#ask(other);
+    return true;
   }
 
   #ask(cluster: ClusterId): void {
@@ -402,8 +408,7 @@ class ReadAttempt<Result> extends Call {
 
   override inspect(): void {
     if (this.#isGivenUp || !this.wire.detector.isGivenUp(this.cluster)) return;
-    this.#isGivenUp = true;
-    this.read.givenUp(this);
+    this.#isGivenUp = this.read.givenUp(this);
   }
 
   protected override request(cluster: ClusterId): Promise<Result> {

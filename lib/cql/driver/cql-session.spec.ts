@@ -192,7 +192,7 @@ describe('a ping', () => {
     expect(client.unprepared).toMatchObject([
       {
         query: 'SELECT schema_version FROM system.local',
-        options: { consistency: consistencies.localOne, readTimeout: 500 },
+        options: { consistency: consistencies.localOne, readTimeout: 10_000 },
       },
     ]);
   });

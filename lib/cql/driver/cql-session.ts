@@ -50,6 +50,9 @@ const DRIVER_RECONNECTION_MS = 1_000;
  */
 const DRIVER_TIMEOUT_FACTOR = 2;
 
+/** A cluster that hung answers at once what still waits for it when it goes on: a ping that is late is as good. */
+const PING_PATIENCE_MS = 10_000;
+
 /**
  * Twice what Helix has under way to a cluster at most by default, so that a ping finds room on a connection that hangs;
  * the driver's own limit is 2,048.
@@ -303,7 +306,7 @@ export class CqlSession extends ClusterSession {
       isIdempotent: false,
       retry: this.#retryPolicy,
       consistency: LOCAL_ONE,
-      readTimeout: timeoutMs,
+      readTimeout: Math.max(timeoutMs, PING_PATIENCE_MS),
       ...(host && { host }),
     });
   }
