@@ -3,17 +3,15 @@ import type { ClusterId, HelixService } from '../../../lib/index.js';
 
 /** What Helix has done about its clusters, whether there was a reason or not. */
 export class Alarms {
-  readonly #opened: Record<ClusterId, number> = { A: 0, B: 0 };
+  /** How often the breakers have opened; one that a failed ping leaves open does not open again. */
+  opened = 0;
+  readonly #isClosed: Record<ClusterId, boolean> = { A: true, B: true };
 
   constructor(private readonly helix: HelixService) {
     helix.events$.subscribe(({ cluster, state }) => {
-      if (state === 'open') this.#opened[cluster]++;
+      if (state === 'open' && this.#isClosed[cluster]) this.opened++;
+      this.#isClosed[cluster] = state === 'closed';
     });
-  }
-
-  /** How often the breakers have opened. */
-  get opened(): number {
-    return this.#opened.A + this.#opened.B;
   }
 
   /** How many writes were left to replay. */
