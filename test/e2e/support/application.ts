@@ -2,6 +2,7 @@ import {
   type DynamicModule,
   type INestApplication,
   type INestApplicationContext,
+  type LoggerService,
   Controller,
   Get,
   Module,
@@ -77,11 +78,14 @@ function withImports(...imports: NonNullable<DynamicModule['imports']>): Dynamic
 }
 
 /** Boots Helix as an application does. */
-export async function startApplication(options: HelixModuleOptions): Promise<TestApplication> {
+export async function startApplication(
+  options: HelixModuleOptions,
+  logger: LoggerService | false = false,
+): Promise<TestApplication> {
   const app = await NestFactory.createApplicationContext(
     withImports(HelixModule.forRoot(withQuickBreaker(options))),
     {
-      logger: false,
+      logger,
       abortOnError: false,
     },
   );
