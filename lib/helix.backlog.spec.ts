@@ -117,6 +117,7 @@ describe('a side that misses writes', () => {
     const { clock, told, backlog, raw, laneTo } = await setUp();
     await raw.enqueue(envelopes('e', 2));
     backlog.onOpened();
+    expect(told).toEqual(['B fell behind']);
     laneTo('B').concurrency = 1;
     await clock.advance(1_000);
     expect(told).toEqual(['B fell behind', 'B caught up']);
@@ -176,5 +177,15 @@ describe('the queue', () => {
     const [line, ...others] = told.filter((each) => each.includes('full'));
     expect(others).toEqual([]);
     expect(line).toMatch(/^nearly full: 810, lasts 1\.[789]/);
+  });
+
+  it('lasts for as long as nobody knows once it does not grow any more', async () => {
+    const { clock, backlog, replayer } = await setUp(1_000);
+    for (let second = 1; second <= 5; second++) {
+      if (second <= 3) await replayer.enqueue(envelopes('e', 100));
+      await clock.advance(1_000);
+      backlog.tick();
+    }
+    expect(backlog.figures('B')).toMatchObject({ queued: 300, perSecond: 0, lastsSeconds: undefined });
   });
 });

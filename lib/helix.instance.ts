@@ -202,10 +202,7 @@ export class HelixInstance {
   }
 
   /** How a cluster is, in one word. */
-  stateOf(
-    cluster: ClusterId,
-    isBehind = this.reporter.backlog?.isBehind(cluster) ?? false,
-  ): ClusterState {
+  stateOf(cluster: ClusterId, isBehind = this.reporter.backlog?.isBehind(cluster) ?? false): ClusterState {
     return clusterState({
       isBlocked: this.reporter.isBlocked(cluster),
       hasConnected: this.sessions[cluster]?.hasConnected ?? false,

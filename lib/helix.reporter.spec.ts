@@ -204,9 +204,7 @@ describe('a cluster that is behind', () => {
     expect(told()).toEqual([
       { type: 'caughtUp', cluster: 'B', replayed: 700, deadLettered: 0, tookMs: 0, behindMs: 21_000 },
     ]);
-    expect(said()).toEqual([
-      'log cluster B ("us_west") has caught up: 700 writes in 0 s, 21 s behind',
-    ]);
+    expect(said()).toEqual(['log cluster B ("us_west") has caught up: 700 writes in 0 s, 21 s behind']);
     expect(clock.pendingTimers).toBe(0);
   });
 

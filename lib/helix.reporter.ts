@@ -160,7 +160,9 @@ export class Reporter implements BacklogListener {
       this.on.logger.warn(`${this.#label(cluster)} is being avoided: its breaker is open`);
     } else if (!isAvoided && said.isAvoided) {
       this.#checkConnected(cluster, false);
-      this.on.logger.log(`${this.#label(cluster)} is in use again: its breaker is closed${this.#toReplay(cluster)}`);
+      this.on.logger.log(
+        `${this.#label(cluster)} is in use again: its breaker is closed${this.#toReplay(cluster)}`,
+      );
     }
     said.isAvoided = isAvoided;
     this.#tell({ type: 'breaker', cluster, state });
@@ -177,14 +179,15 @@ export class Reporter implements BacklogListener {
   /** An accepted write that one side will never get. */
   onLost({ cluster, operationId }: Envelope, error: Error): void {
     const label = errorLabel(error);
-    this.#bursts.add(
-      `A write is lost for ${this.#label(cluster)}`,
-      `, operation ${operationId}: ${label}`,
-    );
+    this.#bursts.add(`A write is lost for ${this.#label(cluster)}`, `, operation ${operationId}: ${label}`);
     this.#tell({ type: 'lost', cluster, operationId, error: label });
   }
 
-  onDivergence(cluster: ClusterId, error: Error, { id, masked }: Pick<WriteOperation, 'id' | 'masked'>): void {
+  onDivergence(
+    cluster: ClusterId,
+    error: Error,
+    { id, masked }: Pick<WriteOperation, 'id' | 'masked'>,
+  ): void {
     const label = errorLabel(error);
     this.#bursts.add(
       `divergence: ${this.#label(cluster)} refused (${label}) what the other applied, kept in the dead letters`,
@@ -225,6 +228,8 @@ export class Reporter implements BacklogListener {
   onCaughtUp(cluster: ClusterId, figures: CaughtUp): void {
     const { replayed, deadLettered, tookMs, behindMs } = figures;
     const said = this.#said[cluster];
+    // It has just taken writes, whether its driver has said anything or not.
+    this.#checkConnected(cluster, false);
     if (said.isBehind || behindMs >= WORTH_A_LINE_MS) {
       const dead = deadLettered > 0 ? `, ${count(deadLettered)} more became dead letters` : '';
       this.on.logger.log(
@@ -402,4 +407,6 @@ const count = (value: number): string => value.toLocaleString('en-US');
 const writes = (value: number): string => `${count(value)} ${value === 1 ? 'write' : 'writes'}`;
 const seconds = (ms: number): string => `${count(Math.round(ms / 100) / 10)} s`;
 const until = (lastsSeconds: number | undefined): string =>
-  lastsSeconds === undefined ? '' : `, full in about ${count(Math.max(1, Math.round(lastsSeconds)))} s at this rate`;
+  lastsSeconds === undefined
+    ? ''
+    : `, full in about ${count(Math.max(1, Math.round(lastsSeconds)))} s at this rate`;
