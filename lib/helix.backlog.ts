@@ -87,10 +87,6 @@ export class Backlog implements ReplayWatcher {
     private readonly listener: BacklogListener,
   ) {}
 
-  get #isNobodyBehind(): boolean {
-    return !this.#behind.A && !this.#behind.B;
-  }
-
   isBehind(cluster: ClusterId): boolean {
     return this.#behind[cluster] !== undefined;
   }
@@ -154,9 +150,8 @@ export class Backlog implements ReplayWatcher {
 
   /** Once a second while a side is behind. */
   tick(): void {
-    if (this.#isNobodyBehind) return;
-    this.#ask();
-    if (this.#isNobodyBehind) return;
+    if (!this.#isNobodyBehind()) this.#ask();
+    if (this.#isNobodyBehind()) return;
     const { held } = this.#usageOf(this.replayer.snapshot());
     this.#samples = [...this.#samples.slice(-1), { atMs: this.clock.monotonicMs(), held }];
   }
@@ -177,6 +172,10 @@ export class Backlog implements ReplayWatcher {
   close(): void {
     this.#askTimer?.cancel();
     this.#askTimer = undefined;
+  }
+
+  #isNobodyBehind(): boolean {
+    return !this.#behind.A && !this.#behind.B;
   }
 
   #fallBehind(cluster: ClusterId): Behind {
@@ -242,7 +241,7 @@ export class Backlog implements ReplayWatcher {
     const behind = this.#behind[cluster];
     if (!behind) return;
     this.#behind[cluster] = undefined;
-    if (this.#isNobodyBehind) this.#samples = [];
+    if (this.#isNobodyBehind()) this.#samples = [];
     const { sinceMs, replayed, deadLettered, takingSinceMs, lastMs } = behind;
     this.listener.onCaughtUp(cluster, {
       replayed,

@@ -29,7 +29,16 @@ it.each<[listener: string, subscribe: (stream: EventStream<number>) => unknown]>
   ['a function', (stream) => stream.subscribe(throwIt)],
   ['an observer', (stream) => stream.subscribe({ next: throwIt })],
   ['an async function', (stream) => stream.subscribe((async () => throwIt()) as () => void)],
-  ['a listener behind operators', (stream) => stream.pipe(filter(Boolean), map(String)).subscribe(throwIt)],
+  [
+    'a listener behind operators',
+    (stream) =>
+      stream
+        .pipe(
+          filter((value) => value > 0),
+          map((value) => `${value}`),
+        )
+        .subscribe(throwIt),
+  ],
   ['an operator', (stream) => stream.pipe(map(throwIt)).subscribe()],
   ['a listener of errors', (stream) => stream.pipe(map(throwIt)).subscribe({ error: throwIt })],
 ])('survives %s that throws, and so do the others', async (_, subscribe) => {

@@ -1,4 +1,4 @@
-import { Observable, type Observer, type Operator, Subscriber, type Subscription } from 'rxjs';
+import { Observable, type Observer, type OperatorFunction, Subscriber, type Subscription } from 'rxjs';
 import { toError } from './core/index.js';
 
 type Listener<T> = Partial<Observer<T>> | ((value: T) => void) | null;
@@ -10,19 +10,17 @@ type Listener<T> = Partial<Observer<T>> | ((value: T) => void) | null;
  */
 export class EventStream<T> extends Observable<T> {
   constructor(
-    source: Observable<T> | undefined,
+    of: Observable<T>,
     private readonly onError: (error: Error) => void,
   ) {
-    super();
-    if (source) this.source = source;
-  }
-
-  /** What an operator makes of it is guarded like itself. */
-  override lift<R>(operator?: Operator<T, R>): Observable<R> {
-    const lifted = new EventStream<R>(undefined, this.onError);
-    lifted.source = this;
-    lifted.operator = operator;
-    return lifted;
+    super((subscriber) => of.subscribe(subscriber));
+    // What operators make of it is guarded like itself. Not an override: it could not have the many types of this one.
+    const pipe = (...operators: OperatorFunction<unknown, unknown>[]): Observable<unknown> => {
+      let piped: Observable<unknown> = of;
+      for (const operator of operators) piped = operator(piped);
+      return new EventStream(piped, onError);
+    };
+    this.pipe = pipe as Observable<T>['pipe'];
   }
 
   override subscribe(observer?: Partial<Observer<T>>): Subscription;

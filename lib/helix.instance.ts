@@ -90,7 +90,7 @@ export class HelixInstance {
   readonly reporter: Reporter;
   #isReplayerOpen = false;
   readonly #draining: Draining = { A: false, B: false };
-  readonly #drains: Partial<Record<ClusterId, Drain>> = {};
+  readonly #drains: Record<ClusterId, Drain | undefined> = { A: undefined, B: undefined };
   #topologyChanges: Subscription | undefined;
   #lost = 0;
 
@@ -246,10 +246,8 @@ export class HelixInstance {
 
   #setDraining(cluster: ClusterId, draining: boolean, reason?: string): void {
     this.#draining[cluster] = draining;
-    if (draining) {
-      const since = this.#drains[cluster]?.since ?? new Date(this.clock.nowMs());
-      this.#drains[cluster] = { since, ...(reason !== undefined && { reason }) };
-    } else delete this.#drains[cluster];
+    const since = this.#drains[cluster]?.since ?? new Date(this.clock.nowMs());
+    this.#drains[cluster] = draining ? { since, ...(reason !== undefined && { reason }) } : undefined;
     if (draining) this.worker?.pause(cluster, 'draining');
     else this.worker?.resume(cluster, 'draining');
     this.reporter.onDraining(cluster, draining, reason);

@@ -9,10 +9,6 @@ import { CircuitBreaker, type ClusterId } from 'nestjs-helix';
 export class SchemaPolicy extends CircuitBreaker {
   readonly #withoutTables = new Set<ClusterId>();
 
-  constructor() {
-    super();
-  }
-
   setTables(cluster: ClusterId, exist: boolean): void {
     if (exist) this.#withoutTables.delete(cluster);
     else this.#withoutTables.add(cluster);
