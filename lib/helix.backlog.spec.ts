@@ -134,6 +134,28 @@ describe('a side that misses writes', () => {
   });
 });
 
+it('survives a replayer that throws when it is asked, and a listener that throws does not undo a delivery', async () => {
+  const { clock, raw, backlog, replayer, laneTo, told } = await setUp();
+  raw.snapshot = raw.usage = () => {
+    throw new Error('broken');
+  };
+  await replayer.enqueue(envelopes('e', 2));
+  await clock.settle();
+  backlog.tick();
+  expect(backlog.figures('B')).toMatchObject({ queued: 2 });
+  const push = told.push.bind(told);
+  told.push = (...lines) => {
+    if (lines.some((line) => line.includes('fell behind'))) throw new Error('broken');
+    return push(...lines);
+  };
+  laneTo('B').concurrency = 1;
+  await replayer.enqueue([envelope('a1', { cluster: 'A' })]);
+  laneTo('A').concurrency = 1;
+  await clock.advance(1_000);
+  const { A, B } = MemoryReplayer.prototype.snapshot.call(raw);
+  expect([A.applied, B.applied, A.queued + A.inFlight + B.queued + B.inFlight]).toEqual([1, 2, 0]);
+});
+
 describe('the queue', () => {
   it('is nearly full above 80 %, and again only after it was below 60 %', async () => {
     const { clock, told, replayer, laneTo } = await setUp(100);

@@ -4,9 +4,9 @@ import type {
   DeadLetterReason,
   DeliveryVerdict,
   Envelope,
+  LaneStats,
   QueueUsage,
   Replayer,
-  ReplayStats,
   Timer,
 } from './core/index.js';
 import type { ReplayWatcher } from './replay/index.js';
@@ -63,6 +63,9 @@ interface Behind {
   lastMs: number;
 }
 
+/** What waits for each side. */
+type Waiting = Readonly<Record<ClusterId, Pick<LaneStats, 'queued' | 'inFlight'>>>;
+
 interface Sample {
   readonly atMs: number;
   readonly held: number;
@@ -99,7 +102,7 @@ export class Backlog implements ReplayWatcher {
 
   /** The queue has been opened, and may hold what was left in it. */
   onOpened(): void {
-    const stats = this.replayer.snapshot();
+    const stats = this.#stats();
     for (const cluster of ['A', 'B'] as const) {
       const { queued, inFlight } = stats[cluster];
       this.#held[cluster] = queued + inFlight;
@@ -152,14 +155,14 @@ export class Backlog implements ReplayWatcher {
   tick(): void {
     if (!this.#isNobodyBehind()) this.#ask();
     if (this.#isNobodyBehind()) return;
-    const { held } = this.#usageOf(this.replayer.snapshot());
+    const { held } = this.#usageOf(this.#stats());
     this.#samples = [...this.#samples.slice(-1), { atMs: this.clock.monotonicMs(), held }];
   }
 
   figures(cluster: ClusterId): BehindFigures {
-    const stats = this.replayer.snapshot();
+    const stats = this.#stats();
     const { queued, inFlight } = stats[cluster];
-    const usage = this.replayer.usage?.();
+    const usage = this.#usage();
     const perSecond = this.#perSecond(this.#usageOf(stats).held);
     return {
       queued: queued + inFlight,
@@ -172,6 +175,24 @@ export class Backlog implements ReplayWatcher {
   close(): void {
     this.#askTimer?.cancel();
     this.#askTimer = undefined;
+  }
+
+  // A replayer of the user's own may throw, and nobody would catch that above a timer.
+
+  #stats(): Waiting {
+    try {
+      return this.replayer.snapshot();
+    } catch {
+      return { A: { queued: this.#held.A, inFlight: 0 }, B: { queued: this.#held.B, inFlight: 0 } };
+    }
+  }
+
+  #usage(): QueueUsage | undefined {
+    try {
+      return this.replayer.usage?.();
+    } catch {
+      return undefined;
+    }
   }
 
   #isNobodyBehind(): boolean {
@@ -196,7 +217,7 @@ export class Backlog implements ReplayWatcher {
   }
 
   #checkUsage(): void {
-    const usage = this.replayer.usage?.();
+    const usage = this.#usage();
     if (!usage) return;
     const share = usage.held / usage.capacity;
     if (!this.#isNearlyFull && share > NEARLY_FULL) {
@@ -214,8 +235,8 @@ export class Backlog implements ReplayWatcher {
     return oldest && overMs >= SHORTEST_RATE_MS ? ((held - oldest.held) * 1_000) / overMs : undefined;
   }
 
-  #usageOf({ A, B }: ReplayStats): Pick<QueueUsage, 'held'> {
-    return this.replayer.usage?.() ?? { held: A.queued + A.inFlight + B.queued + B.inFlight };
+  #usageOf({ A, B }: Waiting): Pick<QueueUsage, 'held'> {
+    return this.#usage() ?? { held: A.queued + A.inFlight + B.queued + B.inFlight };
   }
 
   /** The queue learns of the last verdict only in a moment, and asking it is not free. */
@@ -229,7 +250,7 @@ export class Backlog implements ReplayWatcher {
 
   #ask(): void {
     this.#askedMs = this.clock.monotonicMs();
-    const stats = this.replayer.snapshot();
+    const stats = this.#stats();
     for (const cluster of ['A', 'B'] as const) {
       const { queued, inFlight } = stats[cluster];
       this.#held[cluster] = queued + inFlight;

@@ -78,12 +78,12 @@ export class Reporter implements BacklogListener {
   #isStarted = false;
   #isClosed = false;
 
-  constructor(private readonly on: ReporterParts) {
-    this.#bursts = new BurstLog(on.clock, (message, stack) => {
-      // Nest's Logger would print a stack that is undefined.
-      if (stack === undefined) on.logger.error(message);
-      else on.logger.error(message, stack);
-    });
+  private readonly on: ReporterParts;
+
+  constructor(parts: ReporterParts) {
+    this.on = { ...parts, logger: quiet(parts.logger) };
+    const { on } = this;
+    this.#bursts = new BurstLog(on.clock, (message, stack) => on.logger.error(message, stack));
     this.#clusters = on.sessions.B ? ['A', 'B'] : ['A'];
     this.backlog = on.backlog(this);
   }
@@ -370,6 +370,24 @@ export class Reporter implements BacklogListener {
   }
 
   readonly #whereabouts = (cluster: ClusterId): string => this.on.sessions[cluster]?.whereabouts ?? cluster;
+}
+
+/** A logger of the user's own that throws must not fail the call that it was told of, nor the process. */
+function quiet(logger: InstanceLogger): InstanceLogger {
+  const safely = (log: () => void): void => {
+    try {
+      log();
+    } catch {
+      // There is nowhere left to say so.
+    }
+  };
+  return {
+    log: (message) => safely(() => logger.log(message)),
+    warn: (message) => safely(() => logger.warn(message)),
+    // Nest's Logger would print a stack that is undefined.
+    error: (message, stack) =>
+      safely(() => (stack === undefined ? logger.error(message) : logger.error(message, stack))),
+  };
 }
 
 /** Why a cluster is not read from. */

@@ -14,7 +14,7 @@ import {
   type Reservation,
 } from '../core/index.js';
 
-/** Is told what becomes of envelopes. What it throws is a mistake of its own, and must not happen. */
+/** Is told what becomes of envelopes. What it throws changes nothing. */
 export interface ReplayWatcher {
   /** They were accepted. */
   onQueued(envelopes: readonly Envelope[]): void;
@@ -55,7 +55,7 @@ export class WatchedReplayer extends Replayer {
     const [envelopes] = args;
     const accepted = this.replayer.enqueue(...args);
     accepted.then(
-      () => this.watcher.onQueued(envelopes),
+      () => this.#tell((watcher) => watcher.onQueued(envelopes)),
       () => undefined,
     );
     return accepted;
@@ -69,18 +69,17 @@ export class WatchedReplayer extends Replayer {
     const [envelope, reason, error] = args;
     const accepted = this.replayer.bury(...args);
     accepted.then(
-      () => this.watcher.onBuried(envelope, reason, error),
+      () => this.#tell((watcher) => watcher.onBuried(envelope, reason, error)),
       () => undefined,
     );
     return accepted;
   }
 
   override consume(cluster: ClusterId, handler: DeliveryHandler): ReplayLane {
-    const { watcher } = this;
     return this.replayer.consume(cluster, async (delivery) => {
-      watcher.onDelivering(cluster);
+      this.#tell((watcher) => watcher.onDelivering(cluster));
       const verdict = await handler(delivery);
-      watcher.onDelivered(delivery.envelope, verdict);
+      this.#tell((watcher) => watcher.onDelivered(delivery.envelope, verdict));
       return verdict;
     });
   }
@@ -107,5 +106,13 @@ export class WatchedReplayer extends Replayer {
 
   override close(): Promise<readonly Envelope[]> {
     return this.replayer.close();
+  }
+
+  #tell(tell: (watcher: ReplayWatcher) => void): void {
+    try {
+      tell(this.watcher);
+    } catch {
+      // Who only looks on must not make a write that was applied one that is delivered again.
+    }
   }
 }
