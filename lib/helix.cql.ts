@@ -55,12 +55,34 @@ export function replayTargets(
   return { A: targetOn(A), ...(B && { B: targetOn(B) }) };
 }
 
+/** A client that says when a host of its cluster goes and comes; one of the user's own need not. */
+interface HostEvents {
+  on?(event: string, listener: () => void): unknown;
+  removeListener?(event: string, listener: () => void): unknown;
+}
+
+/** The instance is told when the driver believes something else of a host, until it ends. */
+function watchHosts(instance: HelixInstance, { A, B }: CqlSessions): void {
+  for (const session of [A, ...(B ? [B] : [])]) {
+    const client: HostEvents = session.client as object;
+    const onHosts = (): void => instance.reporter.onHosts(session.cluster);
+    const events = ['hostUp', 'hostDown', 'hostAdd', 'hostRemove'];
+    for (const event of events) client.on?.(event, onHosts);
+    instance.events.subscribe({
+      complete: () => {
+        for (const event of events) client.removeListener?.(event, onHosts);
+      },
+    });
+  }
+}
+
 /** What every query of the instance shares. */
 export function createContext(
   instance: HelixInstance,
   sessions: CqlSessions,
   statements: Statements,
 ): CqlContext {
+  watchHosts(instance, sessions);
   const { name, options, clock, contexts, writePath, readPath, timestamps } = instance;
   return {
     namespace: name,

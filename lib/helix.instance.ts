@@ -8,9 +8,10 @@ import {
   type ClusterId,
   type Clock,
   type ClusterSession,
+  type ClusterState,
+  clusterState,
   type Draining,
   type Envelope,
-  errorLabel,
   Failover,
   FailureDetector,
   type FailoverPolicy,
@@ -33,14 +34,12 @@ import {
   type WriteStrategy,
 } from './core/index.js';
 import type { InstanceOptions } from './helix.options.js';
-import { ReplayWorker } from './replay/index.js';
+import { Backlog } from './helix.backlog.js';
+import type { HelixEvent } from './helix.events.js';
+import { type InstanceLogger, Reporter } from './helix.reporter.js';
+import { ReplayWorker, WatchedReplayer } from './replay/index.js';
 
-/** Where an instance says what happens to it; Nest's `Logger` is one. */
-export interface InstanceLogger {
-  log(message: string): void;
-  warn(message: string): void;
-  error(message: string, stack?: string): void;
-}
+export type { InstanceLogger } from './helix.reporter.js';
 
 export interface HelixInstanceParts {
   readonly name: string;
@@ -65,42 +64,13 @@ export interface HelixInstanceParts {
   readonly random?: () => number;
 }
 
-/** Something that happened to an instance, for {@link HelixService.events$}. */
-export interface HelixEvent {
-  /** The breaker of a cluster has changed. */
-  readonly type: 'breaker';
-  /** The cluster it happened to. */
-  readonly cluster: ClusterId;
-  /** The state it is in now. */
-  readonly state: BreakerState;
-  /** When it happened. */
-  readonly at: Date;
-}
-
 /** How long a policy's ping may take, in ms. */
 const POLICY_PING_MS = 2_000;
 
-/** At most one error line of a kind in so many ms. */
-const LOG_INTERVAL_MS = 1_000;
-
-/** Logs the first of many equal lines, then at most one a second with how many there were. */
-class RateLimitedLog {
-  #unlogged = 0;
-  #loggedMs = Number.NEGATIVE_INFINITY;
-
-  constructor(
-    private readonly clock: Clock,
-    private readonly log: (message: string) => void,
-  ) {}
-
-  add(message: string): void {
-    this.#unlogged++;
-    const nowMs = this.clock.monotonicMs();
-    if (nowMs - this.#loggedMs < LOG_INTERVAL_MS) return;
-    this.log(this.#unlogged === 1 ? message : `${message} (and ${this.#unlogged - 1} more like it)`);
-    this.#loggedMs = nowMs;
-    this.#unlogged = 0;
-  }
+/** Since when a cluster drains, and why. */
+export interface Drain {
+  readonly since: Date;
+  readonly reason?: string;
 }
 
 /** @internal One pair of clusters, wired: what every provider of an instance is made from. */
@@ -122,25 +92,26 @@ export class HelixInstance {
   readonly replayer: Replayer | undefined;
   readonly worker: ReplayWorker | undefined;
   readonly events = new Subject<HelixEvent>();
+  /** Events and the log of what happens. */
+  readonly reporter: Reporter;
   #isReplayerOpen = false;
   readonly #draining: Draining = { A: false, B: false };
+  readonly #drains: Record<ClusterId, Drain | undefined> = { A: undefined, B: undefined };
   #topologyChanges: Subscription | undefined;
   #lost = 0;
-  readonly #lostLog: RateLimitedLog;
-  readonly #divergenceLog: RateLimitedLog;
 
   constructor(readonly parts: HelixInstanceParts) {
     const { options, sessions } = parts;
     this.logger = parts.logger;
     this.clock = parts.clock;
-    this.#lostLog = new RateLimitedLog(this.clock, (message) => this.logger.error(message));
-    this.#divergenceLog = new RateLimitedLog(this.clock, (message) => this.logger.error(message));
     this.replayer = sessions.B ? parts.replayer : undefined;
+    this.reporter = this.#makeReporter();
+    const watched = this.#watchedReplayer();
     this.failover = new Failover(parts.failoverPolicy, this.clock, (error) =>
       this.#reportStrategyError(error),
     );
     this.watch = this.#makeWatch();
-    this.worker = this.#makeWorker();
+    this.worker = this.#makeWorker(watched);
     this.timestamps = options.timestampProvider
       ? checkedTimestamps(options.timestampProvider)
       : this.#defaultTimestamps();
@@ -149,7 +120,7 @@ export class HelixInstance {
       clock: this.clock,
       strategy: parts.writeStrategy,
       failover: this.failover,
-      replayer: this.replayer,
+      replayer: watched,
       draining: this.#draining,
       maxInFlight: options.maxInFlight,
       writeTimeoutMs: options.writeTimeoutMs,
@@ -160,11 +131,7 @@ export class HelixInstance {
       onReplayLost: options.onReplayLost ?? (this.replayer?.durability === 'durable' ? 'throw' : 'report'),
       onDropped: (envelope, error) => this.reportLost(envelope, error),
       onStrategyError: (error) => this.#reportStrategyError(error),
-      onDivergence: (cluster, error, operation) => {
-        this.#divergenceLog.add(
-          `divergence: ${sideLabel(sessions, cluster)} refused (${errorLabel(error)}) what the other applied, kept in the dead letters: ${operation.masked}`,
-        );
-      },
+      onDivergence: (cluster, error, operation) => this.reporter.onDivergence(cluster, error, operation),
     });
     this.readPath = new ReadPath({
       sides: sessions,
@@ -178,6 +145,7 @@ export class HelixInstance {
       watch: this.watch,
       lag: this.replayer && new ReadLag(this.replayer, this.clock, options.maxReadLagMs),
       onStrategyError: (error) => this.#reportStrategyError(error),
+      onMoved: (from, to) => this.reporter.onReadsMoved(from, to),
     });
   }
 
@@ -208,6 +176,7 @@ export class HelixInstance {
       invariants: this.invariants,
     });
     this.#isReplayerOpen = true;
+    this.reporter.backlog?.onOpened();
   }
 
   /** Ends the queue and answers with what it held and cannot keep. */
@@ -223,8 +192,8 @@ export class HelixInstance {
     const { topology } = this.parts;
     // A single cluster has nobody to drain to.
     if (!topology || !this.sessions.B) return;
-    this.#topologyChanges = topology.changes.subscribe(({ cluster, draining }) =>
-      this.#setDraining(cluster, draining),
+    this.#topologyChanges = topology.changes.subscribe(({ cluster, draining, reason }) =>
+      this.#setDraining(cluster, draining, reason),
     );
     for (const cluster of ['A', 'B'] as const) {
       if (topology.isDraining(cluster)) this.#setDraining(cluster, true);
@@ -236,19 +205,47 @@ export class HelixInstance {
     this.#topologyChanges?.unsubscribe();
   }
 
-  #setDraining(cluster: ClusterId, draining: boolean): void {
+  /** Since when a cluster drains, as far as this process knows; `undefined` if it does not. */
+  drainOf(cluster: ClusterId): Drain | undefined {
+    return this.#drains[cluster];
+  }
+
+  /** How a cluster is, in one word. */
+  stateOf(cluster: ClusterId, isBehind = this.reporter.backlog?.isBehind(cluster) ?? false): ClusterState {
+    return clusterState({
+      isBlocked: this.reporter.isBlocked(cluster),
+      hasConnected: this.sessions[cluster]?.hasConnected ?? false,
+      isDraining: this.#draining[cluster],
+      breaker: this.failover.state(cluster),
+      isSuspected: (this.watch.detector?.liveness(cluster) ?? 'alive') !== 'alive',
+      isBehind,
+    });
+  }
+
+  /** A cluster was connected for the first time, after so many attempts that failed. */
+  onConnected(cluster: ClusterId, failedAttempts = 0): void {
+    this.worker?.probe(cluster);
+    this.reporter.onConnected(cluster, failedAttempts);
+  }
+
+  /** A cluster cannot be connected until somebody acts; `reason` is what has to be mended, in words. */
+  onBlocked(cluster: ClusterId, reason: string): void {
+    this.reporter.onBlocked(cluster, reason);
+  }
+
+  #setDraining(cluster: ClusterId, draining: boolean, reason?: string): void {
     this.#draining[cluster] = draining;
+    const since = this.#drains[cluster]?.since ?? new Date(this.clock.nowMs());
+    this.#drains[cluster] = draining ? { since, ...(reason !== undefined && { reason }) } : undefined;
     if (draining) this.worker?.pause(cluster, 'draining');
     else this.worker?.resume(cluster, 'draining');
-    this.logger.log(`${this.label(cluster)} ${draining ? 'is draining' : 'does not drain any more'}`);
+    this.reporter.onDraining(cluster, draining, reason);
   }
 
   /** An accepted write that one side will never get: told to the application and logged, never silent. */
   reportLost(envelope: Envelope, error: Error): void {
     this.#lost++;
-    this.#lostLog.add(
-      `A write is lost for ${sideLabel(this.sessions, envelope.cluster)}, operation ${envelope.operationId}: ${errorLabel(error)}`,
-    );
+    this.reporter.onLost(envelope, error);
     void this.#tellDropped(envelope, error);
   }
 
@@ -257,7 +254,7 @@ export class HelixInstance {
       // An async function is a valid callback too, and its rejection would end the process.
       await this.options.onReplayDropped(envelope, error);
     } catch (thrown) {
-      this.logger.error(`onReplayDropped threw ${errorLabel(toError(thrown))}`);
+      this.reporter.onMistake('onReplayDropped', toError(thrown));
     }
   }
 
@@ -279,12 +276,8 @@ export class HelixInstance {
   }
 
   #onBreakerChange(cluster: ClusterId, state: BreakerState): void {
-    if (state === 'open') this.logger.warn(`${this.label(cluster)} is being avoided: its breaker is open`);
-    if (state === 'closed') {
-      this.logger.log(`${this.label(cluster)} is in use again: its breaker is closed`);
-      this.worker?.probe(cluster);
-    }
-    this.events.next({ type: 'breaker', cluster, state, at: new Date(this.clock.nowMs()) });
+    this.reporter.onBreaker(cluster, state);
+    if (state === 'closed') this.worker?.probe(cluster);
   }
 
   /** The end: nobody is suspected any more, and no policy is asked. */
@@ -330,14 +323,45 @@ export class HelixInstance {
   }
 
   #onLiveness(cluster: ClusterId, liveness: Liveness): void {
-    if (liveness === 'dead') this.failover.suspect(cluster);
+    switch (liveness) {
+      case 'suspected':
+        this.reporter.onSuspected(cluster);
+        return;
+      case 'dead':
+        this.reporter.onDead(cluster);
+        this.failover.suspect(cluster);
+        return;
+      case 'alive':
+        this.reporter.onAlive(cluster);
+    }
   }
 
-  #makeWorker(): ReplayWorker | undefined {
+  #makeReporter(): Reporter {
+    const { sessions, logger, describe } = this.parts;
+    const { clock, events, replayer } = this;
+    return new Reporter({
+      sessions,
+      clock,
+      logger,
+      events,
+      describe,
+      stateOf: (cluster) => this.stateOf(cluster),
+      backlog: (listener) => replayer && new Backlog(replayer, clock, listener),
+    });
+  }
+
+  /** What goes into the queue and comes out of it passes whoever reports on it. */
+  #watchedReplayer(): Replayer | undefined {
+    const { backlog } = this.reporter;
+    return this.replayer && backlog && new WatchedReplayer(this.replayer, backlog);
+  }
+
+  #makeWorker(replayer: Replayer | undefined): ReplayWorker | undefined {
     const { options, targets, random } = this.parts;
-    if (!this.replayer || options.replayWorker.mode === 'off') return undefined;
+    if (!replayer || options.replayWorker.mode === 'off') return undefined;
     return new ReplayWorker({
-      replayer: this.replayer,
+      replayer,
+      label: (cluster) => this.label(cluster),
       targets,
       failover: this.failover,
       invariants: this.invariants,
@@ -358,6 +382,6 @@ export class HelixInstance {
   }
 
   #reportStrategyError(error: Error): void {
-    this.logger.error(`A strategy or policy threw ${errorLabel(error)}`, error.stack);
+    this.reporter.onMistake('A strategy or policy', error);
   }
 }

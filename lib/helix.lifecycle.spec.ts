@@ -80,10 +80,10 @@ class ModelTopology extends TopologyWatcher {
     return this.draining.has(cluster);
   }
 
-  setDrain(cluster: ClusterId, draining: boolean): Promise<void> {
+  setDrain(cluster: ClusterId, draining: boolean, reason?: string): Promise<void> {
     if (draining) this.draining.add(cluster);
     else this.draining.delete(cluster);
-    this.changes.next({ cluster, draining });
+    this.changes.next({ cluster, draining, ...(reason !== undefined && { reason }) });
     return Promise.resolve();
   }
 }
@@ -126,6 +126,7 @@ function setUp({ options, beforeOpening = () => undefined, random = () => 0 }: S
   const lines: string[] = [];
   const replayer = new MemoryReplayer();
   const topology = new ModelTopology();
+  const policy = new FakePolicy();
   const instance = new HelixInstance({
     name: 'shop',
     kind: 'cql',
@@ -136,7 +137,7 @@ function setUp({ options, beforeOpening = () => undefined, random = () => 0 }: S
     describe: ({ operationId }) => ({ statement: `what ${operationId} was`, table: 'users' }),
     readStrategy: new StickyReadStrategy({ preferred: 'A' }, clock),
     writeStrategy: new ConcurrentDualWriteStrategy(),
-    failoverPolicy: new FakePolicy(),
+    failoverPolicy: policy,
     replayer,
     topology,
     logger: {
@@ -157,7 +158,9 @@ function setUp({ options, beforeOpening = () => undefined, random = () => 0 }: S
     await clock.settle();
     return started;
   };
-  return { clock, targets, sessions, lines, replayer, topology, instance, lifecycle, start };
+  const calls = { dualWrite: undefined as never, stickyRead: undefined as never };
+  const helix = new HelixService(instance, lifecycle, calls);
+  return { clock, targets, sessions, lines, replayer, topology, policy, instance, lifecycle, helix, start };
 }
 
 /** A write that B misses. */
@@ -233,11 +236,10 @@ describe('an instance over sessions of no driver', () => {
   });
 
   it('tells its status of what it was made of', async () => {
-    const { targets, instance, lifecycle, start } = setUp();
+    const { targets, helix, start } = setUp();
     await start();
     targets.B.isUp = false;
-    const calls = { dualWrite: undefined as never, stickyRead: undefined as never };
-    expect(new HelixService(instance, lifecycle, calls).status()).toMatchObject({
+    expect(helix.status()).toMatchObject({
       instance: 'shop',
       kind: 'cql',
       A: { name: 'us_east', connected: true, inFlight: 0 },
@@ -262,6 +264,21 @@ describe('a drain', () => {
     await clock.advance(1_000);
     expect(targets.B.applied).toEqual(['op1']);
     expect(instance.readPath.isUsable('B')).toBe(true);
+  });
+
+  it('is in the status with since when and why, and is the state of the cluster', async () => {
+    const { clock, topology, helix, start, lines } = setUp();
+    await start();
+    await clock.advance(5_000);
+    const since = new Date(clock.nowMs());
+    await topology.setDrain('B', true, 'new disks');
+    await clock.advance(5_000);
+    expect(helix.status().B).toMatchObject({ state: 'draining', draining: { since, reason: 'new disks' } });
+    expect(helix.status().A).not.toHaveProperty('draining');
+    expect(lines.at(-1)).toBe('log cluster B ("us_west") is draining (new disks)');
+    await topology.setDrain('B', false);
+    expect(helix.status().B).toMatchObject({ state: 'well' });
+    expect(helix.status().B).not.toHaveProperty('draining');
   });
 
   it('that began before the application holds from its start', async () => {
@@ -397,5 +414,79 @@ describe('what is to be done before anything is opened', () => {
     expect((await start()).error).toBe(refusal);
     expect([sessions.A.attempts, sessions.B.attempts]).toEqual([0, 0]);
     await expect(replayer.enqueue([envelope('op1')])).rejects.toThrow();
+  });
+});
+
+describe('the state of a cluster', () => {
+  it('goes from one word to the next as an outage goes on', async () => {
+    const { clock, targets, instance, policy, helix, start } = setUp();
+    targets.B.isUp = false;
+    const state = (): string | undefined => helix.status().B?.state;
+    const states: (string | undefined)[] = [];
+    const started = start();
+    await clock.settle();
+    instance.onBlocked('B', 'wrong data centre');
+    states.push(state());
+    instance.onConnected('B');
+    states.push(state());
+    targets.B.isUp = true;
+    await clock.advance(3_000);
+    await started;
+    states.push(state());
+    policy.unavailable.add('B');
+    states.push(state());
+    await instance.writePath.run(new FakeWrite(clock, { A: 'applied', B: 'applied' }));
+    policy.unavailable.clear();
+    states.push(state());
+    await clock.advance(60_000);
+    states.push(state());
+    expect(states).toEqual(['blocked', 'connecting', 'well', 'avoided', 'catchingUp', 'well']);
+  });
+});
+
+describe('what happens to an instance', () => {
+  it('is told from its write path, its replay and its end', async () => {
+    const { clock, targets, instance, lifecycle, helix, start } = setUp();
+    const types: string[] = [];
+    helix.events$.subscribe(({ type }) => types.push(type));
+    await start();
+    targets.B.isUp = false;
+    await instance.writePath.run(missedByB(clock));
+    await clock.advance(1_000);
+    targets.B.isUp = true;
+    await clock.advance(60_000);
+    const refused = new FakeWrite(clock, { A: 'applied', B: 'rejected' });
+    await instance.writePath.run(refused);
+    const closed = new Watched(lifecycle.close());
+    await clock.advance(10_000);
+    expect(closed.isSettled).toBe(true);
+    expect(types).toEqual([
+      ...['connected', 'connected', 'queued', 'disconnected', 'connected', 'caughtUp'],
+      ...['divergence', 'deadLetter', 'shutdown', 'lost'],
+    ]);
+  });
+
+  it('does not end the process when a listener throws, and is logged once for all of it', async () => {
+    const { clock, helix, lines, start } = setUp();
+    helix.events$.subscribe(() => {
+      throw new TypeError('secret');
+    });
+    await start();
+    await clock.advance(60_000);
+    expect(lines.filter((line) => line.includes('listener'))).toEqual([
+      'error A listener of events$ threw TypeError',
+      'error 1 more: A listener of events$ threw TypeError',
+    ]);
+  });
+
+  it('leaves no timer behind', async () => {
+    const { clock, targets, instance, lifecycle, start } = setUp();
+    await start();
+    targets.B.isUp = false;
+    await instance.writePath.run(missedByB(clock));
+    await clock.advance(5_000);
+    const closed = new Watched(lifecycle.close());
+    await clock.advance(10_000);
+    expect([closed.isSettled, clock.pendingTimers]).toEqual([true, 0]);
   });
 });

@@ -48,6 +48,7 @@ export class HelixLifecycle implements OnModuleInit, OnApplicationBootstrap, OnA
       this.instance.openPolicy();
       await this.instance.openReplayer();
       await this.#connect();
+      this.instance.reporter.onStarted();
     } catch (error) {
       // Nothing may go on connecting or pinging behind an application that did not start.
       const { shutdownTimeoutMs } = this.instance.options;
@@ -55,6 +56,7 @@ export class HelixLifecycle implements OnModuleInit, OnApplicationBootstrap, OnA
       this.instance.closePolicy();
       await this.#closeReplayer(shutdownTimeoutMs);
       await this.#closeSessions(shutdownTimeoutMs);
+      this.instance.reporter.close();
       throw error;
     }
   }
@@ -82,6 +84,7 @@ export class HelixLifecycle implements OnModuleInit, OnApplicationBootstrap, OnA
     const leftUntil = (share: number): number =>
       Math.max(0, totalMs * share - (clock.monotonicMs() - startMs));
 
+    instance.reporter.onShutdown();
     writePath.close();
     readPath.close();
     await this.#within(leftUntil(FOREGROUND_SHARE), Promise.all([writePath.settled(), readPath.settled()]));
@@ -100,7 +103,7 @@ export class HelixLifecycle implements OnModuleInit, OnApplicationBootstrap, OnA
     await this.#flushReplayer(leftUntil(FLUSH_SHARE));
     await this.#closeReplayer(leftUntil(1));
     await this.#closeSessions(leftUntil(1));
-    instance.events.complete();
+    instance.reporter.close();
   }
 
   async #connect(): Promise<void> {
@@ -129,8 +132,7 @@ export class HelixLifecycle implements OnModuleInit, OnApplicationBootstrap, OnA
       let failures = 0;
       session.keepConnecting(
         () => {
-          if (failures > 0) logger.log(`${label} is connected after ${failures} failed attempt(s)`);
-          this.instance.worker?.probe(session.cluster);
+          this.instance.onConnected(session.cluster, failures);
           resolve();
         },
         (error) => {
@@ -207,6 +209,7 @@ export class HelixLifecycle implements OnModuleInit, OnApplicationBootstrap, OnA
     const { logger } = this.instance;
     const reason = new SessionClosedError('The application ended before this write could be replayed');
     for (const envelope of remaining) this.instance.reportLost(envelope, reason);
+    this.instance.reporter.flush();
     logger.error(`${remaining.length} write(s) were still held in memory at shutdown and are lost`);
   }
 

@@ -18,7 +18,7 @@ import {
   HelixModule,
   type HelixModuleOptions,
   type HelixOptionsFactory,
-  type HelixEvent,
+  type BreakerEvent,
   HelixService,
   InjectHelix,
   InjectHelixSession,
@@ -536,9 +536,14 @@ describe('a breaker that opens', () => {
     const failoverPolicy = new CircuitBreaker({ threshold: 2 });
     const started = await start({ failoverPolicy });
     const { helix, status, B } = started;
-    const events: HelixEvent[] = [];
+    const events: BreakerEvent[] = [];
     const ended: boolean[] = [];
-    status.events$.subscribe({ next: (event) => events.push(event), complete: () => ended.push(true) });
+    status.events$.subscribe({
+      next: (event) => {
+        if (event.type === 'breaker') events.push(event);
+      },
+      complete: () => ended.push(true),
+    });
     await helix.query(INSERT, [0, 'Ada']).exec();
     B.isDown = true;
     for (let i = 1; i <= 2; i++) await helix.query(INSERT, [i, 'Ada']).exec();

@@ -2,6 +2,7 @@ import type { Observable } from 'rxjs';
 import {
   type BreakerState,
   type ClusterId,
+  type ClusterState,
   type DeadLetterStore,
   HelixConfigError,
   type LaneStats,
@@ -11,17 +12,23 @@ import {
   withTimeout,
 } from './core/index.js';
 import type { CallRunner, DualWriteCallOptions, StickyReadCallOptions } from './cql/index.js';
-import type { HelixEvent, HelixInstance } from './helix.instance.js';
+import { EventStream } from './helix.event-stream.js';
+import type { HelixEvent } from './helix.events.js';
+import type { HelixInstance } from './helix.instance.js';
 import type { HelixLifecycle } from './helix.lifecycle.js';
 
 /** One cluster as it looks now. */
 export interface SideState {
   /** Display name. */
   readonly name: string;
+  /** How it is, in one word. */
+  readonly state: ClusterState;
   /** Whether the driver believes that a host is up. */
   readonly connected: boolean;
   /** Whether the failover policy uses it. */
   readonly breaker: BreakerState;
+  /** While it drains: since when this process knows of it, and what the operator gave as the reason. */
+  readonly draining?: { readonly since: Date; readonly reason?: string };
   /** Written in the background because it is slow. */
   readonly degraded: boolean;
   /** Reads and writes that its driver has not answered, also those that nobody waits for any more. */
@@ -96,19 +103,24 @@ export class HelixService {
   /** How the instance is doing, as far as this process knows; no cluster is asked. */
   status(): HelixStatus {
     const { parts, sessions, replayer, name, lost } = this.instance;
+    const replay = replayer?.snapshot() ?? { A: NO_LANE, B: NO_LANE };
     return {
       instance: name,
       kind: parts.kind,
-      A: this.#sideState('A'),
-      ...(sessions.B && { B: this.#sideState('B') }),
-      replay: replayer?.snapshot() ?? { A: NO_LANE, B: NO_LANE },
+      A: this.#sideState('A', replay.A),
+      ...(sessions.B && { B: this.#sideState('B', replay.B) }),
+      replay,
       lost,
     };
   }
 
-  /** What happens to the instance, as it happens; completes when it is closed. */
+  /**
+   * What happens to the instance, as it happens; completes when it is closed. A listener that throws or rejects is
+   * logged, and disturbs neither Helix nor the other listeners. See docs/events.md.
+   */
   get events$(): Observable<HelixEvent> {
-    return this.instance.events.asObservable();
+    const { events, reporter } = this.instance;
+    return new EventStream(events, (error) => reporter.onMistake('A listener of events$', error));
   }
 
   /** Replays nothing to a cluster, and does not ask whether it is there, until {@link resumeReplay}. */
@@ -194,13 +206,17 @@ export class HelixService {
     return { applied, deadLettered, at: new Date(this.instance.clock.nowMs()) };
   }
 
-  #sideState(cluster: ClusterId): SideState {
-    const { sessions, writePath, readPath, failover } = this.instance;
+  #sideState(cluster: ClusterId, { queued, inFlight }: LaneStats): SideState {
+    const { instance } = this;
+    const { sessions, writePath, readPath, failover } = instance;
     const session = sessions[cluster];
+    const draining = instance.drainOf(cluster);
     return {
       name: session?.name ?? cluster,
+      state: instance.stateOf(cluster, queued + inFlight > 0),
       connected: session?.isConnected ?? false,
       breaker: failover.state(cluster),
+      ...(draining && { draining }),
       degraded: false,
       inFlight: writePath.wire.inFlight[cluster] + readPath.wire.inFlight[cluster],
     };

@@ -6,6 +6,7 @@
  */
 export {
   type ClusterId,
+  type ClusterState,
   type BreakerState,
   type Clock,
   type DeadLetter,
@@ -25,6 +26,7 @@ export {
   type Outcome,
   type PolicyContext,
   type Priority,
+  type QueueUsage,
   type ReadContext,
   type ReplayContext,
   type ReplayLane,
@@ -88,7 +90,24 @@ export {
   type OnBothOptions,
   type StickyReadCallOptions,
 } from './cql/index.js';
-export { type HelixEvent } from './helix.instance.js';
+export {
+  type BlockedEvent,
+  type BreakerEvent,
+  type CaughtUpEvent,
+  type ConnectedEvent,
+  type DeadLetterEvent,
+  type DisconnectedEvent,
+  type DivergenceEvent,
+  type HelixClusterEvent,
+  type HelixEvent,
+  type HelixEventBase,
+  type LostEvent,
+  type QueuedEvent,
+  type QueueNearlyFullEvent,
+  type ReadsMovedEvent,
+  type ShutdownEvent,
+  type SuspectedEvent,
+} from './helix.events.js';
 export {
   DualWrite,
   type DualWriteMethodOptions,

@@ -1,8 +1,8 @@
 import type { Clock, Timer } from './clock.js';
 import type { ClusterId } from './cluster.js';
 import { NotConnectedError, toError } from './errors.js';
-import type { Side } from './sides.js';
 import type { SignOfLife } from './failure-detector.js';
+import { type Side, sideLabel } from './sides.js';
 import { withTimeout } from './time-limit.js';
 
 /** Pause after the first failed attempt to connect, in ms; each one after that is twice as long, … */
@@ -63,6 +63,11 @@ export abstract class ClusterSession implements Side {
   /** Why the last attempt to connect failed, the driver's own error as its `cause`; names the hosts. */
   get connectError(): Error | undefined {
     return this.#connectError;
+  }
+
+  /** Its label and where it is looked for, for the log: an address is no secret there. */
+  get whereabouts(): string {
+    return `${sideLabel({ A: this, B: this }, this.cluster)} at ${this.address}`;
   }
 
   /** Connects once. Calls share a running attempt. */

@@ -4,6 +4,7 @@ export * from './caller-wait.js';
 export * from './clock.js';
 export * from './cluster.js';
 export * from './cluster-session.js';
+export * from './cluster-state.js';
 export * from './barrier.js';
 export * from './failover.js';
 export * from './failure-detector.js';

@@ -87,6 +87,7 @@ function setUp(setup: Setup = {}) {
   const { policy = new FakePolicy(), single = false, neverConnected = [], clock = new FakeClock() } = setup;
   const strategy = setup.strategy ?? new FakeStrategy();
   const strategyErrors: Error[] = [];
+  const moved: string[] = [];
   const draining: Draining = { A: false, B: false };
   for (const cluster of setup.drains ?? []) draining[cluster] = true;
   const A = { name: 'us_east', hasConnected: !neverConnected.includes('A') };
@@ -103,6 +104,7 @@ function setUp(setup: Setup = {}) {
     watch: fakeWatch(clock, setup.givenUp ?? new Set()),
     lag: { isBehind: (cluster: ClusterId) => setup.behind?.includes(cluster) ?? false } as ReadLag,
     onStrategyError: (error) => strategyErrors.push(error),
+    onMoved: (from, to) => moved.push(`${from} to ${to}`),
   });
   const read = (a: SideScript, b: SideScript = 'applied') => new FakeRead(clock, { A: a, B: b });
   const run = async (operation: FakeRead, call?: ReadCall): Promise<Watched<ClusterId>> => {
@@ -110,7 +112,7 @@ function setUp(setup: Setup = {}) {
     await clock.settle();
     return watched;
   };
-  return { clock, path, policy, draining, strategyErrors, read, run };
+  return { clock, path, policy, draining, strategyErrors, moved, read, run };
 }
 
 const failures = ['unreached', 'blocked', 'ambiguous'] as const;
@@ -1226,5 +1228,41 @@ describe('a read of a side that turns out to be dead', () => {
     await clock.advance(ROUND_MS);
     expect(answer.value).toBe('B');
     expect(context.preferred).toBe('B');
+  });
+});
+
+describe('a read that goes to another side than it was meant for', () => {
+  it('is told when the other side has answered it', async () => {
+    const { moved, read, run } = setUp();
+    await run(read('unreached'));
+    expect(moved).toEqual(['A to B']);
+  });
+
+  it.each<[why: string, setup: Setup]>([
+    ['was never reached', { neverConnected: ['A'] }],
+    ['is avoided', { policy: new FakePolicy({ unavailable: ['A'] }) }],
+    ['drains', { drains: ['A'] }],
+    ['is behind', { behind: ['A'] }],
+  ])('is told when the first one %s', async (_, setup) => {
+    const { moved, read, run } = setUp(setup);
+    await run(read('applied'));
+    expect(moved).toEqual(['A to B']);
+  });
+
+  it.each<[why: string, setup: Setup, a: SideScript]>([
+    ['all is well', {}, 'applied'],
+    ['the first one refused it', {}, 'rejected'],
+    ['the other is no better', { drains: ['A', 'B'] }, 'applied'],
+    ['there is only one', { single: true, drains: ['A'] }, 'applied'],
+  ])('is told of nothing when %s', async (_, setup, a) => {
+    const { moved, read, run } = setUp(setup);
+    await run(read(a));
+    expect(moved).toEqual([]);
+  });
+
+  it('is told of nothing when neither answers', async () => {
+    const { moved, read, run } = setUp();
+    await run(read('unreached', 'unreached'));
+    expect(moved).toEqual([]);
   });
 });

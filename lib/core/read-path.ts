@@ -39,6 +39,11 @@ export interface ReadPathOptions {
   readonly lag: ReadLag | undefined;
   /** A strategy threw; the read went on without it. */
   readonly onStrategyError: (error: Error) => void;
+  /**
+   * A read goes to another side than the one it was meant for, because that one has failed or is worse off. Told for
+   * each such read. Default: nobody is told.
+   */
+  readonly onMoved?: (from: ClusterId, to: ClusterId) => void;
 }
 
 /** What one read asks for beside its operation. */
@@ -60,6 +65,7 @@ export class ReadPath implements ReadContext {
   readonly failover: Failover;
   readonly isSingle: boolean;
   readonly onStrategyError: (error: Error) => void;
+  readonly onMoved: ReadPathOptions['onMoved'];
   readonly reads: Barrier;
   readonly maxInFlight: number;
   readonly #lag: ReadLag | undefined;
@@ -76,6 +82,7 @@ export class ReadPath implements ReadContext {
     this.strategy = options.strategy;
     this.failover = options.failover;
     this.onStrategyError = options.onStrategyError;
+    this.onMoved = options.onMoved;
     this.isSingle = options.sides.B === undefined;
     this.#lag = options.lag;
     this.#draining = options.draining ?? NOBODY_DRAINS;
@@ -166,7 +173,9 @@ export class ReadPath implements ReadContext {
     const trouble = this.#trouble(chosen);
     if (trouble === 0) return chosen;
     const other = otherCluster(chosen);
-    return this.#trouble(other) < trouble ? other : chosen;
+    if (this.#trouble(other) >= trouble) return chosen;
+    this.onMoved?.(chosen, other);
+    return other;
   }
 
   #within({ key, preferred }: CallContext): ReadContext {
@@ -238,7 +247,10 @@ class Read<Result> implements Inside {
     const { path, call } = this;
     this.#end(attempt);
     // Only a failure moves the reads of a call: not a hedge that was faster, nor an answer that others did not wait for.
-    if (this.#left) call?.context?.stayOn(attempt.cluster);
+    if (this.#left) {
+      call?.context?.stayOn(attempt.cluster);
+      path.onMoved?.(this.#left, attempt.cluster);
+    }
     this.resolve(result);
     try {
       path.strategy.onSuccess(attempt.cluster);
@@ -344,7 +356,7 @@ class Read<Result> implements Inside {
       );
     }
     return new DualClusterError(
-      `Read failed on both clusters (A: ${errorLabel(A)}, B: ${errorLabel(B)}): ${this.operation.masked}`,
+      `Read failed on both clusters (${sideLabel(sides, 'A')}: ${errorLabel(A)}, ${sideLabel(sides, 'B')}: ${errorLabel(B)}): ${this.operation.masked}`,
       { A, B },
       'notApplied',
     );

@@ -8,9 +8,10 @@ import { Test, type TestingModule } from '@nestjs/testing';
 import { afterEach, describe, expect, it } from 'vitest';
 import { columns, FakeCqlClient, timedOut, type } from '../../test/support/fake-cql-client.js';
 import { FakePolicy } from '../../test/support/fake-policy.js';
+import { envelope } from '../../test/support/envelope.js';
 import { RecordingReplayer } from '../../test/support/recording-replayer.js';
-import { HelixCqlService, HelixModule, type HelixModuleOptions, HelixService } from '../index.js';
-import { HelixHealthIndicator } from './index.js';
+import { HelixCqlService, HelixModule, type HelixModuleOptions, HelixService, Replayer } from '../index.js';
+import { HelixHealthIndicator, type ReplayHealthOptions } from './index.js';
 
 const INSERT = 'INSERT INTO users (id) VALUES (?)';
 const ID = columns({ id: type('int') });
@@ -62,7 +63,11 @@ describe('cluster()', () => {
   it.each(['A', 'B'] as const)('is up while cluster %s answers a ping', async (cluster) => {
     const { health, A, B } = await setUp({ clusterNames: { A: 'us_east', B: 'us_west' } });
     expect(await health.cluster(cluster)).toEqual({
-      [`helix:default:${cluster}`]: { status: 'up', name: cluster === 'A' ? 'us_east' : 'us_west' },
+      [`helix:default:${cluster}`]: {
+        status: 'up',
+        name: cluster === 'A' ? 'us_east' : 'us_west',
+        state: 'well',
+      },
     });
     expect([A.unprepared.length, B.unprepared.length]).toEqual(cluster === 'A' ? [1, 0] : [0, 1]);
   });
@@ -71,7 +76,7 @@ describe('cluster()', () => {
     const { health, B } = await setUp();
     B.pingError = timedOut();
     expect(await health.cluster('B')).toEqual({
-      'helix:default:B': { status: 'down', name: 'B', error: 'OperationTimedOutError' },
+      'helix:default:B': { status: 'down', name: 'B', state: 'well', error: 'OperationTimedOutError' },
     });
     expect(await health.cluster('A')).toMatchObject({ 'helix:default:A': { status: 'up' } });
   });
@@ -82,6 +87,13 @@ describe('cluster()', () => {
     expect(await health.cluster('A', { timeoutMs: 1 })).toMatchObject({
       'helix:default:A': { status: 'down' },
     });
+  });
+
+  it('says how it is, in one word', async () => {
+    const { health, write, B } = await setUp();
+    B.isDown = true;
+    await write();
+    expect(await health.cluster('B')).toMatchObject({ 'helix:default:B': { state: 'catchingUp' } });
   });
 
   it('can have a key of its own', async () => {
@@ -200,6 +212,22 @@ describe('replay()', () => {
     expect(await health.replay()).toMatchObject({ 'helix:default:replay': { status: 'down', lost: 1 } });
   });
 
+  it('is down while there are more dead letters than maxDeadLettered, and readiness is not', async () => {
+    const { module, health } = await setUp();
+    const replayer = module.get(Replayer);
+    const status = async (options?: ReplayHealthOptions): Promise<unknown> =>
+      (await health.replay(options))['helix:default:replay']?.status;
+    expect(await status()).toBe('up');
+    await replayer.bury(envelope('op1', { cluster: 'B' }), 'rejected');
+    expect(await status()).toBe('down');
+    expect(await status({ maxDeadLettered: 1 })).toBe('up');
+    expect(await health.readiness()).toMatchObject({ 'helix:default:readiness': { status: 'up' } });
+    await replayer.bury(envelope('op2', { cluster: 'A' }), 'rejected');
+    expect(await status({ maxDeadLettered: 1 })).toBe('down');
+    await replayer.deadLetters.purge('all');
+    expect(await status()).toBe('up');
+  });
+
   it('is up on a single cluster', async () => {
     const { health } = await setUp({ single: true });
     expect(await health.replay({ maxQueued: 0 })).toMatchObject({ 'helix:default:replay': { status: 'up' } });
@@ -222,7 +250,12 @@ describe('a policy that throws', () => {
 
 describe('a named instance', () => {
   it('has its name in the keys', async () => {
-    const service = { name: 'analytics', clusterName: () => 'A', ping: () => Promise.resolve() };
+    const service = {
+      name: 'analytics',
+      clusterName: () => 'A',
+      ping: () => Promise.resolve(),
+      status: () => ({ A: {} }),
+    };
     const health = new HelixHealthIndicator(service as never, new HealthIndicatorService());
     expect(Object.keys(await health.cluster('A'))).toEqual(['helix:analytics:A']);
     expect(Object.keys(await health.liveness())).toEqual(['helix:analytics:liveness']);

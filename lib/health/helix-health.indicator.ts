@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { type HealthIndicatorResult, HealthIndicatorService } from '@nestjs/terminus';
-import type { ClusterId, LaneStats } from '../core/index.js';
+import type { ClusterId, ClusterState, LaneStats } from '../core/index.js';
 import { HelixService } from '../helix.service.js';
 
 /** Options of {@link HelixHealthIndicator.cluster}. */
@@ -17,6 +17,11 @@ export interface ReplayHealthOptions {
   readonly maxQueued?: number;
   /** Down when an envelope has waited longer, in ms. Default: no limit. */
   readonly maxAgeMs?: number;
+  /**
+   * Down when more dead letters wait for somebody's decision, of both sides. Default 0: the clusters differ until
+   * somebody acts.
+   */
+  readonly maxDeadLettered?: number;
 }
 
 /** Terminus 12 has `degraded`; on 11 the same is said by `up` with `degraded: true`. */
@@ -43,18 +48,20 @@ export class HelixHealthIndicator {
   }
 
   /**
-   * Down once a write was lost for a side, or while more than `maxQueued` envelopes wait or one waits longer
-   * than `maxAgeMs`.
+   * Down once a write was lost for a side, while there are more than `maxDeadLettered` dead letters, or while more than
+   * `maxQueued` envelopes wait or one waits longer than `maxAgeMs`.
    */
   replay(options: ReplayHealthOptions = {}): Promise<HealthIndicatorResult> {
     const session = this.indicators.check(this.#key('replay'));
-    const { maxQueued = Infinity, maxAgeMs = Infinity } = options;
+    const { maxQueued = Infinity, maxAgeMs = Infinity, maxDeadLettered = 0 } = options;
     const isBehind = (lane: LaneStats): boolean =>
       lane.queued + lane.inFlight > maxQueued || lane.oldestAgeMs > maxAgeMs;
     try {
       const { replay, lost } = this.helix.status();
       const data = { lost, A: summary(replay.A), B: summary(replay.B) };
-      const isDown = lost > 0 || isBehind(replay.A) || isBehind(replay.B);
+      const { A, B } = replay;
+      const isDiverged = A.deadLettered + B.deadLettered > maxDeadLettered;
+      const isDown = lost > 0 || isDiverged || isBehind(A) || isBehind(B);
       return Promise.resolve(isDown ? session.down(data) : session.up(data));
     } catch (error) {
       return Promise.resolve(session.down({ error: error instanceof Error ? error.name : 'unknown' }));
@@ -79,6 +86,12 @@ export class HelixHealthIndicator {
     return Promise.resolve(this.indicators.check(this.#key('liveness')).up());
   }
 
+  /** What Helix goes by, which may differ from what one ping has found: it avoids a cluster after several failures. */
+  #state(cluster: ClusterId): { readonly state?: ClusterState } {
+    const state = this.helix.status()[cluster]?.state;
+    return state === undefined ? {} : { state };
+  }
+
   #key(part: string): string {
     return `helix:${this.helix.name}:${part}`;
   }
@@ -90,9 +103,10 @@ export class HelixHealthIndicator {
     const name = this.helix.clusterName(cluster);
     try {
       await this.helix.ping(cluster, timeoutMs);
-      return { answered: true, data: { name } };
+      return { answered: true, data: { name, ...this.#state(cluster) } };
     } catch (error) {
-      return { answered: false, data: { name, error: error instanceof Error ? error.name : 'unknown' } };
+      const label = error instanceof Error ? error.name : 'unknown';
+      return { answered: false, data: { name, ...this.#state(cluster), error: label } };
     }
   }
 }

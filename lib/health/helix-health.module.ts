@@ -13,11 +13,11 @@ const PATH = Symbol('HelixHealthModule:path');
 /**
  * Mounts the health of one instance, for orchestrators, load balancers and people:
  *
- * | endpoint        | answers 503                                                        |
- * | --------------- | ------------------------------------------------------------------ |
- * | `/health`       | while a cluster does not answer a ping, or once a write was lost   |
- * | `/health/ready` | while no cluster answers                                           |
- * | `/health/live`  | never, as long as the process answers; no cluster is asked         |
+ * | endpoint        | answers 503                                                                             |
+ * | --------------- | --------------------------------------------------------------------------------------- |
+ * | `/health`       | while a cluster does not answer a ping or there are dead letters; once a write was lost |
+ * | `/health/ready` | while no cluster answers                                                                |
+ * | `/health/live`  | never, as long as the process answers; no cluster is asked                              |
  *
  * They are public unless the application guards them (a global guard applies to them too), and say no more
  * than the names of instance, clusters and errors, and counts of queued writes. They have the application's

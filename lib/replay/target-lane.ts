@@ -35,6 +35,8 @@ export type PausedBy = 'operator' | 'draining';
 
 export interface TargetLaneDependencies {
   readonly cluster: ClusterId;
+  /** What it is called in the log. */
+  readonly label: string;
   readonly namespace: string;
   readonly replayer: Replayer;
   readonly target: ReplayTarget;
@@ -117,6 +119,8 @@ export class TargetLane {
   #leaveGate: (() => void) | undefined;
   #lastError: Error | undefined;
   #isReportedDown = false;
+  /** Whether a line has said so: one that is left alone is told of by who leaves it alone. */
+  #isDownInLog = false;
 
   constructor(dependencies: TargetLaneDependencies) {
     this.#on = dependencies;
@@ -364,17 +368,20 @@ export class TargetLane {
   /** One line when the target goes, one when it is back: not before it has taken a delivery again. */
   #report(): void {
     const gate = this.#gate;
-    const { cluster, log } = this.#on;
+    const { label, log } = this.#on;
     if (gate.kind === 'closed' && !this.#isReportedDown) {
       const isDown = gate.failedPings > 0;
       if (!isDown && gate.refusals < REPORTED_REFUSALS) return;
       this.#isReportedDown = true;
-      const label = this.#lastError ? errorLabel(this.#lastError) : 'not available';
+      if (this.#isLeftAlone) return;
+      this.#isDownInLog = true;
+      const why = this.#lastError ? errorLabel(this.#lastError) : 'not available';
       const what = isDown ? 'waits for it to come back' : 'waits: it answers pings, but takes nothing';
-      log('warn', `Replay to cluster ${cluster} ${what} (${label}).`);
+      log('warn', `Replay to ${label} ${what} (${why}).`);
     } else if (gate.kind === 'open' && !isOnProbation(gate) && this.#isReportedDown) {
       this.#isReportedDown = false;
-      log('log', `Replay to cluster ${cluster} goes on.`);
+      if (this.#isDownInLog) log('log', `Replay to ${label} goes on.`);
+      this.#isDownInLog = false;
     }
   }
 }

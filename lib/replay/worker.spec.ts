@@ -916,6 +916,33 @@ describe('ReplayWorker hooks and log', () => {
     expect(lines.slice(1)).toEqual(['log: Replay to cluster B goes on.']);
   });
 
+  it('calls a target by the name it was given, and leaves one alone without a line that is left alone', async () => {
+    const { clock, replayer, a } = await setUp();
+    const lines: string[] = [];
+    let mayReplay = false;
+    const worker = new ReplayWorker({
+      replayer,
+      targets: { A: a },
+      namespace: 'shop',
+      clock,
+      options: { executeTimeoutMs: 1_000 },
+      failover: { mayReplayTo: () => mayReplay },
+      label: (cluster) => `cluster ${cluster} ("us_east")`,
+      log: (level, message) => lines.push(`${level}: ${message}`),
+    });
+    worker.start();
+    await clock.advance(MINUTE);
+    mayReplay = true;
+    await clock.advance(MINUTE);
+    expect([worker.isOpen('A'), lines]).toEqual([true, []]);
+    a.isUp = false;
+    await replayer.enqueue([envelope('e', { cluster: 'A' })]);
+    await clock.advance(MINUTE);
+    expect(lines).toEqual([
+      'warn: Replay to cluster A ("us_east") waits for it to come back (Error ECONNREFUSED).',
+    ]);
+  });
+
   it('does not call a target back before it has taken a delivery', async () => {
     const { clock, replayer, b, lines } = await started();
     b.isUp = false;

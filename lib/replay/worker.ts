@@ -42,6 +42,8 @@ export interface ReplayWorkerDependencies {
   readonly options: ReplayWorkerOptions;
   /** Told when a lane closes and when it is open again. Default: nobody. */
   readonly log?: ReplayLog;
+  /** What a cluster is called in the log. Default: `cluster A` and `cluster B`. */
+  readonly label?: (cluster: ClusterId) => string;
   /** Jitter of all delays, from 0 up to 1. Default `Math.random`. */
   readonly random?: () => number;
 }
@@ -82,6 +84,7 @@ export class ReplayWorker {
     const laneTo = (cluster: ClusterId, target: ReplayTarget): TargetLane =>
       new TargetLane({
         cluster,
+        label: dependencies.label?.(cluster) ?? `cluster ${cluster}`,
         namespace,
         replayer,
         target,

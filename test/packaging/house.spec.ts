@@ -6,7 +6,7 @@ import type { Walks } from './walk-of-a-write.js';
 
 const LIBRARY = 'lib';
 const MOST_FILES_OF_A_WRITE = 14;
-const MOST_FILES_OF_A_REPLAYED_WRITE = 30;
+const MOST_FILES_OF_A_REPLAYED_WRITE = 33;
 
 /** The files of lib without specs, and what each of them imports, types included. */
 function imports(): Map<string, string[]> {

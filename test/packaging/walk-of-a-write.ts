@@ -43,11 +43,15 @@ async function filesPassedBy(run: () => Promise<unknown>): Promise<string[]> {
   await session.post('Profiler.takePreciseCoverage');
   await run();
   const { result } = await session.post('Profiler.takePreciseCoverage');
-  return result
-    .filter(({ functions }) => functions.some(wasCalled))
-    .flatMap(({ url }) => /\/dist\/(.*)\.js$/.exec(url)?.[1] ?? [])
-    .filter((file) => !OF_THE_SERVER.test(file))
-    .sort();
+  return (
+    result
+      .filter(({ functions }) => functions.some(wasCalled))
+      // Not those of other packages.
+      .filter(({ url }) => !url.includes('/node_modules/'))
+      .flatMap(({ url }) => /\/dist\/(.*)\.js$/.exec(url)?.[1] ?? [])
+      .filter((file) => !OF_THE_SERVER.test(file))
+      .sort()
+  );
 }
 
 const ordinary = cql.query(INSERT, [-1, 'Ada']);

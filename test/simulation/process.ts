@@ -132,7 +132,9 @@ export class SimulatedProcess implements Caller {
       random: random.fork(`jitter ${number}`).next,
     });
     this.#calls = surface.callsOn(this.instance);
-    this.instance.events.subscribe(({ cluster, state }) => {
+    this.instance.events.subscribe((event) => {
+      if (event.type !== 'breaker') return;
+      const { cluster, state } = event;
       ledger.breakers.push({ process: number, cluster, state, atMs: world.scheduler.nowMs });
     });
     this.#lifecycle = new HelixLifecycle(this.instance, () => undefined);

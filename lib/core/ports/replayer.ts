@@ -101,6 +101,14 @@ export interface LaneStats {
 /** Figures of the lanes of both sides. */
 export type ReplayStats = Record<ClusterId, LaneStats>;
 
+/** How full a queue is that has a bound. */
+export interface QueueUsage {
+  /** Envelopes it holds now, of both sides. */
+  readonly held: number;
+  /** Most that it can hold. */
+  readonly capacity: number;
+}
+
 /** One envelope on its way to its target. */
 export interface Delivery {
   /** What is to be applied. */
@@ -203,6 +211,11 @@ export abstract class Replayer {
   abstract stats(): Promise<ReplayStats>;
   /** The figures as this process knows them by now, without asking anybody: exact for a volatile queue. */
   abstract snapshot(): ReplayStats;
+  /**
+   * How full it is, without asking anybody and without walking through it: asked for every envelope that is queued, so
+   * that somebody is warned before one is lost. Left out, or `undefined`: it has no bound that is known here.
+   */
+  usage?(): QueueUsage | undefined;
   /** Resolves when everything spooled has reached the queue. */
   abstract flush(signal?: AbortSignal): Promise<void>;
   /** Ends the queue and answers with what it held and cannot keep: nothing if it is durable. */

@@ -7,6 +7,7 @@ import {
   type Envelope,
   HelixUsageError,
   type LaneStats,
+  type QueueUsage,
   type ReplayContext,
   Replayer,
   type ReplayLane,
@@ -134,6 +135,10 @@ export class MemoryReplayer extends Replayer {
 
   snapshot(): ReplayStats {
     return { A: this.#statsOf('A'), B: this.#statsOf('B') };
+  }
+
+  override usage(): QueueUsage {
+    return { held: this.#held(), capacity: this.#capacity };
   }
 
   /** Resolves at once: memory spools nothing. */

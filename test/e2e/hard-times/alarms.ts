@@ -8,7 +8,9 @@ export class Alarms {
   readonly #isClosed: Record<ClusterId, boolean> = { A: true, B: true };
 
   constructor(private readonly helix: HelixService) {
-    helix.events$.subscribe(({ cluster, state }) => {
+    helix.events$.subscribe((event) => {
+      if (event.type !== 'breaker') return;
+      const { cluster, state } = event;
       if (state === 'open' && this.#isClosed[cluster]) this.opened++;
       this.#isClosed[cluster] = state === 'closed';
     });

@@ -72,7 +72,7 @@ export class Ground {
         connect: 'both',
         ...options,
       },
-      providers,
+      { providers },
     );
   }
 

@@ -3,6 +3,7 @@ import {
   type INestApplication,
   type INestApplicationContext,
   type Provider,
+  type LoggerService,
   Controller,
   Get,
   Module,
@@ -77,10 +78,17 @@ function withImports(...imports: NonNullable<DynamicModule['imports']>): Dynamic
   return { module: ApplicationModule, imports };
 }
 
+export interface ApplicationExtras {
+  /** Of the application itself. */
+  readonly providers?: readonly Provider[];
+  /** Default: nothing is logged. */
+  readonly logger?: LoggerService | false;
+}
+
 /** Boots Helix as an application does. */
 export async function startApplication(
   options: HelixModuleOptions,
-  providers: readonly Provider[] = [],
+  { providers = [], logger = false }: ApplicationExtras = {},
 ): Promise<TestApplication> {
   const app = await NestFactory.createApplicationContext(
     {
@@ -88,7 +96,7 @@ export async function startApplication(
       providers: [...providers],
     },
     {
-      logger: false,
+      logger,
       abortOnError: false,
     },
   );

@@ -1,12 +1,12 @@
 import { Injectable } from '@nestjs/common';
-import { type ClusterId, FailoverPolicy } from 'nestjs-helix';
+import { CircuitBreaker, type ClusterId } from 'nestjs-helix';
 
 /**
- * What `ActiveFailover` does, and one thing more: a cluster without tables would refuse what it is
- * asked, so its writes go to the replay queue and it is read last.
+ * The default policy, and one thing more: a cluster without tables would refuse what it is asked, so its writes go to
+ * the replay queue and it is read last.
  */
 @Injectable()
-export class SchemaPolicy extends FailoverPolicy {
+export class SchemaPolicy extends CircuitBreaker {
   readonly #withoutTables = new Set<ClusterId>();
 
   setTables(cluster: ClusterId, exist: boolean): void {
@@ -15,18 +15,6 @@ export class SchemaPolicy extends FailoverPolicy {
   }
 
   override isAvailable(cluster: ClusterId): boolean {
-    return !this.#withoutTables.has(cluster);
-  }
-
-  override shouldFailover(): boolean {
-    return true;
-  }
-
-  override recordSuccess(): void {
-    // Keeps no history.
-  }
-
-  override recordFailure(): void {
-    // Keeps no history.
+    return super.isAvailable(cluster) && !this.#withoutTables.has(cluster);
   }
 }

@@ -4,7 +4,7 @@ import {
   Logger,
   type OnApplicationBootstrap,
 } from '@nestjs/common';
-import { type ClusterId, HelixCqlService, HelixService, ReplayWorker } from 'nestjs-helix';
+import { type ClusterId, HelixCqlService, ReplayWorker } from 'nestjs-helix';
 import { SchemaPolicy } from './schema.policy.js';
 
 const TABLES = [
@@ -30,7 +30,6 @@ export class SchemaService implements OnApplicationBootstrap, BeforeApplicationS
 
   constructor(
     private readonly cql: HelixCqlService,
-    private readonly helix: HelixService,
     private readonly replay: ReplayWorker,
     private readonly policy: SchemaPolicy,
   ) {}
@@ -83,8 +82,8 @@ export class SchemaService implements OnApplicationBootstrap, BeforeApplicationS
       return;
     }
     this.#logger.log(`Cluster ${cluster} has its tables now and gets what it has missed`);
-    this.replay.resume(cluster);
-    await this.helix.syncPoint();
+    // What is avoided is not replayed to either.
     this.policy.setTables(cluster, true);
+    this.replay.resume(cluster);
   }
 }

@@ -102,8 +102,9 @@ export const mutants: readonly Mutant[] = [
       'Here each begins with the one that failed.',
     changes: [
       {
-        replace: `if (this.#left) call?.context?.stayOn(attempt.cluster);`,
-        by: '',
+        replace: `      call?.context?.stayOn(attempt.cluster);
+      path.onMoved?.(this.#left, attempt.cluster);`,
+        by: `      path.onMoved?.(this.#left, attempt.cluster);`,
       },
     ],
   },
@@ -114,8 +115,10 @@ export const mutants: readonly Mutant[] = [
       'Here a hedge that is faster moves them too.',
     changes: [
       {
-        replace: `if (this.#left) call?.context?.stayOn(attempt.cluster);`,
-        by: `call?.context?.stayOn(attempt.cluster);`,
+        replace: `    if (this.#left) {
+      call?.context?.stayOn(attempt.cluster);`,
+        by: `    call?.context?.stayOn(attempt.cluster);
+    if (this.#left) {`,
       },
     ],
   },
