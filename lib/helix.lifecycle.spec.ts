@@ -6,6 +6,7 @@ import { FakePolicy } from '../test/support/fake-policy.js';
 import { FakeWrite, Watched } from '../test/support/fake-operations.js';
 import { FakeTarget } from '../test/support/replay.js';
 import {
+  type BlockedReason,
   type ClusterId,
   ClusterSession,
   delay,
@@ -26,6 +27,7 @@ class ModelSession extends ClusterSession {
   attempts = 0;
   isClosed = false;
   failure: Error = new TypeError('secret');
+  reason: BlockedReason | undefined;
   protected override readonly isOwnClient = true;
 
   constructor(
@@ -50,8 +52,8 @@ class ModelSession extends ClusterSession {
     return this.target.isUp ? Promise.resolve() : Promise.reject(this.failure);
   }
 
-  protected override isBlockedBy(): boolean {
-    return false;
+  protected override blockedBy(): BlockedReason | undefined {
+    return this.reason;
   }
 
   protected override askForLife(): Promise<void> {

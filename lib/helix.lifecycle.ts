@@ -1,5 +1,7 @@
 import type { OnApplicationBootstrap, OnApplicationShutdown, OnModuleInit } from '@nestjs/common';
 import {
+  type BlockedReason,
+  type Clock,
   type ClusterSession,
   delay,
   type Envelope,
@@ -10,7 +12,7 @@ import {
   SessionClosedError,
   toError,
 } from './core/index.js';
-import type { HelixInstance } from './helix.instance.js';
+import type { HelixInstance, InstanceLogger } from './helix.instance.js';
 
 /** How long `connect: 'any'` waits for a second cluster that neither answers nor fails. */
 const SECOND_CLUSTER_MS = 2_000;
@@ -26,6 +28,9 @@ interface Connecting {
   /** Rejects if it never will be. */
   readonly unusable: Promise<never>;
 }
+
+/** So often it is said again, in ms, that a cluster is missing. */
+const REMINDER_MS = 300_000;
 
 /** @internal The one owner of connecting, starting, draining and closing of an instance. */
 export class HelixLifecycle implements OnModuleInit, OnApplicationBootstrap, OnApplicationShutdown {
@@ -106,19 +111,39 @@ export class HelixLifecycle implements OnModuleInit, OnApplicationBootstrap, OnA
   async #connect(): Promise<void> {
     const { instance } = this;
     const { sessions, options } = instance;
-    const a = this.#keepConnecting(sessions.A);
-    const b = sessions.B && this.#keepConnecting(sessions.B);
+    let isHopeless: (() => void) | undefined;
+    const hopeless = new Promise<void>((resolve) => (isHopeless = resolve));
+    const onFailure = (): void => {
+      if (this.#isHopeless()) isHopeless?.();
+    };
+    const a = this.#keepConnecting(sessions.A, onFailure);
+    const b = sessions.B && this.#keepConnecting(sessions.B, onFailure);
     if (options.connect === 'lazy') return;
     const enough = b ? this.#enough(a, b) : a.connected;
     // No other attempt would mend a driver or options that cannot be used.
     const unusable = Promise.race([a.unusable, ...(b ? [b.unusable] : [])]);
-    const isEnough = await this.#within(options.connectTimeoutMs, Promise.race([enough, unusable]));
-    const isOneUp = options.connect === 'any' && (sessions.A.hasConnected || sessions.B?.hasConnected);
-    if (!isEnough && !isOneUp) throw this.#cannotConnect();
+    await this.#within(options.connectTimeoutMs, Promise.race([enough, hopeless, unusable]));
+    if (!this.#mayStart()) throw this.#cannotConnect();
   }
 
-  #keepConnecting(session: ClusterSession): Connecting {
-    const { logger, label } = { logger: this.instance.logger, label: this.instance.label(session.cluster) };
+  #mayStart(): boolean {
+    const { sessions, options } = this.instance;
+    const all = [sessions.A, sessions.B].filter((session) => session !== undefined);
+    const isUp = ({ hasConnected }: ClusterSession): boolean => hasConnected;
+    return options.connect === 'any' ? all.some(isUp) : all.every(isUp);
+  }
+
+  /** Whether what `connect` asks for will not be there until somebody acts: waiting would only hide why. */
+  #isHopeless(): boolean {
+    const { sessions, options } = this.instance;
+    const all = [sessions.A, sessions.B].filter((session) => session !== undefined);
+    const isBlocked = ({ blocked }: ClusterSession): boolean => blocked !== undefined;
+    return options.connect === 'both' ? all.some(isBlocked) : all.every(isBlocked);
+  }
+
+  #keepConnecting(session: ClusterSession, onFailure: () => void): Connecting {
+    const { logger } = this.instance;
+    const label = this.instance.label(session.cluster);
     let failed: (() => void) | undefined;
     const firstFailure = new Promise<void>((resolve) => (failed = resolve));
     let cannotBeUsed: ((error: HelixConfigError) => void) | undefined;
@@ -126,20 +151,17 @@ export class HelixLifecycle implements OnModuleInit, OnApplicationBootstrap, OnA
     // With `lazy` nobody waits for it.
     unusable.catch(() => undefined);
     const connected = new Promise<void>((resolve) => {
-      let failures = 0;
+      const log = new ConnectLog(this.instance.clock, logger, label, session);
       session.keepConnecting(
         () => {
-          if (failures > 0) logger.log(`${label} is connected after ${failures} failed attempt(s)`);
+          log.connected();
           this.instance.worker?.probe(session.cluster);
           resolve();
         },
         (error) => {
-          if (++failures === 1) {
-            logger.warn(
-              `${label} cannot be connected yet (${errorLabel(toError(error.cause))}), trying on: ${error.message}`,
-            );
-          }
+          log.failed(error);
           failed?.();
+          onFailure();
           if (error.cause instanceof HelixConfigError) cannotBeUsed?.(error.cause);
         },
       );
@@ -161,14 +183,14 @@ export class HelixLifecycle implements OnModuleInit, OnApplicationBootstrap, OnA
   #cannotConnect(): NoAvailableClusterError {
     const { sessions, options, name } = this.instance;
     const missing = [sessions.A, sessions.B].filter((session) => session && !session.hasConnected);
-    const reasons = missing.map((session) => {
-      const error = session?.connectError;
-      return error
-        ? `${error.message} (${errorLabel(toError(error.cause))})`
-        : session?.notConnected().message;
-    });
+    const reasons = missing.map(
+      (session) => session?.connectError?.message ?? session?.notConnected().message,
+    );
+    const what = this.#isHopeless()
+      ? `cannot start until somebody acts`
+      : `could not connect within connectTimeoutMs = ${options.connectTimeoutMs} ms`;
     return new NoAvailableClusterError(
-      `Helix "${name}" could not connect within connectTimeoutMs = ${options.connectTimeoutMs} ms (connect: '${options.connect}'): ${reasons.join('; ')}`,
+      `Helix "${name}" ${what} (connect: '${options.connect}'): ${reasons.join('; ')}`,
       { cause: missing[0]?.connectError },
     );
   }
@@ -217,5 +239,51 @@ export class HelixLifecycle implements OnModuleInit, OnApplicationBootstrap, OnA
 
   #within(timeoutMs: number, promise: Promise<unknown>): Promise<boolean> {
     return resolvesWithin(this.instance.clock, timeoutMs, promise, true);
+  }
+}
+
+/** Says once, and then now and again, why a cluster is not connected. */
+class ConnectLog {
+  #failures = 0;
+  readonly #sinceMs: number;
+  /** When it was said last, by the reason: hosts that answer in turn in different ways do not fill the log. */
+  readonly #saidMs = new Map<BlockedReason | 'unreachable', number>();
+
+  constructor(
+    private readonly clock: Clock,
+    private readonly logger: InstanceLogger,
+    private readonly label: string,
+    private readonly session: ClusterSession,
+  ) {
+    this.#sinceMs = clock.monotonicMs();
+  }
+
+  connected(): void {
+    if (this.#failures > 0)
+      this.logger.log(`${this.label} is connected after ${this.#failures} failed attempt(s)`);
+    this.#failures = 0;
+    this.#saidMs.clear();
+  }
+
+  failed(error: Error): void {
+    this.#failures++;
+    const { blocked } = this.session;
+    const nowMs = this.clock.monotonicMs();
+    const saidMs = this.#saidMs.get(blocked ?? 'unreachable');
+    if (saidMs !== undefined && nowMs - saidMs < REMINDER_MS) return;
+    this.#saidMs.set(blocked ?? 'unreachable', nowMs);
+    if (blocked) {
+      this.logger.error(
+        `${this.label} cannot be used until somebody acts (${blocked}), and misses every write until then: ${error.message}`,
+      );
+      return;
+    }
+    const since =
+      saidMs === undefined
+        ? 'cannot be connected yet'
+        : `has not been connected for ${Math.round((nowMs - this.#sinceMs) / 60_000)} min`;
+    this.logger.warn(
+      `${this.label} ${since} (${errorLabel(toError(error.cause))}), trying on: ${error.message}`,
+    );
   }
 }

@@ -1,5 +1,6 @@
 import type { Observable } from 'rxjs';
 import {
+  type BlockedReason,
   type BreakerState,
   type ClusterId,
   type DeadLetterStore,
@@ -20,6 +21,8 @@ export interface SideState {
   readonly name: string;
   /** Whether the driver believes that a host is up. */
   readonly connected: boolean;
+  /** Why it cannot be used until somebody acts; missing if it can, or if it may come by itself. */
+  readonly blocked?: BlockedReason;
   /** Whether the failover policy uses it. */
   readonly breaker: BreakerState;
   /** Written in the background because it is slow. */
@@ -200,6 +203,7 @@ export class HelixService {
     return {
       name: session?.name ?? cluster,
       connected: session?.isConnected ?? false,
+      ...(session?.blocked && { blocked: session.blocked }),
       breaker: failover.state(cluster),
       degraded: false,
       inFlight: writePath.wire.inFlight[cluster] + readPath.wire.inFlight[cluster],

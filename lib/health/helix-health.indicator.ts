@@ -92,7 +92,9 @@ export class HelixHealthIndicator {
       await this.helix.ping(cluster, timeoutMs);
       return { answered: true, data: { name } };
     } catch (error) {
-      return { answered: false, data: { name, error: error instanceof Error ? error.name : 'unknown' } };
+      const blocked = this.helix.status()[cluster]?.blocked;
+      const reason = error instanceof Error ? error.name : 'unknown';
+      return { answered: false, data: { name, error: reason, ...(blocked && { blocked }) } };
     }
   }
 }

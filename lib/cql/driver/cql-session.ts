@@ -1,8 +1,15 @@
-import { type Clock, type ClusterId, ClusterSession, HelixConfigError } from '../../core/index.js';
+import {
+  type BlockedReason,
+  type Clock,
+  type ClusterId,
+  type ClusterIdentity,
+  ClusterSession,
+  HelixConfigError,
+} from '../../core/index.js';
 import type { CqlClient, CqlClientOptions, CqlClientResult } from '../cql-client.js';
 import { type Consistency, consistencyCode, LOCAL_ONE, LOCAL_QUORUM } from '../consistency.js';
-import { isBlockedConnect } from './classify.js';
-import { guardControlConnection } from './control-connection-guard.js';
+import { ClientGuard } from './client-guard.js';
+import { blockedReason, connectReason } from './connect-failure.js';
 import type { Column, DriverClient, Encoder, Token } from './driver-internals.js';
 import type { Driver } from './load-driver.js';
 import type { PreparedBatchItem, PreparedRequests, PreparedText } from './prepared-requests.js';
@@ -29,6 +36,20 @@ export interface StatementOptions {
 }
 
 const DRIVER_RECONNECTION_MS = 1_000;
+/** For each of the two questions which nodes a cluster is made of. */
+const IDENTIFY_MS = 2_000;
+
+interface LocalRow {
+  readonly cluster_name: string;
+  readonly host_id: object | null;
+  /** Older servers do not say. */
+  readonly broadcast_address: object | null;
+}
+
+interface PeerRow {
+  readonly host_id: object | null;
+  readonly peer: object;
+}
 
 /** A value that leaves its column as it is: what `undefined` becomes on the wire. */
 export type Unset = object;
@@ -51,6 +72,13 @@ export class CqlSession extends ClusterSession {
   readonly #retryPolicy: object;
   readonly #views = new SchemaViews();
   readonly #endWatch: (() => void) | undefined;
+  readonly #guard: ClientGuard;
+  /** Of clients that only try whether the cluster can be connected; none for a client of the user's own. */
+  readonly #makeTrial: (() => DriverClient) | undefined;
+  /** The client that tries just now. */
+  #trial: ClientGuard | undefined;
+  #hasFailed = false;
+  #hasWarned = false;
   /** Of the host that answered the last ping. */
   #schemaVersion: string | undefined;
   #encoder: Encoder | undefined;
@@ -69,10 +97,13 @@ export class CqlSession extends ClusterSession {
     super(cluster, name, clock);
     this.#driver = driver;
     this.isOwnClient = !isClient(options);
-    const { client, ...settings } = isClient(options)
+    const { client, makeTrial, ...settings } = isClient(options)
       ? { client: options as DriverClient }
-      : createClient(driver, options);
+      : createClient(driver, cluster, options);
     this.#client = client;
+    this.#makeTrial = makeTrial;
+    this.#guard = ClientGuard.of(client, clock);
+    this.#guard.onReconnected.add(this.#onReconnected);
     const where = `cql.${cluster}.consistency`;
     this.consistency = consistencyCode(settings.consistency ?? LOCAL_QUORUM, where);
     this.serialConsistency =
@@ -226,12 +257,45 @@ export class CqlSession extends ClusterSession {
     });
   }
 
+  /**
+   * The client that is injected is tried first, so that a start without trouble connects once. A failed attempt leaves
+   * things in a client that no cleaning is sure to find, so there is only that one: clients that are thrown away try
+   * until one has connected, and then it is the turn of the injected one again.
+   */
   protected override async connectOnce(): Promise<void> {
-    await this.#client.connect();
+    if (this.#hasFailed) await this.#try();
+    try {
+      await this.#client.connect();
+    } catch (error) {
+      this.#hasFailed = true;
+      await this.#guard.cleanUp();
+      throw error;
+    }
     await this.#requests.check();
-    const isGuarded = !this.isOwnClient || guardControlConnection(this.#client.controlConnection, this.clock);
-    if (!isGuarded) {
-      this.warn('This version of cassandra-driver cannot be guarded against its unhandled rejection');
+    this.#warnOnce();
+  }
+
+  /** The same as the injected client would do, with one that is closed again. */
+  async #try(): Promise<void> {
+    if (!this.#makeTrial) return;
+    const client = this.#makeTrial();
+    this.#trial = ClientGuard.of(client, this.clock);
+    try {
+      await client.connect();
+    } finally {
+      await client.shutdown().catch(() => undefined);
+      this.#trial.end();
+      this.#trial = undefined;
+    }
+  }
+
+  #warnOnce(): void {
+    if (this.#hasWarned) return;
+    this.#hasWarned = true;
+    if (this.isOwnClient && !(this.#guard.isComplete && this.#guard.seesConnections)) {
+      this.warn(
+        'This version of cassandra-driver cannot be guarded against its unhandled rejection, nor kept from leaving connections open',
+      );
     }
     if (!this.#endWatch) {
       this.warn(
@@ -240,32 +304,69 @@ export class CqlSession extends ClusterSession {
     }
   }
 
-  protected override isBlockedBy(error: unknown): boolean {
-    return isBlockedConnect(error);
+  /** Perhaps to another cluster than before. */
+  readonly #onReconnected = (): void => void this.checkIdentity();
+
+  protected override blockedBy(error: unknown): BlockedReason | undefined {
+    return blockedReason(error);
+  }
+
+  protected override reasonOf(error: unknown): string {
+    return connectReason(error);
+  }
+
+  protected override abandon(): void {
+    this.#trial?.end();
+    this.#guard.end();
+  }
+
+  protected override async identify(): Promise<ClusterIdentity | undefined> {
+    const rowsOf = async <T>(text: string): Promise<readonly T[]> => {
+      const { rows } = await this.#ask(text, IDENTIFY_MS);
+      return (rows ?? []) as unknown as T[];
+    };
+    const [local] = await rowsOf<LocalRow>('SELECT cluster_name, host_id, broadcast_address FROM system.local');
+    if (!local?.host_id || !local.broadcast_address) return undefined;
+    const peers = await rowsOf<PeerRow>('SELECT host_id, peer FROM system.peers');
+    const nodes = [{ host_id: local.host_id, peer: local.broadcast_address }, ...peers];
+    return {
+      name: local.cluster_name,
+      nodes: nodes.map(({ host_id: hostId, peer }) => ({ hostId: String(hostId), address: String(peer) })),
+    };
   }
 
   protected override async askForLife(timeoutMs: number): Promise<void> {
-    const { rows } = await this.#client.execute('SELECT schema_version FROM system.local', [], {
-      prepare: false,
-      isIdempotent: false,
-      retry: this.#retryPolicy,
-      consistency: LOCAL_ONE,
-      readTimeout: timeoutMs,
-    });
+    const { rows } = await this.#ask('SELECT schema_version FROM system.local', timeoutMs);
     // It was asked for because something was wrong, and events may have been lost meanwhile.
     const version = String((rows?.[0] as { schema_version?: unknown } | undefined)?.schema_version);
     if (version !== this.#schemaVersion) this.renewSchema();
     this.#schemaVersion = version;
   }
 
+  /** Asks about the cluster itself, not about what the application keeps there. */
+  #ask(text: string, timeoutMs: number): Promise<CqlClientResult> {
+    return this.#client.execute(text, [], {
+      prepare: false,
+      isIdempotent: false,
+      retry: this.#retryPolicy,
+      consistency: LOCAL_ONE,
+      readTimeout: timeoutMs,
+    });
+  }
+
   override async close(): Promise<void> {
+    this.#guard.onReconnected.delete(this.#onReconnected);
     this.#endWatch?.();
     await super.close();
     this.#requests.release();
   }
 
-  protected override end(): Promise<void> {
-    return this.#client.shutdown();
+  protected override async end(): Promise<void> {
+    try {
+      await this.#client.shutdown();
+    } finally {
+      this.#guard.end();
+    }
   }
 }
 
@@ -273,16 +374,20 @@ function isClient(options: CqlClusterOptions | CqlClient): options is CqlClient 
   return 'execute' in options && typeof options.execute === 'function';
 }
 
-function createClient(
-  driver: Driver,
-  options: CqlClusterOptions,
-): { client: DriverClient; consistency?: Consistency; serialConsistency?: Consistency } {
+interface OwnClient {
+  readonly client: DriverClient;
+  readonly makeTrial: () => DriverClient;
+  readonly consistency?: Consistency;
+  readonly serialConsistency?: Consistency;
+}
+
+function createClient(driver: Driver, cluster: ClusterId, options: CqlClusterOptions): OwnClient {
   const { consistency, serialConsistency, ...clientOptions } = options;
   const queryOptions = (options.queryOptions ?? {}) as {
     consistency?: number;
     serialConsistency?: number;
   };
-  const policies = { ...clientOptions.policies } as { reconnection?: object };
+  const policies = { ...clientOptions.policies } as { reconnection?: object; speculativeExecution?: object };
   // The driver's own goes up to ten minutes: a cluster would be back long before anybody noticed.
   policies.reconnection ??= new driver.policies.reconnection.ConstantReconnectionPolicy(
     DRIVER_RECONNECTION_MS,
@@ -291,15 +396,19 @@ function createClient(
     consistency: consistency ?? queryOptions.consistency,
     serialConsistency: serialConsistency ?? queryOptions.serialConsistency,
   };
+  // A client ends both with itself, and they are the injected one's.
+  const { requestTracker: _tracker, ...trialOptions } = clientOptions;
+  const { speculativeExecution: _executions, ...trialPolicies } = policies;
   try {
     return {
       client: new driver.Client({ ...clientOptions, policies }),
+      makeTrial: () => new driver.Client({ ...trialOptions, policies: trialPolicies }),
       ...(resolved.consistency !== undefined && { consistency: resolved.consistency }),
       ...(resolved.serialConsistency !== undefined && { serialConsistency: resolved.serialConsistency }),
     };
   } catch (error) {
     throw new HelixConfigError(
-      `cassandra-driver refused the options: ${error instanceof Error ? error.message : 'unknown reason'}`,
+      `cql.${cluster}: cassandra-driver refused the options: ${error instanceof Error ? error.message : 'unknown reason'}`,
       { cause: error },
     );
   }

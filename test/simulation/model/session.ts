@@ -1,5 +1,5 @@
-import { type Clock, type ClusterId, ClusterSession } from '../../../lib/core/index.js';
-import { isBlockedConnect } from '../../../lib/cql/driver/classify.js';
+import { type BlockedReason, type Clock, type ClusterId, ClusterSession } from '../../../lib/core/index.js';
+import { blockedReason } from '../../../lib/cql/driver/connect-failure.js';
 import type { ModelCluster } from './cluster.js';
 import { connectionLost, noHostAvailable, timedOut } from './driver-errors.js';
 
@@ -240,8 +240,8 @@ export class ModelSession extends ClusterSession {
     return this.connection.request('ping', timeoutMs, () => undefined);
   }
 
-  protected override isBlockedBy(error: unknown): boolean {
-    return isBlockedConnect(error);
+  protected override blockedBy(error: unknown): BlockedReason | undefined {
+    return blockedReason(error);
   }
 
   protected override end(): Promise<void> {
