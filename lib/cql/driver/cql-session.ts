@@ -97,7 +97,7 @@ export class CqlSession extends ClusterSession {
     super(cluster, name, clock);
     this.#driver = driver;
     this.isOwnClient = !isClient(options);
-    const { client, makeTrial, ...settings } = isClient(options)
+    const { client, makeTrial, ...settings }: ClientAndSettings = isClient(options)
       ? { client: options as DriverClient }
       : createClient(driver, cluster, options);
     this.#client = client;
@@ -374,14 +374,14 @@ function isClient(options: CqlClusterOptions | CqlClient): options is CqlClient 
   return 'execute' in options && typeof options.execute === 'function';
 }
 
-interface OwnClient {
+interface ClientAndSettings {
   readonly client: DriverClient;
-  readonly makeTrial: () => DriverClient;
+  readonly makeTrial?: () => DriverClient;
   readonly consistency?: Consistency;
   readonly serialConsistency?: Consistency;
 }
 
-function createClient(driver: Driver, cluster: ClusterId, options: CqlClusterOptions): OwnClient {
+function createClient(driver: Driver, cluster: ClusterId, options: CqlClusterOptions): ClientAndSettings {
   const { consistency, serialConsistency, ...clientOptions } = options;
   const queryOptions = (options.queryOptions ?? {}) as {
     consistency?: number;
