@@ -1,15 +1,19 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type CassandraServer, startCassandra } from '../servers/index.js';
-import { stopApplications } from './support/application.js';
-import { clusterPair, type TestPair } from './support/clusters.js';
+import { startApplication, stopApplications } from './support/application.js';
+import { clusterPair, createKeyspace, type TestPair } from './support/clusters.js';
+import { leavesNothingBehind } from './support/outages.js';
+import { Load } from './support/load.js';
 import { type FailedConnects, failedConnects, failToConnect, type LeftBehind } from './support/failed-connects.js';
 
+const keyspace = 'connecting';
 let pair: TestPair;
 let secured: CassandraServer;
 let kinds: FailedConnects;
 
 beforeAll(async () => {
   [pair, secured] = await Promise.all([clusterPair(), startCassandra({ asksForPassword: true })]);
+  await createKeyspace(pair, keyspace, ['CREATE TABLE $ks.users (id int PRIMARY KEY, name text)']);
   kinds = await failedConnects(pair.B.server, secured);
 });
 
@@ -36,4 +40,31 @@ describe.each(['cassandra-driver', 'cassandra-driver-4.9'])('failing to connect 
       await expect.poll(() => ({ name, connections: way.connections() })).toEqual({ name, connections: 0 });
     }
   });
+});
+
+it.each(['A', 'B'] as const)('leaves no connection, listener or timer behind when %s is killed', async (side) => {
+  const application = await startApplication({
+    cql: { A: pair.A.options(keyspace), B: pair.B.options(keyspace) },
+  });
+  const { host, port } = pair[side].proxy;
+  await leavesNothingBehind(application, {
+    side,
+    endpoints: [`${host}:${port}`],
+    times: 2,
+    outage: async () => {
+      const load = new Load(
+        (id) => application.cql.query('INSERT INTO users (id, name) VALUES (?, ?)', [id % 100, 'x']).exec(),
+        { total: Infinity, inFlight: 8, pauseMs: 5 },
+      );
+      await load.more(50);
+      await pair[side].kill();
+      await load.more(50);
+      await pair[side].heal();
+      await load.more(50);
+      load.stop();
+      await load.done();
+      await application.helix.syncPoint({ timeoutMs: 30_000 });
+    },
+  });
+  expect(pair[side].proxy.connections).toBe(1);
 });

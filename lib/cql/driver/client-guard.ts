@@ -150,11 +150,15 @@ export class ClientGuard {
       return borrow.call(control, contactPoints);
     };
     control._initializeConnection = async () => {
+      // On a reconnect `_refresh` sets them again: two of each would start two refreshes at the next loss.
+      if (this.#client.connected) control._setHealthListeners = () => undefined;
       try {
         await initialize.call(control);
       } catch (error) {
         this.#drop();
         throw error;
+      } finally {
+        delete control._setHealthListeners;
       }
       this.#fillPool(control.host);
     };

@@ -92,6 +92,8 @@ export interface ControlConnection {
   _initializeConnection?: () => Promise<void>;
   /** One contact point after the other, until one takes the connection. */
   _borrowFirstConnection?: (contactPoints: unknown) => Promise<void>;
+  /** Looks out for the end of its connection; a method of the class. */
+  _setHealthListeners?: () => void;
   /** What the contact points resolved to; every attempt to connect adds to them. */
   readonly _contactPoints?: { clear(): void };
   readonly _resolvedContactPoints?: { clear(): void };
