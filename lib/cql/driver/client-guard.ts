@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import type { Clock } from '../../core/index.js';
+import { type Clock, toError } from '../../core/index.js';
 import { guardControlConnection } from './control-connection-guard.js';
 import type {
   DriverClient,
@@ -31,8 +31,8 @@ interface GuardedClient extends DriverClient {
  *   on connecting and being counted by a timer, and no shutdown reaches it any more.
  * - A socket that its peer closes before the connection is ready fails nothing: STARTUP waits for its time limit, and
  *   the heartbeat's timer is set again every time it is over, for good.
- * - What a peer answers that is not the protocol becomes an error event of a stream that nobody listens to, which ends
- *   the process.
+ * - What a peer answers that is not the protocol becomes an error event of a stream that nobody listens to, or an
+ *   exception where nobody catches one: either ends the process.
  * - Each attempt to connect adds listeners of the load balancing policies to the hosts, and resolved addresses to those
  *   of the attempts before.
  *
@@ -117,6 +117,14 @@ export class ClientGuard {
       netClient?.once('close', () => this.#onClosed(connection, netClient));
       if (this.#isEnded) abandon(connection);
     });
+    const free = connection.freeStreamId.bind(connection);
+    connection.freeStreamId = (header) => {
+      try {
+        free(header);
+      } catch (error) {
+        connection.netClient?.destroy(toError(error));
+      }
+    };
     const bind = connection.bindSocketListeners.bind(connection);
     connection.bindSocketListeners = () => {
       bind();

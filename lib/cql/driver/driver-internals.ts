@@ -152,6 +152,8 @@ export interface OpenConnection extends Loud {
   readonly parser?: Duplex;
   /** Once the socket is connected, before the first request. */
   bindSocketListeners(): void;
+  /** After the last part of an answer; throws if the id is not one that there could be. */
+  freeStreamId(header: object): void;
   /** Sets the timer of the next heartbeat, after each request. */
   _setIdleTimeout(): void;
   /** Stops the heartbeat and fails what is under way. */

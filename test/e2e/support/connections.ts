@@ -7,8 +7,8 @@ export interface Holdings {
   readonly sockets: number;
   /** Listeners on the client, its hosts and each of them. */
   readonly listeners: number;
-  /** Intervals and timers that keep the process alive: each host has one of the kind that repeats. */
-  readonly intervals: number;
+  /** Timers that keep the process alive, of whatever kind: each host has one, and each connection. */
+  readonly timers: number;
 }
 
 interface ListeningClient extends EventEmitter {
@@ -25,7 +25,7 @@ export function holdings(cql: HelixCqlService, side: ClusterId, ports: readonly 
       (sum, each) => sum + each.eventNames().reduce((n, event) => n + each.listenerCount(event), 0),
       0,
     ),
-    intervals: process.getActiveResourcesInfo().filter((each) => each === 'Timeout').length,
+    timers: process.getActiveResourcesInfo().filter((each) => each === 'Timeout').length,
   };
 }
 

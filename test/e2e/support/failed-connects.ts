@@ -51,6 +51,8 @@ export async function failedConnects(open: CassandraServer, secured: CassandraSe
     ...(blocked && { blocked }),
     connections: () => to.connections,
   });
+  // Checking a password takes a server its time.
+  const patient = { socketOptions: { connectTimeout: 5_000, readTimeout: 5_000 } };
   const credentials = { username: 'cassandra', password: 'wrong' };
   const [first, second] = [await before(open), await before(open)];
   const contactPoints = [first, second].map(({ host, port }) => `${host}:${port}`);
@@ -75,8 +77,8 @@ export async function failedConnects(open: CassandraServer, secured: CassandraSe
       connections: () => first.connections + second.connections,
     },
     through('no such keyspace', await before(open), /Keyspace 'nope' does not exist/, { keyspace: 'nope' }, 'noKeyspace'),
-    through('a wrong password', await before(secured), /password are incorrect/, { credentials }, 'unauthorized'),
-    through('no credentials', await before(secured), /requires authentication|Authentication provider/, {}, 'unauthorized'),
+    through('a wrong password', await before(secured), /password are incorrect/, { credentials, ...patient }, 'unauthorized'),
+    through('no credentials', await before(secured), /requires authentication|Authentication provider/, patient, 'unauthorized'),
     through('a wrong port', { ...nobody, connections: 0 }, /ECONNREFUSED/),
     through('an unknown host', { ...nobody, connections: 0 }, /No host could be resolved/, {
       contactPoints: ['no-such-host.invalid'],
@@ -100,6 +102,14 @@ export async function failedConnects(open: CassandraServer, secured: CassandraSe
         client.once('data', () => client.write(Buffer.from([0x84, 0, 0, 0, 0x77, 0, 0, 0, 1, 1]))),
       ),
       /invalid opcode/,
+    ),
+    through(
+      'a peer that breaks off its answer',
+      await peer((client) =>
+        // An ERROR without the message that it announces.
+        client.once('data', () => client.write(Buffer.from([0x84, 0, 0, 0, 0, 0, 0, 0, 6, 0, 0, 0, 0, 0x7f, 0xff]))),
+      ),
+      /./,
     ),
     through('TLS where there is none', await before(open), /SSL|TLS|packet|wrong version|disconnected/i, {
       sslOptions: {},
