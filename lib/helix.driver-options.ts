@@ -8,7 +8,14 @@ const KNOWN: Readonly<Record<string, readonly string[]>> = {
   '': [
     ...['contactPoints', 'localDataCenter', 'keyspace', 'authProvider', 'credentials', 'cloud', 'encoding'],
     ...['isMetadataSyncEnabled', 'maxPrepared', 'metrics', 'policies', 'pooling', 'prepareOnAllHosts'],
-    ...['profiles', 'promiseFactory', 'protocolOptions', 'queryOptions', 'refreshSchemaDelay', 'rePrepareOnUp'],
+    ...[
+      'profiles',
+      'promiseFactory',
+      'protocolOptions',
+      'queryOptions',
+      'refreshSchemaDelay',
+      'rePrepareOnUp',
+    ],
     ...['requestTracker', 'socketOptions', 'sslOptions', 'id', 'applicationName', 'applicationVersion'],
     ...['monitorReporting', 'consistency', 'serialConsistency'],
   ],
@@ -38,7 +45,11 @@ export function checkDriverOptions(check: OptionFailure, path: string, cluster: 
   }
   const { contactPoints, localDataCenter, cloud } = options;
   if (contactPoints !== undefined && !isListOfHosts(contactPoints)) {
-    check.fail(`${path}.contactPoints`, kindOf(contactPoints), "a list of hosts, as in ['10.0.0.1', '10.0.0.2']");
+    check.fail(
+      `${path}.contactPoints`,
+      kindOf(contactPoints),
+      "a list of hosts, as in ['10.0.0.1', '10.0.0.2']",
+    );
   }
   if (contactPoints === undefined && cloud === undefined) {
     check.fail(`${path}.contactPoints`, 'nothing', "a list of hosts, as in ['10.0.0.1', '10.0.0.2']");
@@ -65,7 +76,9 @@ function checkNames(check: OptionFailure, path: string, options: unknown, known:
 }
 
 function isListOfHosts(value: unknown): boolean {
-  return Array.isArray(value) && value.length > 0 && value.every((each) => typeof each === 'string' && each !== '');
+  return (
+    Array.isArray(value) && value.length > 0 && value.every((each) => typeof each === 'string' && each !== '')
+  );
 }
 
 /** The driver's default policies need the data centre; one of the user's own knows what it needs. */
@@ -73,11 +86,14 @@ function hasLoadBalancing({ policies, profiles }: Readonly<Record<string, unknow
   const defaults = Array.isArray(profiles)
     ? (profiles as { name?: string; loadBalancing?: object }[]).find(({ name }) => name === 'default')
     : undefined;
-  return Boolean((policies as { loadBalancing?: object } | undefined)?.loadBalancing ?? defaults?.loadBalancing);
+  return Boolean(
+    (policies as { loadBalancing?: object } | undefined)?.loadBalancing ?? defaults?.loadBalancing,
+  );
 }
 
 function kindOf(value: unknown): string {
-  if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : 'a list with something else than hosts';
+  if (Array.isArray(value))
+    return value.length === 0 ? 'an empty list' : 'a list with something else than hosts';
   if (value === '') return 'an empty text';
   if (typeof value === 'string') return 'a text';
   return value === null ? 'null' : typeof value;

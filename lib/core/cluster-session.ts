@@ -2,7 +2,7 @@ import type { Clock, Timer } from './clock.js';
 import type { ClusterId } from './cluster.js';
 import { type ClusterIdentity, haveClonedNodes, shareNode } from './cluster-identity.js';
 import { HelixConfigError, NotConnectedError, toError } from './errors.js';
-import type { Side } from './sides.js';
+import { errorLabel, type Side } from './sides.js';
 import { withTimeout } from './time-limit.js';
 
 /** Pause after the first failed attempt to connect, in ms; each one after that is twice as long, … */
@@ -72,8 +72,8 @@ export abstract class ClusterSession implements Side {
   protected abstract end(): Promise<void>;
 
   /** What the driver says of that error of {@link connectOnce}: nothing of the application is in it yet. */
-  protected reasonOf(_error: unknown): string {
-    return '';
+  protected reasonOf(error: unknown): string {
+    return errorLabel(toError(error));
   }
 
   /** Asks the cluster which nodes it is made of. */
@@ -205,10 +205,9 @@ export abstract class ClusterSession implements Side {
   #noteFailure(cause: unknown): Error {
     const isSame = cause instanceof SameClusterError;
     const reason = isSame ? cause.message : this.reasonOf(cause);
-    this.#connectError = new Error(
-      `Cannot connect to ${this.cluster} at ${this.address}${reason && `: ${reason}`}`,
-      { cause },
-    );
+    this.#connectError = new Error(`Cannot connect to ${this.cluster} at ${this.address}: ${reason}`, {
+      cause,
+    });
     this.#blocked = isSame ? 'sameCluster' : this.blockedBy(cause);
     return this.#connectError;
   }

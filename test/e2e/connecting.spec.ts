@@ -4,7 +4,12 @@ import { startApplication, stopApplications } from './support/application.js';
 import { clusterPair, createKeyspace, type TestPair } from './support/clusters.js';
 import { leavesNothingBehind } from './support/outages.js';
 import { Load } from './support/load.js';
-import { type FailedConnects, failedConnects, failToConnect, type LeftBehind } from './support/failed-connects.js';
+import {
+  type FailedConnects,
+  failedConnects,
+  failToConnect,
+  type LeftBehind,
+} from './support/failed-connects.js';
 
 const keyspace = 'connecting';
 let pair: TestPair;

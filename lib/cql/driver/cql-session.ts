@@ -325,7 +325,9 @@ export class CqlSession extends ClusterSession {
       const { rows } = await this.#ask(text, IDENTIFY_MS);
       return (rows ?? []) as unknown as T[];
     };
-    const [local] = await rowsOf<LocalRow>('SELECT cluster_name, host_id, broadcast_address FROM system.local');
+    const [local] = await rowsOf<LocalRow>(
+      'SELECT cluster_name, host_id, broadcast_address FROM system.local',
+    );
     if (!local?.host_id || !local.broadcast_address) return undefined;
     const peers = await rowsOf<PeerRow>('SELECT host_id, peer FROM system.peers');
     const nodes = [{ host_id: local.host_id, peer: local.broadcast_address }, ...peers];

@@ -22,7 +22,10 @@ export interface FailedConnects {
 }
 
 /** Each way there is, with a peer of its own. */
-export async function failedConnects(open: CassandraServer, secured: CassandraServer): Promise<FailedConnects> {
+export async function failedConnects(
+  open: CassandraServer,
+  secured: CassandraServer,
+): Promise<FailedConnects> {
   const stops: (() => Promise<unknown>)[] = [];
   const before = async (server: { host: string; port: number }) => {
     const proxy = await startFaultProxy(server);
@@ -76,16 +79,38 @@ export async function failedConnects(open: CassandraServer, secured: CassandraSe
       ),
       connections: () => first.connections + second.connections,
     },
-    through('no such keyspace', await before(open), /Keyspace 'nope' does not exist/, { keyspace: 'nope' }, 'noKeyspace'),
-    through('a wrong password', await before(secured), /password are incorrect/, { credentials, ...patient }, 'unauthorized'),
-    through('no credentials', await before(secured), /requires authentication|Authentication provider/, patient, 'unauthorized'),
+    through(
+      'no such keyspace',
+      await before(open),
+      /Keyspace 'nope' does not exist/,
+      { keyspace: 'nope' },
+      'noKeyspace',
+    ),
+    through(
+      'a wrong password',
+      await before(secured),
+      /password are incorrect/,
+      { credentials, ...patient },
+      'unauthorized',
+    ),
+    through(
+      'no credentials',
+      await before(secured),
+      /requires authentication|Authentication provider/,
+      patient,
+      'unauthorized',
+    ),
     through('a wrong port', { ...nobody, connections: 0 }, /ECONNREFUSED/),
     through('an unknown host', { ...nobody, connections: 0 }, /No host could be resolved/, {
       contactPoints: ['no-such-host.invalid'],
     }),
     through('nobody who answers', await peer(() => undefined), /did not reply before timeout/),
     through('nobody who answers once it is ready', await before(swallowing), /did not reply before timeout/),
-    through('a peer that accepts and closes', await peer((client) => client.end()), /Socket was closed|ECONNRESET|EPIPE/),
+    through(
+      'a peer that accepts and closes',
+      await peer((client) => client.end()),
+      /Socket was closed|ECONNRESET|EPIPE/,
+    ),
     through(
       'a peer that closes at the first request',
       await peer((client) => client.once('data', () => client.end())),
@@ -107,7 +132,9 @@ export async function failedConnects(open: CassandraServer, secured: CassandraSe
       'a peer that breaks off its answer',
       await peer((client) =>
         // An ERROR without the message that it announces.
-        client.once('data', () => client.write(Buffer.from([0x84, 0, 0, 0, 0, 0, 0, 0, 6, 0, 0, 0, 0, 0x7f, 0xff]))),
+        client.once('data', () =>
+          client.write(Buffer.from([0x84, 0, 0, 0, 0, 0, 0, 0, 6, 0, 0, 0, 0, 0x7f, 0xff])),
+        ),
       ),
       /./,
     ),
@@ -173,8 +200,15 @@ export async function failToConnect(
   attempts: number,
   driver = 'cassandra-driver',
 ): Promise<{ code: number | null; left: LeftBehind[]; output: string }> {
-  const settings = JSON.stringify({ driver, attempts, ways: ways.map(({ name, options }) => ({ name, options })) });
-  const { code, stdout, stderr } = await run(['--import', 'tsx', 'test/e2e/apps/connects.ts', settings], 10_000);
+  const settings = JSON.stringify({
+    driver,
+    attempts,
+    ways: ways.map(({ name, options }) => ({ name, options })),
+  });
+  const { code, stdout, stderr } = await run(
+    ['--import', 'tsx', 'test/e2e/apps/connects.ts', settings],
+    10_000,
+  );
   const lines = stdout.split('\n').filter((line) => line.startsWith('{'));
   return { code, left: lines.map((line) => JSON.parse(line) as LeftBehind), output: stdout + stderr };
 }

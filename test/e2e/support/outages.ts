@@ -16,7 +16,10 @@ export interface OutageOptions {
 const OTHER_TIMERS = 1;
 
 /** After each of several outages the client of a cluster has what it had before. */
-export async function leavesNothingBehind(application: TestApplication, options: OutageOptions): Promise<void> {
+export async function leavesNothingBehind(
+  application: TestApplication,
+  options: OutageOptions,
+): Promise<void> {
   const { side, endpoints, times, outage } = options;
   const held = (): Holdings => holdings(application.cql, side, endpoints);
   await answersHelix(application, side);
