@@ -129,6 +129,13 @@ export async function failedConnects(
       /invalid opcode/,
     ),
     through(
+      'a peer that answers what was not asked',
+      await peer((client) =>
+        client.once('data', () => client.write(Buffer.from([0x84, 0, 0x7f, 0xff, 2, 0, 0, 0, 0]))),
+      ),
+      /Socket was closed|Cannot read properties of undefined/,
+    ),
+    through(
       'a peer that breaks off its answer',
       await peer((client) =>
         // An ERROR without the message that it announces.
