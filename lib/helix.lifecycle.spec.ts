@@ -448,6 +448,7 @@ describe('two sides that lead to one cluster', () => {
       nodes: [{ hostId: 'h1', address: '10.9.0.1' }],
     });
     expect((await start()).value).toBeUndefined();
+    expect(warnings).toHaveLength(1);
     await sessions.B.reconnected();
     expect(warnings).toEqual([expect.stringContaining('the same host_id')]);
   });

@@ -168,7 +168,7 @@ export abstract class ClusterSession implements Side {
     try {
       await this.#identifyAnew();
     } catch (error) {
-      if (!this.hasConnected || this.#isClosed) return;
+      if (this.#blocked || this.#isClosed) return;
       this.hasConnected = false;
       this.#failed(this.#noteFailure(error), FIRST_RETRY_MS);
     }

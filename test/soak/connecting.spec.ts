@@ -66,8 +66,7 @@ describe('twenty attempts', () => {
 
   it('of a server that has been stopped, before its connections are there', async () => {
     const way = { ...kinds.ways.find(({ name }) => name === 'a wrong password')!, says: /did not reply/ };
-    const { socketOptions: _, ...options } = way.options;
-    const hasty = { ...options, socketOptions: { connectTimeout: 200, readTimeout: 200 } };
+    const hasty = { ...way.options, socketOptions: { connectTimeout: 200, readTimeout: 200 } };
     secured.freeze();
     try {
       const { code, left } = await failToConnect([{ ...way, options: hasty }], 20);

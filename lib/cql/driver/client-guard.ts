@@ -6,7 +6,6 @@ import type {
   DriverHost,
   HostListener,
   HostMap,
-  LogEmitter,
   Loud,
   OpenConnection,
 } from './driver-internals.js';
@@ -65,7 +64,8 @@ export class ClientGuard {
 
   static of(client: DriverClient, clock: Clock): ClientGuard {
     const guarded = client as GuardedClient;
-    return (guarded[GUARD] ??= new ClientGuard(client, clock));
+    guarded[GUARD] ??= new ClientGuard(client, clock);
+    return guarded[GUARD];
   }
 
   /** Whether the connection that the client asks about its cluster is one that was seen to come. */
@@ -102,7 +102,7 @@ export class ClientGuard {
     const onConnection = (connection: OpenConnection): void => this.#watch(connection);
     options.logEmitter = function (this: Loud, ...args: unknown[]): unknown {
       // From now on it logs past this: there is a line for every request.
-      this.logEmitter = emit as LogEmitter;
+      this.logEmitter = emit;
       if (isConnection(this)) onConnection(this);
       return emit.apply(this, args);
     };

@@ -27,7 +27,7 @@ export function blockedReason(thrown: unknown): BlockedReason | undefined {
   }
   if (!isBlockedConnect(error)) return undefined;
   if (error.name === 'ArgumentError') return 'wrongDataCenter';
-  return /^Keyspace /.test(error.message) ? 'noKeyspace' : 'unauthorized';
+  return error.message.startsWith('Keyspace ') ? 'noKeyspace' : 'unauthorized';
 }
 
 function hostReasons(thrown: unknown): (readonly [host: string, reason: string])[] {

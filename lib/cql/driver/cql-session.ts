@@ -39,16 +39,21 @@ const DRIVER_RECONNECTION_MS = 1_000;
 /** For each of the two questions which nodes a cluster is made of. */
 const IDENTIFY_MS = 2_000;
 
+/** A UUID or an address of the driver's own classes. */
+interface Printable {
+  toString(): string;
+}
+
 interface LocalRow {
   readonly cluster_name: string;
-  readonly host_id: object | null;
+  readonly host_id: Printable | null;
   /** Older servers do not say. */
-  readonly broadcast_address: object | null;
+  readonly broadcast_address: Printable | null;
 }
 
 interface PeerRow {
-  readonly host_id: object | null;
-  readonly peer: object;
+  readonly host_id: Printable | null;
+  readonly peer: Printable;
 }
 
 /** A value that leaves its column as it is: what `undefined` becomes on the wire. */
@@ -399,8 +404,8 @@ function createClient(driver: Driver, cluster: ClusterId, options: CqlClusterOpt
     serialConsistency: serialConsistency ?? queryOptions.serialConsistency,
   };
   // A client ends both with itself, and they are the injected one's.
-  const { requestTracker: _tracker, ...trialOptions } = clientOptions;
-  const { speculativeExecution: _executions, ...trialPolicies } = policies;
+  const trialOptions = without(clientOptions, 'requestTracker');
+  const trialPolicies = without(policies, 'speculativeExecution');
   try {
     return {
       client: new driver.Client({ ...clientOptions, policies }),
@@ -414,6 +419,10 @@ function createClient(driver: Driver, cluster: ClusterId, options: CqlClusterOpt
       { cause: error },
     );
   }
+}
+
+function without<T extends object>(options: T, name: keyof T): object {
+  return Object.fromEntries(Object.entries(options).filter(([key]) => key !== name));
 }
 
 function contactPoints(options: object): string {

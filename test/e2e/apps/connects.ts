@@ -57,7 +57,7 @@ for (const { name, options } of ways) {
   for (let i = 0; i < attempts; i++) {
     error = await session.connect().then(
       () => undefined,
-      (thrown: Error) => thrown,
+      (thrown: unknown) => thrown as Error,
     );
   }
   const after = await left(session, before);
