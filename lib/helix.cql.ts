@@ -34,7 +34,9 @@ export function createSessions(
   const warn = (message: string): void => logger.warn(message);
   const A = new CqlSession(driver, 'A', clusterNames.A, cql.A, clock, warn);
   if (!cql.B) return { A };
-  return { A, B: new CqlSession(driver, 'B', clusterNames.B, cql.B, clock, warn) };
+  const B = new CqlSession(driver, 'B', clusterNames.B, cql.B, clock, warn);
+  if (!cql.allowSameCluster) A.mustDifferFrom(B, warn);
+  return { A, B };
 }
 
 export function createStatements(

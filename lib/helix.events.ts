@@ -1,4 +1,4 @@
-import type { BreakerState, ClusterId, DeadLetterReason } from './core/index.js';
+import type { BlockedReason, BreakerState, ClusterId, DeadLetterReason } from './core/index.js';
 
 /** What every event of an instance says. */
 export interface HelixEventBase {
@@ -98,7 +98,7 @@ export interface QueueNearlyFullEvent extends HelixEventBase {
 export interface BlockedEvent extends HelixClusterEvent {
   readonly type: 'blocked';
   /** What has to be mended. */
-  readonly reason: string;
+  readonly reason: BlockedReason;
 }
 
 /** Reads that would have gone to one cluster go to the other. Told once, until the first one is well again. */

@@ -213,7 +213,7 @@ export class HelixInstance {
   /** How a cluster is, in one word. */
   stateOf(cluster: ClusterId, isBehind = this.reporter.backlog?.isBehind(cluster) ?? false): ClusterState {
     return clusterState({
-      isBlocked: this.reporter.isBlocked(cluster),
+      isBlocked: this.sessions[cluster]?.blocked !== undefined,
       hasConnected: this.sessions[cluster]?.hasConnected ?? false,
       isDraining: this.#draining[cluster],
       breaker: this.failover.state(cluster),
@@ -226,11 +226,6 @@ export class HelixInstance {
   onConnected(cluster: ClusterId, failedAttempts = 0): void {
     this.worker?.probe(cluster);
     this.reporter.onConnected(cluster, failedAttempts);
-  }
-
-  /** A cluster cannot be connected until somebody acts; `reason` is what has to be mended, in words. */
-  onBlocked(cluster: ClusterId, reason: string): void {
-    this.reporter.onBlocked(cluster, reason);
   }
 
   #setDraining(cluster: ClusterId, draining: boolean, reason?: string): void {

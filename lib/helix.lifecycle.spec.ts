@@ -6,7 +6,9 @@ import { FakePolicy } from '../test/support/fake-policy.js';
 import { FakeWrite, Watched } from '../test/support/fake-operations.js';
 import { FakeTarget } from '../test/support/replay.js';
 import {
+  type BlockedReason,
   type ClusterId,
+  type ClusterIdentity,
   ClusterSession,
   delay,
   HelixConfigError,
@@ -27,6 +29,8 @@ class ModelSession extends ClusterSession {
   attempts = 0;
   isClosed = false;
   failure: Error = new TypeError('secret');
+  reason: BlockedReason | undefined;
+  found: ClusterIdentity | undefined;
   protected override readonly isOwnClient = true;
 
   constructor(
@@ -51,8 +55,17 @@ class ModelSession extends ClusterSession {
     return this.target.isUp ? Promise.resolve() : Promise.reject(this.failure);
   }
 
-  protected override isBlockedBy(): boolean {
-    return false;
+  protected override blockedBy(): BlockedReason | undefined {
+    return this.reason;
+  }
+
+  protected override identify(): Promise<ClusterIdentity | undefined> {
+    return Promise.resolve(this.found);
+  }
+
+  /** As a driver does that has lost its cluster and found one again. */
+  reconnected(): Promise<void> {
+    return this.checkIdentity();
   }
 
   protected override askForLife(): Promise<void> {
@@ -196,7 +209,7 @@ describe('an instance over sessions of no driver', () => {
     const started = await start();
     await clock.advance(1_000);
     expect(started.error).toBeInstanceOf(NoAvailableClusterError);
-    expect((started.error as Error).message).toContain('Cannot connect to A at us_east (TypeError)');
+    expect((started.error as Error).message).toContain('Cannot connect to A at us_east: TypeError');
     const attempts = sessions.A.attempts;
     await clock.advance(10_000);
     expect(sessions.A.attempts).toBe(attempts);
@@ -317,6 +330,156 @@ describe('a drain', () => {
   });
 });
 
+describe('a cluster that cannot be used until somebody acts', () => {
+  const MINUTE_MS = 60_000;
+  const blocked = (setup: Setup = {}, ...clusters: ClusterId[]) => {
+    const made = setUp(setup);
+    for (const cluster of clusters) {
+      made.targets[cluster].isUp = false;
+      made.sessions[cluster].reason = 'unauthorized';
+    }
+    return made;
+  };
+  const ofLevel = (lines: readonly string[], level: string): string[] =>
+    lines.filter((line) => line.startsWith(`${level} `));
+
+  it('is an error with what the driver said, again every five minutes', async () => {
+    const { clock, lines, start } = blocked({}, 'B');
+    expect((await start()).value).toBeUndefined();
+    const errors = (): string[] => ofLevel(lines, 'error');
+    expect(errors()).toEqual([
+      expect.stringMatching(
+        /cluster B \("us_west"\) cannot be used until somebody acts \(unauthorized\).*: Cannot connect to B at us_west: TypeError$/,
+      ),
+    ]);
+    await clock.advance(4 * MINUTE_MS);
+    expect(errors()).toHaveLength(1);
+    await clock.advance(2 * MINUTE_MS);
+    expect(errors()).toHaveLength(2);
+  });
+
+  it('is tried less and less, twice a minute in the end, and used once it can be', async () => {
+    const { clock, sessions, targets, lines, start } = blocked({}, 'B');
+    await start();
+    await clock.advance(5 * MINUTE_MS);
+    const before = sessions.B.attempts;
+    await clock.advance(MINUTE_MS);
+    expect(sessions.B.attempts - before).toBe(2);
+    expect([sessions.B.blocked, sessions.B.connectError?.message]).toEqual([
+      'unauthorized',
+      'Cannot connect to B at us_west: TypeError',
+    ]);
+    targets.B.isUp = true;
+    await clock.advance(30_000);
+    expect([sessions.B.hasConnected, sessions.B.blocked, sessions.B.connectError]).toEqual([
+      true,
+      undefined,
+      undefined,
+    ]);
+    expect(lines.at(-1)).toMatch(/us_west.* is connected after \d+ failed/);
+  });
+
+  it.each<[connect: 'any' | 'both', clusters: ClusterId[]]>([
+    ['any', ['A', 'B']],
+    ['both', ['A', 'B']],
+    ['both', ['B']],
+  ])("fails the start at once with connect: '%s' when it is %s", async (connect, clusters) => {
+    const { clock, start } = blocked({ options: { connect } }, ...clusters);
+    const { error } = await start();
+    expect(error).toBeInstanceOf(NoAvailableClusterError);
+    expect((error as Error).message).toContain('cannot start until somebody acts');
+    for (const cluster of clusters) {
+      expect((error as Error).message).toContain(`Cannot connect to ${cluster}`);
+    }
+    await clock.advance(60_000);
+    expect(clock.pendingTimers).toBe(0);
+  });
+
+  it("does not fail the start with connect: 'lazy'", async () => {
+    const { start } = blocked({ options: { connect: 'lazy' } }, 'A', 'B');
+    expect((await start()).value).toBeUndefined();
+  });
+
+  it('is something else than one that is only away, of which a warning reminds every five minutes', async () => {
+    const { clock, targets, lines, start } = setUp();
+    targets.B.isUp = false;
+    await start();
+    await clock.advance(11 * MINUTE_MS);
+    expect(ofLevel(lines, 'error')).toEqual([]);
+    const said = /cannot be connected yet|has not been connected for \d+ min/;
+    expect(ofLevel(lines, 'warn').flatMap((line) => said.exec(line)?.[0] ?? [])).toEqual([
+      'cannot be connected yet',
+      'has not been connected for 5 min',
+      'has not been connected for 10 min',
+    ]);
+  });
+});
+
+describe('two sides that lead to one cluster', () => {
+  const one: ClusterIdentity = { name: 'shop', nodes: [{ hostId: 'h1', address: '10.0.0.1' }] };
+  const other: ClusterIdentity = { name: 'shop', nodes: [{ hostId: 'h2', address: '10.0.0.2' }] };
+  const pairOf = (a: ClusterIdentity, b: ClusterIdentity, options: Setup['options'] = {}) => {
+    const made = setUp({ options });
+    made.sessions.A.found = a;
+    made.sessions.B.found = b;
+    const warnings: string[] = [];
+    made.sessions.A.mustDifferFrom(made.sessions.B, (message) => warnings.push(message));
+    return { ...made, warnings };
+  };
+
+  it('fail the start at once', async () => {
+    const { start, clock } = pairOf(one, one);
+    const { error } = await start();
+    expect(error).toBeInstanceOf(HelixConfigError);
+    expect((error as Error).message).toContain('cql.B and cql.A lead to one cluster');
+    await clock.advance(60_000);
+    expect(clock.pendingTimers).toBe(0);
+  });
+
+  it('are refused when it is found later, and used again once they differ', async () => {
+    const { start, clock, sessions, lines } = pairOf(one, other);
+    await start();
+    sessions.B.found = one;
+    await sessions.B.reconnected();
+    expect([sessions.B.hasConnected, sessions.B.blocked]).toEqual([false, 'sameCluster']);
+    expect(lines.at(-1)).toContain(
+      'error cluster B ("us_west") cannot be used until somebody acts (sameCluster)',
+    );
+    // A is still what it was, though it has a node in common now.
+    await sessions.A.reconnected();
+    expect([sessions.A.hasConnected, sessions.A.blocked]).toEqual([true, undefined]);
+    sessions.B.found = other;
+    await clock.advance(1_000);
+    expect([sessions.B.hasConnected, sessions.B.blocked]).toEqual([true, undefined]);
+  });
+
+  it('are found by a ping, too', async () => {
+    const { start, clock, sessions } = pairOf(one, other);
+    await start();
+    sessions.B.found = one;
+    const pinged = async (): Promise<void> => {
+      void sessions.B.ping(1_000);
+      await clock.advance(100);
+    };
+    await pinged();
+    expect(sessions.B.blocked).toBeUndefined();
+    await clock.advance(30_000);
+    await pinged();
+    expect(sessions.B.blocked).toBe('sameCluster');
+  });
+
+  it('are warned of once when only the disks were copied', async () => {
+    const { start, sessions, warnings } = pairOf(one, {
+      name: 'shop',
+      nodes: [{ hostId: 'h1', address: '10.9.0.1' }],
+    });
+    expect((await start()).value).toBeUndefined();
+    expect(warnings).toHaveLength(1);
+    await sessions.B.reconnected();
+    expect(warnings).toEqual([expect.stringContaining('the same host_id')]);
+  });
+});
+
 describe('what is spooled', () => {
   it('reaches the queue before it is closed, if it can be reached in time', async () => {
     const { clock, replayer, lifecycle, start } = setUp();
@@ -419,15 +582,16 @@ describe('what is to be done before anything is opened', () => {
 
 describe('the state of a cluster', () => {
   it('goes from one word to the next as an outage goes on', async () => {
-    const { clock, targets, instance, policy, helix, start } = setUp();
+    const { clock, targets, sessions, instance, policy, helix, start } = setUp();
     targets.B.isUp = false;
     const state = (): string | undefined => helix.status().B?.state;
     const states: (string | undefined)[] = [];
     const started = start();
+    sessions.B.reason = 'wrongDataCenter';
     await clock.settle();
-    instance.onBlocked('B', 'wrong data centre');
     states.push(state());
-    instance.onConnected('B');
+    sessions.B.reason = undefined;
+    await clock.advance(1_000);
     states.push(state());
     targets.B.isUp = true;
     await clock.advance(3_000);

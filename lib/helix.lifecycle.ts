@@ -10,6 +10,7 @@ import {
   SessionClosedError,
   toError,
 } from './core/index.js';
+import { ConnectLog } from './helix.connect-log.js';
 import type { HelixInstance } from './helix.instance.js';
 
 /** How long `connect: 'any'` waits for a second cluster that neither answers nor fails. */
@@ -109,19 +110,39 @@ export class HelixLifecycle implements OnModuleInit, OnApplicationBootstrap, OnA
   async #connect(): Promise<void> {
     const { instance } = this;
     const { sessions, options } = instance;
-    const a = this.#keepConnecting(sessions.A);
-    const b = sessions.B && this.#keepConnecting(sessions.B);
+    let isHopeless: (() => void) | undefined;
+    const hopeless = new Promise<void>((resolve) => (isHopeless = resolve));
+    const onFailure = (): void => {
+      if (this.#isHopeless()) isHopeless?.();
+    };
+    const a = this.#keepConnecting(sessions.A, onFailure);
+    const b = sessions.B && this.#keepConnecting(sessions.B, onFailure);
     if (options.connect === 'lazy') return;
     const enough = b ? this.#enough(a, b) : a.connected;
     // No other attempt would mend a driver or options that cannot be used.
     const unusable = Promise.race([a.unusable, ...(b ? [b.unusable] : [])]);
-    const isEnough = await this.#within(options.connectTimeoutMs, Promise.race([enough, unusable]));
-    const isOneUp = options.connect === 'any' && (sessions.A.hasConnected || sessions.B?.hasConnected);
-    if (!isEnough && !isOneUp) throw this.#cannotConnect();
+    await this.#within(options.connectTimeoutMs, Promise.race([enough, hopeless, unusable]));
+    if (!this.#mayStart()) throw this.#cannotConnect();
   }
 
-  #keepConnecting(session: ClusterSession): Connecting {
-    const { logger, label } = { logger: this.instance.logger, label: this.instance.label(session.cluster) };
+  #mayStart(): boolean {
+    const { sessions, options } = this.instance;
+    const all = [sessions.A, sessions.B].filter((session) => session !== undefined);
+    const isUp = ({ hasConnected }: ClusterSession): boolean => hasConnected;
+    return options.connect === 'any' ? all.some(isUp) : all.every(isUp);
+  }
+
+  /** Whether what `connect` asks for will not be there until somebody acts: waiting would only hide why. */
+  #isHopeless(): boolean {
+    const { sessions, options } = this.instance;
+    const all = [sessions.A, sessions.B].filter((session) => session !== undefined);
+    const isBlocked = ({ blocked }: ClusterSession): boolean => blocked !== undefined;
+    return options.connect === 'both' ? all.some(isBlocked) : all.every(isBlocked);
+  }
+
+  #keepConnecting(session: ClusterSession, onFailure: () => void): Connecting {
+    const { logger } = this.instance;
+    const label = this.instance.label(session.cluster);
     let failed: (() => void) | undefined;
     const firstFailure = new Promise<void>((resolve) => (failed = resolve));
     let cannotBeUsed: ((error: HelixConfigError) => void) | undefined;
@@ -129,19 +150,17 @@ export class HelixLifecycle implements OnModuleInit, OnApplicationBootstrap, OnA
     // With `lazy` nobody waits for it.
     unusable.catch(() => undefined);
     const connected = new Promise<void>((resolve) => {
-      let failures = 0;
+      const log = new ConnectLog(this.instance.clock, logger, label, session);
       session.keepConnecting(
         () => {
-          this.instance.onConnected(session.cluster, failures);
+          this.instance.onConnected(session.cluster, log.connected());
           resolve();
         },
         (error) => {
-          if (++failures === 1) {
-            logger.warn(
-              `${label} cannot be connected yet (${errorLabel(toError(error.cause))}), trying on: ${error.message}`,
-            );
-          }
+          log.failed(error);
+          if (session.blocked) this.instance.reporter.onBlocked(session.cluster, session.blocked);
           failed?.();
+          onFailure();
           if (error.cause instanceof HelixConfigError) cannotBeUsed?.(error.cause);
         },
       );
@@ -163,14 +182,14 @@ export class HelixLifecycle implements OnModuleInit, OnApplicationBootstrap, OnA
   #cannotConnect(): NoAvailableClusterError {
     const { sessions, options, name } = this.instance;
     const missing = [sessions.A, sessions.B].filter((session) => session && !session.hasConnected);
-    const reasons = missing.map((session) => {
-      const error = session?.connectError;
-      return error
-        ? `${error.message} (${errorLabel(toError(error.cause))})`
-        : session?.notConnected().message;
-    });
+    const reasons = missing.map(
+      (session) => session?.connectError?.message ?? session?.notConnected().message,
+    );
+    const what = this.#isHopeless()
+      ? `cannot start until somebody acts`
+      : `could not connect within connectTimeoutMs = ${options.connectTimeoutMs} ms`;
     return new NoAvailableClusterError(
-      `Helix "${name}" could not connect within connectTimeoutMs = ${options.connectTimeoutMs} ms (connect: '${options.connect}'): ${reasons.join('; ')}`,
+      `Helix "${name}" ${what} (connect: '${options.connect}'): ${reasons.join('; ')}`,
       { cause: missing[0]?.connectError },
     );
   }

@@ -9,6 +9,7 @@ import {
   type TimestampProvider,
   type WriteStrategy,
 } from './core/index.js';
+import { checkDriverOptions } from './helix.driver-options.js';
 import type { ReplayHooks } from './replay/index.js';
 
 /** What the start of the application waits for; see {@link HelixModuleOptions.connect}. */
@@ -38,6 +39,11 @@ export interface HelixModuleOptions {
      * not show, and routing by it has not been watched on clusters of several real nodes. See docs/performance.md.
      */
     readonly sharedToken?: boolean;
+    /**
+     * Lets `A` and `B` be one cluster, which is refused otherwise: nothing would be written twice. For trying things
+     * out. Default false.
+     */
+    readonly allowSameCluster?: boolean;
   };
   /** Display names for logs and messages: `^[a-zA-Z_][a-zA-Z0-9_]*$`, at most 32 characters, distinct. */
   readonly clusterNames?: { readonly A?: string; readonly B?: string };
@@ -228,7 +234,7 @@ export function resolveOptions(options: HelixModuleOptions, instance: string): R
 
 function checkClusters(check: OptionCheck, cql: HelixModuleOptions['cql'] | undefined): void {
   check.object('cql', cql);
-  check.known('cql.', cql, ['A', 'B', 'sharedToken']);
+  check.known('cql.', cql, ['A', 'B', 'sharedToken', 'allowSameCluster']);
   check.object('cql.A', cql?.A);
   if (cql?.B !== undefined) check.object('cql.B', cql.B);
   if (cql?.A === cql?.B) {
@@ -243,6 +249,9 @@ function checkClusters(check: OptionCheck, cql: HelixModuleOptions['cql'] | unde
     );
   }
   check.flag('cql.sharedToken', cql?.sharedToken);
+  check.flag('cql.allowSameCluster', cql?.allowSameCluster);
+  checkDriverOptions(check, 'cql.A', cql?.A);
+  checkDriverOptions(check, 'cql.B', cql?.B);
 }
 
 interface HostPolicies {

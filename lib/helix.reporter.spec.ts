@@ -24,7 +24,7 @@ class ModelSession extends ClusterSession {
   protected override connectOnce = (): Promise<void> => Promise.resolve();
   protected override askForLife = (): Promise<void> => Promise.resolve();
   override askEveryHost = (): Promise<SignOfLife> => Promise.resolve('answered');
-  protected override isBlockedBy = (): boolean => false;
+  protected override blockedBy = (): undefined => undefined;
   protected override end = (): Promise<void> => Promise.resolve();
 }
 
@@ -114,14 +114,20 @@ describe('connections', () => {
     expect([said(), told(), clock.pendingTimers]).toEqual([[], [], 0]);
   });
 
-  it('that wait for somebody are an error, once for each reason', async () => {
-    const { reporter, said, told } = await setUp();
-    for (let i = 0; i < 3; i++) reporter.onBlocked('B', 'wrong data centre');
-    expect(said()).toEqual(['error cluster B ("us_west") is blocked until somebody acts: wrong data centre']);
-    expect(told()).toEqual([{ type: 'blocked', cluster: 'B', reason: 'wrong data centre' }]);
-    expect([reporter.isBlocked('A'), reporter.isBlocked('B')]).toEqual([false, true]);
+  it('that wait for somebody are told once for each reason, and anew after they were connected', async () => {
+    const { reporter, told } = await setUp();
+    const reasons = ['wrongDataCenter', 'wrongDataCenter', 'unauthorized'] as const;
+    for (const reason of reasons) reporter.onBlocked('B', reason);
     reporter.onConnected('B');
-    expect(reporter.isBlocked('B')).toBe(false);
+    reporter.onBlocked('B', 'unauthorized');
+    const reasonsTold = told().filter(({ type }) => type === 'blocked');
+    expect(reasonsTold).toEqual(
+      ['wrongDataCenter', 'unauthorized', 'unauthorized'].map((reason) => ({
+        type: 'blocked',
+        cluster: 'B',
+        reason,
+      })),
+    );
   });
 });
 

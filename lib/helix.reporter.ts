@@ -1,5 +1,6 @@
 import type { Subject } from 'rxjs';
 import {
+  type BlockedReason,
   type BreakerState,
   type Clock,
   type ClusterId,
@@ -59,7 +60,7 @@ interface Said {
   /** When it was last said to be silent, in monotonic ms. */
   suspectedMs: number;
   isSuspected: boolean;
-  blockedBy: string | undefined;
+  blockedBy: BlockedReason | undefined;
 }
 
 type Unstamped<Event> = Event extends unknown ? Omit<Event, 'at'> : never;
@@ -88,11 +89,6 @@ export class Reporter implements BacklogListener {
     this.backlog = on.backlog(this);
   }
 
-  /** Whether a cluster waits for somebody to act. */
-  isBlocked(cluster: ClusterId): boolean {
-    return this.#said[cluster].blockedBy !== undefined;
-  }
-
   /** The instance has connected as far as its start waits for. */
   onStarted(): void {
     this.#isStarted = true;
@@ -112,12 +108,11 @@ export class Reporter implements BacklogListener {
     this.on.logger.log(`${this.#whereabouts(cluster)} is connected${after}`);
   }
 
-  /** A cluster cannot be connected until somebody acts. Told again only if it is for something else. */
-  onBlocked(cluster: ClusterId, reason: string): void {
+  /** A cluster cannot be used until somebody acts. Told again only if it is for something else; its line is said elsewhere. */
+  onBlocked(cluster: ClusterId, reason: BlockedReason): void {
     const said = this.#said[cluster];
     if (said.blockedBy === reason) return;
     said.blockedBy = reason;
-    this.on.logger.error(`${this.#label(cluster)} is blocked until somebody acts: ${reason}`);
     this.#tell({ type: 'blocked', cluster, reason });
   }
 

@@ -1,5 +1,6 @@
 import type { Observable } from 'rxjs';
 import {
+  type BlockedReason,
   type BreakerState,
   type ClusterId,
   type ClusterState,
@@ -25,6 +26,8 @@ export interface SideState {
   readonly state: ClusterState;
   /** Whether the driver believes that a host is up. */
   readonly connected: boolean;
+  /** Why it cannot be used until somebody acts; missing if it can, or if it may come by itself. */
+  readonly blocked?: BlockedReason;
   /** Whether the failover policy uses it. */
   readonly breaker: BreakerState;
   /** While it drains: since when this process knows of it, and what the operator gave as the reason. */
@@ -215,6 +218,7 @@ export class HelixService {
       name: session?.name ?? cluster,
       state: instance.stateOf(cluster, queued + inFlight > 0),
       connected: session?.isConnected ?? false,
+      ...(session?.blocked && { blocked: session.blocked }),
       breaker: failover.state(cluster),
       ...(draining && { draining }),
       degraded: false,

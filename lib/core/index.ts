@@ -3,6 +3,7 @@ export * from './call-context.js';
 export * from './caller-wait.js';
 export * from './clock.js';
 export * from './cluster.js';
+export * from './cluster-identity.js';
 export * from './cluster-session.js';
 export * from './cluster-state.js';
 export * from './barrier.js';

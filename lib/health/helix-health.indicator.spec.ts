@@ -1,3 +1,4 @@
+import cassandra from 'cassandra-driver';
 import {
   HealthCheckService,
   type HealthIndicatorResult,
@@ -47,6 +48,8 @@ async function setUp(options: Partial<HelixModuleOptions> & { name?: string; sin
     .compile();
   modules.push(module);
   await module.init();
+  // What was asked when they were connected.
+  for (const client of [A, B]) client.unprepared.length = 0;
   const helix = module.get(HelixCqlService);
   const write = () => helix.query(INSERT, [1]).exec();
   return {
@@ -79,6 +82,18 @@ describe('cluster()', () => {
       'helix:default:B': { status: 'down', name: 'B', state: 'well', error: 'OperationTimedOutError' },
     });
     expect(await health.cluster('A')).toMatchObject({ 'helix:default:A': { status: 'up' } });
+  });
+
+  it('says in a word why nobody but a person can mend it, and nothing of where or who', async () => {
+    const refused = new FakeCqlClient();
+    refused.connectError = new cassandra.errors.NoHostAvailableError({
+      '10.0.0.1:9042': new cassandra.errors.AuthenticationError('Provided username admin is wrong'),
+    });
+    const { health } = await setUp({ cql: { A: new FakeCqlClient(), B: refused } });
+    const answer = {
+      'helix:default:B': { status: 'down', name: 'B', error: 'NotConnectedError', blocked: 'unauthorized' },
+    };
+    expect(await health.cluster('B')).toEqual(answer);
   });
 
   it('is down when there is no answer within timeoutMs', async () => {

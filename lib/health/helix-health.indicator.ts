@@ -105,8 +105,12 @@ export class HelixHealthIndicator {
       await this.helix.ping(cluster, timeoutMs);
       return { answered: true, data: { name, ...this.#state(cluster) } };
     } catch (error) {
+      const blocked = this.helix.status()[cluster]?.blocked;
       const label = error instanceof Error ? error.name : 'unknown';
-      return { answered: false, data: { name, ...this.#state(cluster), error: label } };
+      return {
+        answered: false,
+        data: { name, ...this.#state(cluster), error: label, ...(blocked && { blocked }) },
+      };
     }
   }
 }

@@ -6,11 +6,13 @@ export interface CassandraPlace {
   storagePort: number;
   /** Hosts, all with the same storage port. */
   seeds: readonly string[];
+  /** Whoever connects has to say who it is: `cassandra` with the password `cassandra`, at first. */
+  asksForPassword?: boolean;
 }
 
 /** cassandra.yaml for a node that has to share a small machine with others. */
 export function cassandraConfig(place: CassandraPlace): string {
-  const { clusterName, directory, host, port, storagePort, seeds } = place;
+  const { clusterName, directory, host, port, storagePort, seeds, asksForPassword } = place;
   const config = {
     cluster_name: clusterName,
     num_tokens: 1,
@@ -27,7 +29,7 @@ export function cassandraConfig(place: CassandraPlace): string {
     storage_port: storagePort,
     native_transport_port: port,
     start_native_transport: true,
-    authenticator: 'AllowAllAuthenticator',
+    authenticator: asksForPassword ? 'PasswordAuthenticator' : 'AllowAllAuthenticator',
     authorizer: 'AllowAllAuthorizer',
     data_file_directories: [`${directory}/data`],
     commitlog_directory: `${directory}/commitlog`,

@@ -10,6 +10,8 @@ import type { CassandraServer, ServerOptions } from './server.js';
 export interface CassandraOptions extends ServerOptions {
   /** Default: the server's name. */
   clusterName?: string;
+  /** Whoever connects has to say who it is: `cassandra` with the password `cassandra`, at first. Default false. */
+  asksForPassword?: boolean;
 }
 
 /** What every node runs with. */
@@ -35,12 +37,14 @@ export class CassandraNode extends ServerProcess implements CassandraServer {
   readonly clusterName: string;
   protected readonly announcement = 'Startup complete';
   readonly #installation: CassandraInstallation;
+  readonly #asksForPassword: boolean;
   readonly #seat: CassandraSeat | undefined;
 
   constructor(installation: CassandraInstallation, options: CassandraOptions, seat?: CassandraSeat) {
     super('cassandra', options, seat);
     this.clusterName = options.clusterName ?? this.name;
     this.#installation = installation;
+    this.#asksForPassword = options.asksForPassword ?? false;
     this.#seat = seat;
   }
 
@@ -56,10 +60,11 @@ export class CassandraNode extends ServerProcess implements CassandraServer {
     const { clusterName, directory, host } = this;
     const storagePort = this.#seat?.storagePort ?? (await freePort(host));
     const seeds = this.#seat?.hosts ?? [host];
+    const asksForPassword = this.#asksForPassword;
     mkdirSync(join(directory, 'conf'), { recursive: true });
     writeFileSync(
       join(directory, 'conf/cassandra.yaml'),
-      cassandraConfig({ clusterName, directory, host, port, storagePort, seeds }),
+      cassandraConfig({ clusterName, directory, host, port, storagePort, seeds, asksForPassword }),
     );
     writeFileSync(join(directory, 'conf/logback.xml'), logbackConfig);
   }

@@ -14,7 +14,12 @@ const RETRY_MS = 1_000;
  *
  * @returns false if the driver has no such method any more and nothing was guarded
  */
-export function guardControlConnection(control: ControlConnection | undefined, clock: Clock): boolean {
+export function guardControlConnection(
+  control: ControlConnection | undefined,
+  clock: Clock,
+  /** Told of the end of each refresh. */
+  onRefreshed: () => void = () => undefined,
+): boolean {
   const original = control?._refresh;
   if (!control || typeof original !== 'function') return false;
   let running: Promise<void> | undefined;
@@ -27,6 +32,7 @@ export function guardControlConnection(control: ControlConnection | undefined, c
       })
       .finally(() => {
         running = undefined;
+        onRefreshed();
       });
     return running;
   };

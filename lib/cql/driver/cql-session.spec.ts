@@ -1,3 +1,4 @@
+import { EventEmitter } from 'node:events';
 import cassandra from 'cassandra-driver';
 import { describe, expect, it } from 'vitest';
 import { CLUSTER_OPTIONS } from '../../../test/support/cql.js';
@@ -75,7 +76,7 @@ describe('connecting', () => {
     failure(client, cause);
     const made = await session(client);
     await expect(made.connect()).rejects.toMatchObject({
-      message: 'Cannot connect to A at 10.0.0.1:9042',
+      message: 'Cannot connect to A at 10.0.0.1:9042: All host(s) tried for query failed.',
       cause,
     });
     expect(made.connectError).toMatchObject({ cause });
@@ -153,9 +154,27 @@ describe('connecting', () => {
 describe('the guard of the control connection', () => {
   const refresh = () => Promise.resolve();
   const events = { _registerToConnectionEvents: () => Promise.resolve() };
+  const places = () => ({
+    ...events,
+    _refresh: refresh,
+    _initializeConnection: () => Promise.resolve(),
+    _borrowFirstConnection: () => Promise.resolve(),
+  });
+  /** A client with all that the guard needs beside the control connection. */
+  const guardable = (controlConnection: object | undefined) => {
+    const client = Object.assign(new FakeCqlClient(), {
+      controlConnection,
+      hosts: Object.assign(new EventEmitter(), {
+        values: () => [{ isUp: () => true }],
+        get: () => undefined,
+      }),
+    });
+    Object.assign(client.options, { logEmitter: () => undefined });
+    return client;
+  };
 
   it.each([
-    ['is there when the driver has a place for it', { ...events, _refresh: refresh }, []],
+    ['is there when the driver has a place for it', places(), []],
     ['is missed when the driver has none', events, ['cannot be guarded']],
     [
       'is missed when the driver has no control connection, as is the watch for schema changes',
@@ -164,7 +183,7 @@ describe('the guard of the control connection', () => {
     ],
   ])('%s', async (_what, controlConnection, warnings) => {
     const warned: string[] = [];
-    const client = Object.assign(new FakeCqlClient(), { controlConnection });
+    const client = guardable(controlConnection);
     const made = await sessionOfItsOwn(client, (message) => warned.push(message));
     expect(warned).toEqual([]);
     await made.connect();
@@ -172,14 +191,73 @@ describe('the guard of the control connection', () => {
     expect(warned).toEqual(warnings.map((warning) => expect.stringContaining(warning) as string));
   });
 
-  it("is not put into the user's own client, and not missed there", async () => {
-    const controlConnection = { ...events, _refresh: refresh };
+  it('is missed when the connections of a client cannot be seen', async () => {
     const warned: string[] = [];
-    const client = Object.assign(new FakeCqlClient(), { controlConnection });
-    const made = await session(client, new FakeClock(), (message) => warned.push(message));
+    const client = guardable({ ...places(), connection: new EventEmitter() });
+    const made = await sessionOfItsOwn(client, (message) => warned.push(message));
     await made.connect();
-    expect(controlConnection._refresh).toBe(refresh);
+    expect(warned).toEqual([expect.stringContaining('cannot be guarded')]);
+  });
+
+  it("is put into the user's own client once, and not missed there", async () => {
+    const controlConnection = places();
+    const warned: string[] = [];
+    const client = guardable(controlConnection);
+    const made = await session(client, new FakeClock(), (message) => warned.push(message));
+    const guarded = controlConnection._refresh;
+    expect(guarded).not.toBe(refresh);
+    await session(client);
+    expect(controlConnection._refresh).toBe(guarded);
+    await made.connect();
+    const bare = await session(new FakeCqlClient(), new FakeClock(), (message) => warned.push(message));
+    await bare.connect();
     expect(warned).toEqual([]);
+  });
+});
+
+describe('attempts to connect', () => {
+  /** Clients as they are made; the first one is the one that is injected. */
+  async function withTrials(fails: (client: number) => boolean) {
+    const made: FakeCqlClient[] = [];
+    const Client = function () {
+      const client = new FakeCqlClient();
+      const number = made.push(client) - 1;
+      client.connect = () => {
+        client.connects++;
+        return fails(number) ? Promise.reject(unreachable()) : Promise.resolve();
+      };
+      return client;
+    } as unknown as Driver['Client'];
+    const driver = { ...(await loadDriver()), Client };
+    const opened = new CqlSession(driver, 'A', 'us_east', CLUSTER_OPTIONS, new FakeClock());
+    return { made, opened };
+  }
+
+  it('that succeed at once make one client', async () => {
+    const { made, opened } = await withTrials(() => false);
+    await opened.connect();
+    expect(made.map(({ connects }) => connects)).toEqual([1]);
+  });
+
+  it('are made by clients that are thrown away, until one of them has connected', async () => {
+    let isDown = true;
+    const { made, opened } = await withTrials(() => isDown);
+    const injected = opened.client;
+    for (let i = 0; i < 3; i++) await expect(opened.connect()).rejects.toThrow();
+    expect(made.map(({ connects, shutdowns }) => [connects, shutdowns])).toEqual([
+      [1, 0],
+      [1, 1],
+      [1, 1],
+    ]);
+    isDown = false;
+    await opened.connect();
+    expect(made.map(({ connects, shutdowns }) => [connects, shutdowns])).toEqual([
+      [2, 0],
+      [1, 1],
+      [1, 1],
+      [1, 1],
+    ]);
+    expect(opened.client).toBe(injected);
   });
 });
 

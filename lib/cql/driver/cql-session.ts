@@ -1,6 +1,8 @@
 import {
+  type BlockedReason,
   type Clock,
   type ClusterId,
+  type ClusterIdentity,
   ClusterSession,
   HelixConfigError,
   resolvesWithin,
@@ -8,8 +10,9 @@ import {
 } from '../../core/index.js';
 import type { CqlClient, CqlClientOptions, CqlClientResult } from '../cql-client.js';
 import { type Consistency, consistencyCode, LOCAL_ONE, LOCAL_QUORUM } from '../consistency.js';
-import { isBlockedConnect, signOfLifeIn } from './classify.js';
-import { guardControlConnection } from './control-connection-guard.js';
+import { signOfLifeIn } from './classify.js';
+import { ClientGuard } from './client-guard.js';
+import { blockedReason, connectReason } from './connect-failure.js';
 import {
   type Column,
   type DriverClient,
@@ -43,6 +46,25 @@ export interface StatementOptions {
 }
 
 const DRIVER_RECONNECTION_MS = 1_000;
+/** For each of the two questions which nodes a cluster is made of. */
+const IDENTIFY_MS = 2_000;
+
+/** A UUID or an address of the driver's own classes. */
+interface Printable {
+  toString(): string;
+}
+
+interface LocalRow {
+  readonly cluster_name: string;
+  readonly host_id: Printable | null;
+  /** Older servers do not say. */
+  readonly broadcast_address: Printable | null;
+}
+
+interface PeerRow {
+  readonly host_id: Printable | null;
+  readonly peer: Printable;
+}
 
 /**
  * Helix keeps the time of a request itself; the driver's own limit, which it needs to notice dead connections, is
@@ -51,7 +73,9 @@ const DRIVER_RECONNECTION_MS = 1_000;
 const DRIVER_TIMEOUT_FACTOR = 2;
 
 /** A cluster that hung answers at once what still waits for it when it goes on: a ping that is late is as good. */
-const PING_PATIENCE_MS = 10_000;
+const PATIENCE_MS = 10_000;
+/** What a ping asks for. */
+const SCHEMA_VERSION = 'SELECT schema_version FROM system.local';
 
 /**
  * Twice what Helix has under way to a cluster at most by default, so that a ping finds room on a connection that hangs;
@@ -80,6 +104,13 @@ export class CqlSession extends ClusterSession {
   readonly #retryPolicy: object;
   readonly #views = new SchemaViews();
   readonly #endWatch: (() => void) | undefined;
+  readonly #guard: ClientGuard;
+  /** Of clients that only try whether the cluster can be connected; none for a client of the user's own. */
+  readonly #makeTrial: (() => DriverClient) | undefined;
+  /** The client that tries just now. */
+  #trial: ClientGuard | undefined;
+  #hasFailed = false;
+  #hasWarned = false;
   /** Of the host that answered the last ping. */
   #schemaVersion: string | undefined;
   #encoder: Encoder | undefined;
@@ -98,10 +129,13 @@ export class CqlSession extends ClusterSession {
     super(cluster, name, clock);
     this.#driver = driver;
     this.isOwnClient = !isClient(options);
-    const { client, ...settings } = isClient(options)
+    const { client, makeTrial, ...settings }: ClientAndSettings = isClient(options)
       ? { client: options as DriverClient }
-      : createClient(driver, options);
+      : createClient(driver, cluster, options);
     this.#client = client;
+    this.#makeTrial = makeTrial;
+    this.#guard = ClientGuard.of(client, clock);
+    this.#guard.onReconnected.add(this.#onReconnected);
     const where = `cql.${cluster}.consistency`;
     this.consistency = consistencyCode(settings.consistency ?? LOCAL_QUORUM, where);
     this.serialConsistency =
@@ -256,12 +290,45 @@ export class CqlSession extends ClusterSession {
     });
   }
 
+  /**
+   * The client that is injected is tried first, so that a start without trouble connects once. A failed attempt leaves
+   * things in a client that no cleaning is sure to find, so there is only that one: clients that are thrown away try
+   * until one has connected, and then it is the turn of the injected one again.
+   */
   protected override async connectOnce(): Promise<void> {
-    await this.#client.connect();
+    if (this.#hasFailed) await this.#try();
+    try {
+      await this.#client.connect();
+    } catch (error) {
+      this.#hasFailed = true;
+      await this.#guard.cleanUp();
+      throw error;
+    }
     await this.#requests.check();
-    const isGuarded = !this.isOwnClient || guardControlConnection(this.#client.controlConnection, this.clock);
-    if (!isGuarded) {
-      this.warn('This version of cassandra-driver cannot be guarded against its unhandled rejection');
+    this.#warnOnce();
+  }
+
+  /** The same as the injected client would do, with one that is closed again. */
+  async #try(): Promise<void> {
+    if (!this.#makeTrial) return;
+    const client = this.#makeTrial();
+    this.#trial = ClientGuard.of(client, this.clock);
+    try {
+      await client.connect();
+    } finally {
+      await client.shutdown().catch(() => undefined);
+      this.#trial.end();
+      this.#trial = undefined;
+    }
+  }
+
+  #warnOnce(): void {
+    if (this.#hasWarned) return;
+    this.#hasWarned = true;
+    if (this.isOwnClient && !(this.#guard.isComplete && this.#guard.seesConnections)) {
+      this.warn(
+        'This version of cassandra-driver cannot be guarded against its unhandled rejection, nor kept from leaving connections open',
+      );
     }
     if (!this.#endWatch) {
       this.warn(
@@ -270,8 +337,37 @@ export class CqlSession extends ClusterSession {
     }
   }
 
-  protected override isBlockedBy(error: unknown): boolean {
-    return isBlockedConnect(error);
+  /** Perhaps to another cluster than before. */
+  readonly #onReconnected = (): void => void this.checkIdentity();
+
+  protected override blockedBy(error: unknown): BlockedReason | undefined {
+    return blockedReason(error);
+  }
+
+  protected override reasonOf(error: unknown): string {
+    return connectReason(error);
+  }
+
+  protected override abandon(): void {
+    this.#trial?.end();
+    this.#guard.end();
+  }
+
+  protected override async identify(): Promise<ClusterIdentity | undefined> {
+    const rowsOf = async <T>(text: string): Promise<readonly T[]> => {
+      const { rows } = await this.#ask(text, IDENTIFY_MS);
+      return (rows ?? []) as unknown as T[];
+    };
+    const [local] = await rowsOf<LocalRow>(
+      'SELECT cluster_name, host_id, broadcast_address FROM system.local',
+    );
+    if (!local?.host_id || !local.broadcast_address) return undefined;
+    const peers = await rowsOf<PeerRow>('SELECT host_id, peer FROM system.peers');
+    const nodes = [{ host_id: local.host_id, peer: local.broadcast_address }, ...peers];
+    return {
+      name: local.cluster_name,
+      nodes: nodes.map(({ host_id: hostId, peer }) => ({ hostId: String(hostId), address: String(peer) })),
+    };
   }
 
   override async askEveryHost(timeoutMs: number): Promise<SignOfLife> {
@@ -281,7 +377,7 @@ export class CqlSession extends ClusterSession {
     );
     const signs = new Map<unknown, SignOfLife | undefined>(asked.map((host) => [host, 'silent']));
     const answers = asked.map(async (host) => {
-      const sign = await this.#askHost(timeoutMs, host);
+      const sign = await this.#askHost(host);
       signs.set(host, sign);
       if (sign !== 'answered') throw new Error('No sign of life');
     });
@@ -291,28 +387,17 @@ export class CqlSession extends ClusterSession {
     return found.includes('silent') && !found.includes('notSent') ? 'silent' : 'notSent';
   }
 
-  async #askHost(timeoutMs: number, host: DriverHost | undefined): Promise<SignOfLife | undefined> {
+  async #askHost(host: DriverHost | undefined): Promise<SignOfLife | undefined> {
     try {
-      await this.#askSchemaVersion(timeoutMs, host);
+      await this.#ask(SCHEMA_VERSION, PATIENCE_MS, host);
       return 'answered';
     } catch (error) {
       return signOfLifeIn(error);
     }
   }
 
-  #askSchemaVersion(timeoutMs: number, host?: DriverHost): Promise<CqlClientResult> {
-    return this.#client.execute('SELECT schema_version FROM system.local', [], {
-      prepare: false,
-      isIdempotent: false,
-      retry: this.#retryPolicy,
-      consistency: LOCAL_ONE,
-      readTimeout: Math.max(timeoutMs, PING_PATIENCE_MS),
-      ...(host && { host }),
-    });
-  }
-
   protected override async askForLife(timeoutMs: number): Promise<void> {
-    const { rows } = await this.#askSchemaVersion(timeoutMs);
+    const { rows } = await this.#ask(SCHEMA_VERSION, Math.max(timeoutMs, PATIENCE_MS));
     // It was asked for because something was wrong, and events may have been lost meanwhile.
     const version = String((rows?.[0] as { schema_version?: unknown } | undefined)?.schema_version);
     if (version !== this.#schemaVersion) this.renewSchema();
@@ -321,15 +406,32 @@ export class CqlSession extends ClusterSession {
 
   readonly #onHostUp = (): void => this.hostUp();
 
+  /** Asks about the cluster itself, not about what the application keeps there. */
+  #ask(text: string, readTimeout: number, host?: DriverHost): Promise<CqlClientResult> {
+    return this.#client.execute(text, [], {
+      prepare: false,
+      isIdempotent: false,
+      retry: this.#retryPolicy,
+      consistency: LOCAL_ONE,
+      readTimeout,
+      ...(host && { host }),
+    });
+  }
+
   override async close(): Promise<void> {
+    this.#guard.onReconnected.delete(this.#onReconnected);
     this.#endWatch?.();
     this.#client.removeListener?.('hostUp', this.#onHostUp);
     await super.close();
     this.#requests.release();
   }
 
-  protected override end(): Promise<void> {
-    return this.#client.shutdown();
+  protected override async end(): Promise<void> {
+    try {
+      await this.#client.shutdown();
+    } finally {
+      this.#guard.end();
+    }
   }
 }
 
@@ -337,16 +439,20 @@ function isClient(options: CqlClusterOptions | CqlClient): options is CqlClient 
   return 'execute' in options && typeof options.execute === 'function';
 }
 
-function createClient(
-  driver: Driver,
-  options: CqlClusterOptions,
-): { client: DriverClient; consistency?: Consistency; serialConsistency?: Consistency } {
+interface ClientAndSettings {
+  readonly client: DriverClient;
+  readonly makeTrial?: () => DriverClient;
+  readonly consistency?: Consistency;
+  readonly serialConsistency?: Consistency;
+}
+
+function createClient(driver: Driver, cluster: ClusterId, options: CqlClusterOptions): ClientAndSettings {
   const { consistency, serialConsistency, ...clientOptions } = options;
   const queryOptions = (options.queryOptions ?? {}) as {
     consistency?: number;
     serialConsistency?: number;
   };
-  const policies = { ...clientOptions.policies } as { reconnection?: object };
+  const policies = { ...clientOptions.policies } as { reconnection?: object; speculativeExecution?: object };
   // The driver's own goes up to ten minutes: a cluster would be back long before anybody noticed.
   policies.reconnection ??= new driver.policies.reconnection.ConstantReconnectionPolicy(
     DRIVER_RECONNECTION_MS,
@@ -356,18 +462,26 @@ function createClient(
     consistency: consistency ?? queryOptions.consistency,
     serialConsistency: serialConsistency ?? queryOptions.serialConsistency,
   };
+  // A client ends both with itself, and they are the injected one's.
+  const trialOptions = without(clientOptions, 'requestTracker');
+  const trialPolicies = without(policies, 'speculativeExecution');
   try {
     return {
       client: new driver.Client({ ...clientOptions, policies, pooling }),
+      makeTrial: () => new driver.Client({ ...trialOptions, policies: trialPolicies }),
       ...(resolved.consistency !== undefined && { consistency: resolved.consistency }),
       ...(resolved.serialConsistency !== undefined && { serialConsistency: resolved.serialConsistency }),
     };
   } catch (error) {
     throw new HelixConfigError(
-      `cassandra-driver refused the options: ${error instanceof Error ? error.message : 'unknown reason'}`,
+      `cql.${cluster}: cassandra-driver refused the options: ${error instanceof Error ? error.message : 'unknown reason'}`,
       { cause: error },
     );
   }
+}
+
+function without<T extends object>(options: T, name: keyof T): object {
+  return Object.fromEntries(Object.entries(options).filter(([key]) => key !== name));
 }
 
 function contactPoints(options: object): string {

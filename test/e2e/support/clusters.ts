@@ -1,5 +1,5 @@
 import cassandra from 'cassandra-driver';
-import { guardControlConnection } from '../../../lib/cql/driver/control-connection-guard.js';
+import { ClientGuard } from '../../../lib/cql/driver/client-guard.js';
 import type { DriverClient } from '../../../lib/cql/driver/driver-internals.js';
 import { type ClusterId, systemClock } from '../../../lib/core/index.js';
 import { type CassandraServer, type FaultProxy, startFaultProxy, startServers } from '../../servers/index.js';
@@ -17,7 +17,7 @@ export class InspectedCluster {
       ...(consistency !== undefined && { queryOptions: { consistency } }),
     });
     // The client outlives every fault of a run, so it needs the guard that Helix gives its own.
-    guardControlConnection((this.#direct as unknown as DriverClient).controlConnection, systemClock);
+    ClientGuard.of(this.#direct as unknown as DriverClient, systemClock);
   }
 
   /** Runs a statement straight on the server; waits for the client to find its way back after a fault. */

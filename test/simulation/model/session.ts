@@ -1,5 +1,12 @@
-import { type Clock, type ClusterId, ClusterSession, type SignOfLife } from '../../../lib/core/index.js';
-import { isBlockedConnect, signOfLifeIn } from '../../../lib/cql/driver/classify.js';
+import {
+  type BlockedReason,
+  type Clock,
+  type ClusterId,
+  ClusterSession,
+  type SignOfLife,
+} from '../../../lib/core/index.js';
+import { signOfLifeIn } from '../../../lib/cql/driver/classify.js';
+import { blockedReason } from '../../../lib/cql/driver/connect-failure.js';
 import type { ModelCluster } from './cluster.js';
 import { connectionLost, noHostAvailable, timedOut } from './driver-errors.js';
 
@@ -249,8 +256,8 @@ export class ModelSession extends ClusterSession {
       );
   }
 
-  protected override isBlockedBy(error: unknown): boolean {
-    return isBlockedConnect(error);
+  protected override blockedBy(error: unknown): BlockedReason | undefined {
+    return blockedReason(error);
   }
 
   protected override end(): Promise<void> {
