@@ -212,7 +212,7 @@ describe('ReplayWorker while a target is down', () => {
     b.isUp = false;
     await replayer.enqueue([envelope('e')]);
     b.pingedAtMs.length = 0;
-    await clock.advance(12_000);
+    await clock.advance(11_000);
     const gaps = b.pingedAtMs.slice(1).map((at, index) => at - b.pingedAtMs[index]! - b.latencyMs);
     expect(gaps).toEqual([100, 200, 400, 800, 1_600, 2_000, 2_000, 2_000]);
   });
