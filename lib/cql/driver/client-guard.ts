@@ -18,7 +18,7 @@ type Subscription = readonly [event: (typeof HOST_EVENTS)[number], listener: Hos
 const GUARD = Symbol('guard of the connections');
 
 interface GuardedClient extends DriverClient {
-  [GUARD]?: ClientGuard;
+  [GUARD]: ClientGuard | undefined;
 }
 
 /**
