@@ -91,7 +91,13 @@ describe('cluster()', () => {
     });
     const { health } = await setUp({ cql: { A: new FakeCqlClient(), B: refused } });
     const answer = {
-      'helix:default:B': { status: 'down', name: 'B', error: 'NotConnectedError', blocked: 'unauthorized' },
+      'helix:default:B': {
+        status: 'down',
+        name: 'B',
+        state: 'blocked',
+        error: 'NotConnectedError',
+        blocked: 'unauthorized',
+      },
     };
     expect(await health.cluster('B')).toEqual(answer);
   });

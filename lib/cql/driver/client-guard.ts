@@ -260,7 +260,7 @@ export class ClientGuard {
   }
 
   #isPooled(connection: OpenConnection): boolean {
-    const hosts = [...((this.#client.hosts?.values() ?? []) as DriverHost[]), ...this.#leaving];
+    const hosts = [...(this.#client.hosts?.values() ?? []), ...this.#leaving];
     return hosts.some(({ pool }) => pool?.connections.includes(connection));
   }
 }
