@@ -1,4 +1,3 @@
-import type { WriteOperation } from './operation.js';
 import type { SettledOutcome } from './outcome.js';
 
 /**
@@ -30,7 +29,7 @@ export interface WriteReceipt {
 
 /** What can be said of a write before it is decided; a side that has not ended is pending. */
 export function receiptSoFar(
-  { id, timestampUs }: WriteOperation,
+  { id, timestampUs }: { readonly id: string; readonly timestampUs: number },
   a: SettledOutcome | undefined,
   b: SettledOutcome | undefined,
   isSingle: boolean,
