@@ -1,7 +1,6 @@
 import type { Clock, Timer } from './clock.js';
 import { type ClusterId, otherCluster } from './cluster.js';
 import type { Inspected, Rounds } from './rounds.js';
-import type { Traffic } from './wire.js';
 
 /** How long a suspected cluster has to answer a ping, in ms. */
 export const SUSPICION_PING_MS = 500;
@@ -24,7 +23,8 @@ export type Liveness = 'alive' | 'suspected' | 'dead';
 
 /** What goes over one wire, as far as it tells of silence. */
 export interface Listened {
-  readonly traffic: Readonly<Record<ClusterId, Traffic>>;
+  /** Requests that a cluster itself has answered. */
+  readonly traffic: Readonly<Record<ClusterId, { readonly answered: number }>>;
   /** The monotonic clock's ms since which the oldest request waits for that cluster; infinite if none does. */
   waitingSinceMs(cluster: ClusterId): number;
 }
