@@ -11,7 +11,7 @@ import {
   SKIPPED_BY_DRAINING,
   SKIPPED_BY_LIMIT,
 } from './outcome.js';
-import { type Draining, NOBODY_DRAINS, type Sides } from './sides.js';
+import { type Draining, NOBODY_DRAINS, sideLabel, type Sides } from './sides.js';
 import type { Wire } from './wire.js';
 
 export interface AdmissionOptions {
@@ -188,9 +188,10 @@ export class Admissions {
   }
 
   #queueFull(cluster: ClusterId, { masked }: WriteOperation): ReplayQueueFullError {
+    const { sides } = this.options;
     return new ReplayQueueFullError(
-      `Write refused: cluster ${cluster} would miss it and the replay queue has no room. Nothing was sent` +
-        `, also not to cluster ${otherCluster(cluster)}: ${masked}`,
+      `Write refused: ${sideLabel(sides, cluster)} would miss it and the replay queue has no room. Nothing was sent` +
+        `, also not to ${sideLabel(sides, otherCluster(cluster))}: ${masked}`,
     );
   }
 

@@ -137,9 +137,10 @@ export class Settlement {
     const isLost = (A === 'lost' || B === 'lost') && this.options.onReplayLost === 'throw';
     const isShort = operation.ack === 'both' && !(A === 'applied' && B === 'applied');
     if (!isLost && !isShort) return receipt;
+    const { sides } = this.options;
     const why = isLost ? 'one side will never get it by itself' : "not acknowledged by both (ack: 'both')";
     throw new PartialWriteError(
-      `Write incomplete, ${why}: A ${A}, B ${B}${cause ? ` (${errorLabel(cause)})` : ''}. The receipt says what became of it: ${operation.masked}`,
+      `Write incomplete, ${why}: ${sideLabel(sides, 'A')} ${A}, ${sideLabel(sides, 'B')} ${B}${cause ? ` (${errorLabel(cause)})` : ''}. The receipt says what became of it: ${operation.masked}`,
       receipt,
       cause && { cause },
     );
@@ -278,8 +279,11 @@ export class Settlement {
     advice: string,
   ): DualClusterError {
     const errors = { A: errorOf(a), B: errorOf(b) };
+    const { sides } = this.options;
+    const of = (cluster: ClusterId, outcome: Outcome): string =>
+      `${sideLabel(sides, cluster)}: ${failureLabel(outcome)}`;
     return new DualClusterError(
-      `Write failed on both clusters (A: ${failureLabel(a)}, B: ${failureLabel(b)}). ${advice}: ${operation.masked}`,
+      `Write failed on both clusters (${of('A', a)}, ${of('B', b)}). ${advice}: ${operation.masked}`,
       errors,
       outcome,
     );
