@@ -12,7 +12,13 @@ export default defineConfig({
     projects: [
       {
         ...shared,
-        test: { name: 'unit', include: ['lib/**/*.spec.ts', 'test/matchers/**/*.spec.ts'], setupFiles },
+        test: {
+          name: 'unit',
+          include: ['lib/**/*.spec.ts', 'test/matchers/**/*.spec.ts'],
+          setupFiles,
+          // Properties take a while where other work is done.
+          testTimeout: 30_000,
+        },
       },
       {
         ...shared,
