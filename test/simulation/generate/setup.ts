@@ -5,7 +5,7 @@ import type { Setup } from '../history.js';
 /** A setup as the library's own defaults make it, on a network that is as fast as it can be. */
 export const PLAIN_SETUP: Setup = {
   writeStrategy: 'concurrent',
-  stragglerMs: 0,
+  stragglerMs: 1_000,
   readStrategy: 'sticky',
   preferred: 'A',
   cooldownMs: 300_000,

@@ -56,7 +56,7 @@ describe('sticky', () => {
     const hedged = (tookMs: number, failed: boolean): string[] => {
       const made = run(A);
       const read = made.read({ ...STICKY, hedgeAfterMs: 1 }, { asked: ['A', 'B'], tookMs });
-      for (const each of read.asked) if (each.cluster === 'A') each.failed = failed;
+      for (const each of read.asked) if (each.cluster === 'A') each.failedMs = failed ? 100 : undefined;
       made.read(STICKY, { ...B, startedMs: read.startedMs + tookMs + 1 });
       return brokenRules(made);
     };

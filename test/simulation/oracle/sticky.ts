@@ -98,7 +98,7 @@ function afterEnd({ setup }: Evidence, pin: Pin | undefined, { read, atMs, isTie
     return isTied ? undefined : { cluster: answeredBy, hasAnswered: true };
   }
   // A hedge that is faster moves nothing. The first may also have failed before.
-  const mayHaveFailed = first.failed || atMs >= first.atMs + setup.readTimeoutMs;
+  const mayHaveFailed = first.failedMs !== undefined || atMs >= first.atMs + setup.readTimeoutMs;
   return mayHaveFailed ? undefined : pin;
 }
 
