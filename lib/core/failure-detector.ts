@@ -162,6 +162,8 @@ export class FailureDetector implements Inspected {
     this.#become(cluster, 'suspected');
     const startedMs = clock.monotonicMs();
     const sign = await ask(cluster, SUSPICION_PING_MS).catch(() => 'notSent' as const);
+    // Also of a ping that does not count any more: it has come.
+    if (sign === 'answered') this.heardPing(cluster);
     if (hearing.ping !== ping) return;
     hearing.ping = undefined;
     const nowMs = clock.monotonicMs();
