@@ -214,7 +214,7 @@ export class Ledger {
   readonly pings: PingRecord[] = [];
   /** Every time a process asked all hosts of a cluster, in order. */
   readonly suspicions: SuspicionRecord[] = [];
-  /** Everything that a server has answered to a write, a read, a delivery or a ping, in order. */
+  /** Everything that a server has answered to a write, a read or a delivery, and every ping that it has taken, in order. */
   readonly heard: NewsRecord[] = [];
   /** Every time a driver told its process that a host can be reached again, in order. */
   readonly hostUps: NewsRecord[] = [];

@@ -32,7 +32,8 @@ export class ModelRequest {
 
   answered(result: unknown, error: Error | undefined): void {
     if (!this.connection.end(this)) return;
-    this.connection.onAnswer(this.kind);
+    // A ping that is refused tells only who has sent it.
+    if (this.kind !== 'ping' || !error) this.connection.onAnswer(this.kind);
     if (error) this.reject(error);
     else this.resolve(result);
   }

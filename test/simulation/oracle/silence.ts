@@ -54,11 +54,15 @@ export class Silence {
 
   /** Whether it is certain that it is dead, or is being asked and has said nothing yet. */
   isSilent(process: number, cluster: ClusterId, atMs: number): boolean {
-    if (this.isDead(process, cluster, atMs)) return true;
+    // What comes at that very moment may have come before.
+    const byMs = atMs + 3 * ROUNDING_MS;
+    if (this.isDead(process, cluster, atMs) && this.isDead(process, cluster, byMs)) return true;
     return this.asked(process, cluster).some(({ fromMs, end }) => {
       const isAsked = fromMs < atMs - ROUNDING_MS && (end?.atMs ?? Infinity) > atMs + ROUNDING_MS;
       return (
-        isAsked && !this.hasHeard(process, cluster, fromMs, atMs) && !this.#stoodStill(fromMs, atMs, LATE_MS)
+        isAsked &&
+        !this.hasHeard(process, cluster, fromMs, atMs + 3 * ROUNDING_MS) &&
+        !this.#stoodStill(fromMs, atMs, LATE_MS)
       );
     });
   }

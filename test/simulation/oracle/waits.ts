@@ -39,7 +39,9 @@ function wrongWithWait(evidence: Evidence, write: WriteRecord, cluster: ClusterI
   if (!usable.includes(other)) return undefined;
   const dueMs = attemptedMs + evidence.setup.writeTimeoutMs;
   const endMs = Math.min(acknowledgedMs, failure?.atMs ?? Infinity, releasedMs, dueMs, answer.atMs);
-  const isAlone = !isAtOnce(evidence.setup) && (write[other].attemptedMs ?? Infinity) > endMs - ROUNDING_MS;
+  // Its turn came afterwards: it was not left out.
+  const turnMs = write[other].attemptedMs;
+  const isAlone = !isAtOnce(evidence.setup) && turnMs !== undefined && turnMs > endMs - ROUNDING_MS;
   const aloneMs = isAlone ? attemptedMs : (write[other].acknowledgedMs ?? Infinity);
   const limitMs = foundDeadMs(evidence, write.process, cluster, attemptedMs, aloneMs, endMs);
   return limitMs !== undefined && endMs > limitMs
