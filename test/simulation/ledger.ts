@@ -214,8 +214,8 @@ export class Ledger {
   readonly pings: PingRecord[] = [];
   /** Every time a process asked all hosts of a cluster, in order. */
   readonly suspicions: SuspicionRecord[] = [];
-  /** Everything that a server has answered to a write, a read or a delivery, and every ping that it has taken, in order. */
-  readonly heard: NewsRecord[] = [];
+  /** Everything that a server has answered to a write, a read, a delivery or a ping, in order. */
+  readonly heard: (NewsRecord & { readonly isError: boolean })[] = [];
   /** Every time a driver told its process that a host can be reached again, in order. */
   readonly hostUps: NewsRecord[] = [];
   /** Spans in which the process did nothing. */

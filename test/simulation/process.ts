@@ -81,9 +81,9 @@ export class SimulatedProcess implements Caller {
     const onRequest = (kind: RequestKind, cluster: ClusterId): void => {
       ledger.requests.push({ kind, cluster, atMs: world.scheduler.nowMs });
     };
-    const onAnswered = (kind: RequestKind, cluster: ClusterId): void => {
+    const onAnswered = (kind: RequestKind, cluster: ClusterId, isError: boolean): void => {
       if (!TELLING.includes(kind)) return;
-      ledger.heard.push({ process: number, cluster, atMs: world.scheduler.nowMs });
+      ledger.heard.push({ process: number, cluster, atMs: world.scheduler.nowMs, isError });
     };
     this.connections = {
       A: new ModelConnection(clusters.A, isAlive, onRequest, onAnswered),

@@ -32,8 +32,7 @@ export class ModelRequest {
 
   answered(result: unknown, error: Error | undefined): void {
     if (!this.connection.end(this)) return;
-    // A ping that is refused tells only who has sent it.
-    if (this.kind !== 'ping' || !error) this.connection.onAnswer(this.kind);
+    this.connection.onAnswer(this.kind, error !== undefined);
     if (error) this.reject(error);
     else this.resolve(result);
   }
@@ -85,7 +84,7 @@ export class ModelConnection {
     private readonly isAlive: () => boolean,
     private readonly onRequest: (kind: RequestKind, cluster: ClusterId) => void,
     /** The server has answered, whatever it said. */
-    private readonly onAnswered?: (kind: RequestKind, cluster: ClusterId) => void,
+    private readonly onAnswered?: (kind: RequestKind, cluster: ClusterId, isError: boolean) => void,
   ) {
     server.connections.add(this);
   }
@@ -117,8 +116,8 @@ export class ModelConnection {
     return this.#send(kind, timeoutMs, perform, isOfMany);
   }
 
-  onAnswer(kind: RequestKind): void {
-    this.onAnswered?.(kind, this.server.id);
+  onAnswer(kind: RequestKind, isError: boolean): void {
+    this.onAnswered?.(kind, this.server.id, isError);
   }
 
   /** Resolves after so long, in a turn of its own. */

@@ -12,28 +12,32 @@ const LATE_MS = 100;
 
 /** What a process can know of the silence of its clusters, from what has reached it. */
 export class Silence {
+  /** What has come in any case, … */
   readonly #heard = new Map<string, number[]>();
+  /** … and with it what says nothing to a process that no longer waits for it: refusals. */
+  readonly #answered = new Map<string, number[]>();
   readonly #asked = new Map<string, SuspicionRecord[]>();
 
   constructor(private readonly evidence: Evidence) {
     const { heard, suspicions } = evidence.ledger;
-    for (const { process, cluster, atMs } of heard) add(this.#heard, `${process} ${cluster}`, atMs);
+    for (const { process, cluster, atMs, isError } of heard) {
+      if (!isError) add(this.#heard, `${process} ${cluster}`, atMs);
+      add(this.#answered, `${process} ${cluster}`, atMs);
+    }
     for (const each of suspicions) add(this.#asked, `${each.process} ${each.cluster}`, each);
   }
 
-  /** When something last came from the cluster before that moment; minus infinity: never. */
-  lastHeardMs(process: number, cluster: ClusterId, beforeMs: number): number {
-    const heard = this.#heard.get(`${process} ${cluster}`) ?? [];
-    let [low, high] = [0, heard.length];
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if ((heard[middle] as number) < beforeMs - ROUNDING_MS) low = middle + 1;
-      else high = middle;
-    }
-    return heard[low - 1] ?? Number.NEGATIVE_INFINITY;
+  /** When the cluster last answered anything before that moment; minus infinity: never. */
+  lastAnsweredMs(process: number, cluster: ClusterId, beforeMs: number): number {
+    return lastBefore(this.#answered.get(`${process} ${cluster}`), beforeMs);
   }
 
-  /** Whether something has come from the cluster after the one moment and before the other. */
+  /** When something last came from it that must have been heard. */
+  lastHeardMs(process: number, cluster: ClusterId, beforeMs: number): number {
+    return lastBefore(this.#heard.get(`${process} ${cluster}`), beforeMs);
+  }
+
+  /** Whether something that must have been heard came from the cluster after the one moment and before the other. */
   hasHeard(process: number, cluster: ClusterId, afterMs: number, beforeMs: number): boolean {
     return this.lastHeardMs(process, cluster, beforeMs) > afterMs + ROUNDING_MS;
   }
@@ -61,7 +65,7 @@ export class Silence {
       const isAsked = fromMs < atMs - ROUNDING_MS && (end?.atMs ?? Infinity) > atMs + ROUNDING_MS;
       return (
         isAsked &&
-        !this.hasHeard(process, cluster, fromMs, atMs + 3 * ROUNDING_MS) &&
+        this.lastAnsweredMs(process, cluster, byMs) < fromMs &&
         !this.#stoodStill(fromMs, atMs, LATE_MS)
       );
     });
@@ -87,7 +91,9 @@ export class Silence {
       const tookMs = end.atMs - fromMs;
       if (tookMs < PING_MS - ROUNDING_MS || tookMs > PING_MS + LATE_MS) return false;
       if (isCertain && this.#stoodStill(fromMs, end.atMs, LATE_MS)) return false;
-      return !this.hasHeard(process, cluster, fromMs, atMs);
+      return isCertain
+        ? this.lastAnsweredMs(process, cluster, atMs) < fromMs
+        : !this.hasHeard(process, cluster, fromMs, atMs);
     });
   }
 }
@@ -96,4 +102,14 @@ function add<T>(lists: Map<string, T[]>, name: string, item: T): void {
   const list = lists.get(name);
   if (list) list.push(item);
   else lists.set(name, [item]);
+}
+
+function lastBefore(momentsMs: readonly number[] = [], beforeMs: number): number {
+  let [low, high] = [0, momentsMs.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((momentsMs[middle] as number) < beforeMs - ROUNDING_MS) low = middle + 1;
+    else high = middle;
+  }
+  return momentsMs[low - 1] ?? Number.NEGATIVE_INFINITY;
 }

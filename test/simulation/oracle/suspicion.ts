@@ -50,12 +50,13 @@ function wrongWithAsking(evidence: Evidence, ask: SuspicionRecord): string | und
   const suspectAfterMs = evidence.suspectAfterMs;
   const before = silence.asked(process, cluster);
   const last = before[before.indexOf(ask) - 1];
-  // That something has come is noticed when it is looked for.
-  if (silence.mayBeDead(process, cluster, fromMs - ROUND_MS) || silence.mayBeDead(process, cluster, fromMs)) {
-    if (!silence.isDead(process, cluster, fromMs)) return undefined;
-    const isSoon = last && fromMs - last.fromMs < ASK_AGAIN_MS - ROUNDING_MS;
-    return isSoon ? `${ms(fromMs - last.fromMs)} after the last time, although it was dead` : undefined;
+  const sinceLastMs = fromMs - (last?.fromMs ?? Number.NEGATIVE_INFINITY);
+  if (silence.mayBeDead(process, cluster, fromMs)) {
+    const isTooSoon = silence.isDead(process, cluster, fromMs) && sinceLastMs < ASK_AGAIN_MS - ROUNDING_MS;
+    return isTooSoon ? `${ms(sinceLastMs)} after the last time, although it was dead` : undefined;
   }
+  if (sinceLastMs >= ASK_AGAIN_MS - ROUNDING_MS && isStillTakenForDead(evidence, before, ask))
+    return undefined;
   if (suspectAfterMs === 0) return 'although nobody is to be suspected';
   const sinceMs = fromMs - suspectAfterMs;
   if (silence.hasHeard(process, cluster, sinceMs, fromMs)) {
@@ -71,16 +72,32 @@ function wrongWithAsking(evidence: Evidence, ask: SuspicionRecord): string | und
     : `although no request had waited for it since ${ms(sinceMs)}`;
 }
 
+/** What came after it was last found silent is heard when it is looked for, and nobody looks while nothing is waited for. */
+function isStillTakenForDead(
+  { silence }: Evidence,
+  asked: readonly SuspicionRecord[],
+  ask: SuspicionRecord,
+): boolean {
+  const before = asked.slice(0, asked.indexOf(ask));
+  const found = before.findLast(({ end }) => end?.sign === 'silent' || end?.sign === 'answered')?.end;
+  const { process, cluster } = ask;
+  return (
+    found?.sign === 'silent' && silence.lastHeardMs(process, cluster, ask.fromMs) > found.atMs - ROUND_MS
+  );
+}
+
 /** Whether there is a request that can have waited from the one moment to the other. */
 function isWaitedFor(
-  { ledger, setup, writes }: Evidence,
+  evidence: Evidence,
   process: number,
   cluster: ClusterId,
   fromMs: number,
   toMs: number,
 ): boolean {
+  const { ledger, setup, writes } = evidence;
+  const lateMs = evidence.stalledMs(fromMs, toMs);
   const isLong = (sentMs: number, limitMs: number, endMs: number): boolean =>
-    sentMs <= fromMs + ROUNDING_MS && Math.min(sentMs + limitMs, endMs) >= toMs - ROUNDING_MS;
+    sentMs <= fromMs + ROUNDING_MS && Math.min(sentMs + limitMs + lateMs, endMs) >= toMs - ROUNDING_MS;
   const isWrite = writes.some((write) => {
     if (write.process !== process) return false;
     const { attemptedMs = Infinity, acknowledgedMs = Infinity, failure } = write[cluster];

@@ -36,7 +36,7 @@ function wrongWithWait(evidence: Evidence, write: WriteRecord, cluster: ClusterI
   const { attemptedMs, acknowledgedMs = Infinity, failure, releasedMs = Infinity } = write[cluster];
   const other = otherCluster(cluster);
   if (attemptedMs === undefined || answer.kind === 'waiting' || step.class === 'once') return undefined;
-  if (!usable.includes(other)) return undefined;
+  if (!usable.includes(other) || write.full.includes(other)) return undefined;
   const dueMs = attemptedMs + evidence.setup.writeTimeoutMs;
   const endMs = Math.min(acknowledgedMs, failure?.atMs ?? Infinity, releasedMs, dueMs, answer.atMs);
   // Its turn came afterwards: it was not left out.
@@ -66,12 +66,26 @@ function foundDeadMs(
   const asked = silence.asked(process, cluster).flatMap(({ end }) => {
     return end && end.sign !== 'silent' && end.atMs < endMs ? [end.atMs] : [];
   });
-  const silentMs = Math.max(sentMs, silence.lastHeardMs(process, cluster, endMs), ...asked);
+  const silentMs = Math.max(sentMs, silence.lastAnsweredMs(process, cluster, endMs), ...asked);
   const isOtherAsked = silence
     .asked(process, otherCluster(cluster))
     .some(({ fromMs, end }) => fromMs < endMs && (end?.atMs ?? Infinity) > sentMs);
-  if (isOtherAsked) return undefined;
+  if (isOtherAsked || isLeftAlone(evidence, process, otherCluster(cluster), sentMs, endMs)) return undefined;
   return Math.max(silentMs + suspectAfterMs + PING_MS, aloneMs) + LOOKS * ROUND_MS + ROUNDING_MS;
+}
+
+/** Whether the process takes a cluster that is well for one that is not, at some time within this span. */
+function isLeftAlone(
+  { ledger, silence }: Evidence,
+  process: number,
+  cluster: ClusterId,
+  fromMs: number,
+  toMs: number,
+): boolean {
+  if (silence.mayBeDead(process, cluster, fromMs) || silence.mayBeDead(process, cluster, toMs)) return true;
+  const changes = ledger.breakers.filter((each) => each.process === process && each.cluster === cluster);
+  const isOpen = changes.findLast(({ atMs }) => atMs <= fromMs)?.state ?? 'closed';
+  return isOpen !== 'closed' || changes.some(({ atMs }) => atMs > fromMs && atMs <= toMs);
 }
 
 function wrongWithStraggler(evidence: Evidence, write: WriteRecord): string | undefined {
