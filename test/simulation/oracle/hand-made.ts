@@ -157,7 +157,11 @@ export class HandMadeRun {
       startedMs,
       process: course.process ?? 1,
       draining: course.draining ?? [],
-      asked: asked.map((cluster) => ({ cluster, atMs: startedMs, failedMs: undefined })),
+      asked: asked.map((cluster, index) => {
+        // A side that another one is asked after has failed, unless that is a hedge.
+        const isFailed = index < asked.length - 1 && step.hedgeAfterMs === undefined;
+        return { cluster, atMs: startedMs, failedMs: isFailed ? startedMs : undefined };
+      }),
       unprepared: 0,
       answeredBy: answer.kind === 'value' ? asked.at(-1) : undefined,
       answer,

@@ -42,7 +42,7 @@ function wrongWithWait(evidence: Evidence, write: WriteRecord, cluster: ClusterI
   // Its turn came afterwards: it was not left out.
   const turnMs = write[other].attemptedMs;
   const isAlone = !isAtOnce(evidence.setup) && turnMs !== undefined && turnMs > endMs - ROUNDING_MS;
-  const aloneMs = isAlone ? attemptedMs : (write[other].acknowledgedMs ?? Infinity);
+  const aloneMs = isAlone ? attemptedMs : acknowledgedInTimeMs(evidence, write[other]);
   const limitMs = foundDeadMs(evidence, write.process, cluster, attemptedMs, aloneMs, endMs);
   return limitMs !== undefined && endMs > limitMs
     ? `waited for ${cluster} until ${ms(endMs)}, although nothing had come from it and ${other} was well: ${ms(limitMs)} would have been enough`

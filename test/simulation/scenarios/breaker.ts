@@ -34,6 +34,8 @@ export const breaker: Scenario = {
     return script.history({
       threshold: random.int(3, 6),
       resetTimeoutMs: random.int(100, 1_000),
+      // It is the failures that open it.
+      suspectAfterMs: 0,
       // What replay has sent is in doubt only after the breaker has opened: until then replay may ping too.
       executeTimeoutMs: 2_000,
       preferred: 'A',

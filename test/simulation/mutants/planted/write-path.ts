@@ -102,7 +102,9 @@ export const mutants: readonly Mutant[] = [
       'Here a write that fails is counted for ever.',
     changes: [
       {
-        replace: `else if (this.comesBack(cluster)) this.fail(cluster, error);`,
+        replace: `
+          else if (this.comesBack(cluster)) this.fail(cluster, error);
+          else this.countMute(cluster);`,
         by: `else {
           const { ended } = this.wire.traffic[cluster];
           if (this.comesBack(cluster)) this.fail(cluster, error);
