@@ -42,7 +42,7 @@ import type { Caller, Calls, Connections } from './surfaces/surface.js';
 import type { World } from './world.js';
 
 const SIDES: readonly ClusterId[] = ['A', 'B'];
-/** Requests whose answers are heard: connecting and preparing are the driver's own. */
+/** Requests whose answers are heard; connecting and preparing are the driver's own, and only what they fail with is. */
 const TELLING: readonly RequestKind[] = ['write', 'read', 'ping'];
 
 /** An application process with one Helix instance in it. */
@@ -82,7 +82,7 @@ export class SimulatedProcess implements Caller {
       ledger.requests.push({ kind, cluster, atMs: world.scheduler.nowMs });
     };
     const onAnswered = (kind: RequestKind, cluster: ClusterId, isError: boolean): void => {
-      if (!TELLING.includes(kind)) return;
+      if (!TELLING.includes(kind) && !isError) return;
       ledger.heard.push({ process: number, cluster, atMs: world.scheduler.nowMs, isError });
     };
     this.connections = {

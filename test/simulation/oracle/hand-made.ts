@@ -160,7 +160,8 @@ export class HandMadeRun {
       asked: asked.map((cluster, index) => {
         // A side that another one is asked after has failed, unless that is a hedge.
         const isFailed = index < asked.length - 1 && step.hedgeAfterMs === undefined;
-        return { cluster, atMs: startedMs, failedMs: isFailed ? startedMs : undefined };
+        const atMs = index === 0 ? startedMs : startedMs + (step.hedgeAfterMs ?? 0);
+        return { cluster, atMs, failedMs: isFailed ? startedMs : undefined };
       }),
       unprepared: 0,
       answeredBy: answer.kind === 'value' ? asked.at(-1) : undefined,
