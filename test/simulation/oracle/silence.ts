@@ -108,7 +108,7 @@ function lastBefore(momentsMs: readonly number[] = [], beforeMs: number): number
   let [low, high] = [0, momentsMs.length];
   while (low < high) {
     const middle = (low + high) >> 1;
-    if ((momentsMs[middle] as number) < beforeMs - ROUNDING_MS) low = middle + 1;
+    if ((momentsMs[middle] ?? Infinity) < beforeMs - ROUNDING_MS) low = middle + 1;
     else high = middle;
   }
   return momentsMs[low - 1] ?? Number.NEGATIVE_INFINITY;

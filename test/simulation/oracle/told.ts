@@ -180,7 +180,7 @@ function isToldToGo({ abortAfterMs = Infinity, abortsAs }: Limited, tookMs: numb
 /** Whether the acknowledgement had come by then, and counts. */
 function isKnownBy(
   { setup }: Evidence,
-  { step, ...truths }: WriteRecord,
+  truths: Pick<WriteRecord, ClusterId>,
   cluster: ClusterId,
   atMs: number,
 ): boolean {
