@@ -27,6 +27,7 @@ import {
   type ReplayTarget,
   Rounds,
   sideLabel,
+  type SignOfLife,
   toError,
   type TopologyWatcher,
   type Watch,
@@ -308,13 +309,20 @@ export class HelixInstance {
       {
         clock: this.clock,
         suspectAfterMs: options.suspectAfterMs,
-        ask: async (cluster, timeoutMs) => sessions[cluster]?.askEveryHost(timeoutMs) ?? 'notSent',
+        ask: (cluster, timeoutMs) => this.#askEveryHost(cluster, timeoutMs),
         isAskedByPolicy: (cluster) => !this.failover.isAvailable(cluster),
         onChange: (cluster, liveness) => this.#onLiveness(cluster, liveness),
       },
       rounds,
     );
     return { rounds, detector };
+  }
+
+  async #askEveryHost(cluster: ClusterId, timeoutMs: number): Promise<SignOfLife> {
+    const startedMs = this.clock.monotonicMs();
+    const sign = (await this.sessions[cluster]?.askEveryHost(timeoutMs)) ?? 'notSent';
+    if (sign === 'answered') this.failover.recordPing(cluster, this.clock.monotonicMs() - startedMs);
+    return sign;
   }
 
   #onLiveness(cluster: ClusterId, liveness: Liveness): void {

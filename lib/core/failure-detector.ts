@@ -162,9 +162,13 @@ export class FailureDetector implements Inspected {
     this.#become(cluster, 'suspected');
     const startedMs = clock.monotonicMs();
     const sign = await ask(cluster, SUSPICION_PING_MS).catch(() => 'notSent' as const);
+    // Also of a ping that does not count any more: it has come.
+    if (sign === 'answered') this.heardPing(cluster);
+    const nowMs = clock.monotonicMs();
+    // What has come since the last round, if there was one: what was sent may be waited for no longer.
+    this.#listen(cluster, nowMs);
     if (hearing.ping !== ping) return;
     hearing.ping = undefined;
-    const nowMs = clock.monotonicMs();
     hearing.latestMs = nowMs;
     const isDead = sign === 'silent' && nowMs - startedMs <= SUSPICION_PING_MS + LATE_MS;
     this.#become(cluster, isDead ? 'dead' : 'alive');

@@ -9,6 +9,8 @@ export type Outcome =
       readonly error: Error;
       /** What it says of the cluster; see {@link FailureScope}. Default: `cluster`. */
       readonly scope?: FailureScope;
+      /** The cluster itself has said so, although it counts against it: it is there. */
+      readonly isAnswer?: boolean;
     }
   /** Not tried. */
   | { readonly kind: 'skipped'; readonly reason: SkipReason }

@@ -296,6 +296,6 @@ function isMute(outcome: SettledOutcome): boolean {
     case 'blocked':
       return outcome.scope === 'local';
     default:
-      return outcome.scope !== 'request';
+      return outcome.scope !== 'request' && outcome.isAnswer !== true;
   }
 }

@@ -24,7 +24,7 @@ import { ConcurrencyLimit } from './concurrency-limit.js';
 import { type Gate, type GateEvent, isOnProbation, nextGate, PAUSED } from './gate.js';
 import type { ReplayLog, SafeHooks } from './hooks.js';
 
-const PING_TIMEOUT_MS = 5_000;
+const PING_TIMEOUT_MS = 2_000;
 /** A target keeps its own time limit; one that does not must not hold the lane for ever. */
 export const GRACE_MS = 1_000;
 /** A target that has taken none of so many deliveries in a row is reported, although it answers pings. */

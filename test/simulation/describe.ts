@@ -52,7 +52,8 @@ function describeStep(step: Step): string {
         step.prepareMs !== undefined && `prepared within ${step.prepareMs} ms`,
         step.firstUseMs !== undefined && `used for the first time, known after ${step.firstUseMs} ms`,
         step.timeoutMs !== undefined && `time limit ${step.timeoutMs} ms`,
-        step.abortAfterMs !== undefined && `aborted after ${step.abortAfterMs} ms`,
+        step.abortAfterMs !== undefined &&
+          `aborted after ${step.abortAfterMs} ms${step.abortsAs === 'timeout' ? ', by a time limit' : ''}`,
         step.refusedBy !== undefined && `refused by ${step.refusedBy.join(' and ')}`,
         ...inCql(step),
         step.shortOfReplicas !== undefined &&
@@ -63,7 +64,8 @@ function describeStep(step: Step): string {
         step.call !== undefined && `call ${step.call}`,
         step.hedgeAfterMs !== undefined && `hedged after ${step.hedgeAfterMs} ms`,
         step.timeoutMs !== undefined && `time limit ${step.timeoutMs} ms`,
-        step.abortAfterMs !== undefined && `aborted after ${step.abortAfterMs} ms`,
+        step.abortAfterMs !== undefined &&
+          `aborted after ${step.abortAfterMs} ms${step.abortsAs === 'timeout' ? ', by a time limit' : ''}`,
         step.isBad === true && 'syntax error',
         ...inCql(step),
       ]);

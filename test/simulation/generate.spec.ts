@@ -151,8 +151,9 @@ describe('Among 500 seeds', () => {
   });
 
   it.each<[keyof Setup, number, number]>([
-    ['writeTimeoutMs', 50, 500],
-    ['readTimeoutMs', 50, 500],
+    ['writeTimeoutMs', 50, 2_500],
+    ['readTimeoutMs', 50, 2_500],
+    ['suspectAfterMs', 0, 500],
     ['enqueueTimeoutMs', 20, 200],
     ['executeTimeoutMs', 100, 1_000],
     ['resetTimeoutMs', 100, 5_000],
@@ -160,7 +161,7 @@ describe('Among 500 seeds', () => {
     ['shutdownTimeoutMs', 500, 5_000],
     ['maxInFlight', 1, 1_024],
     ['capacity', 5, 10_000],
-    ['stragglerMs', 0, 20],
+    ['stragglerMs', 0, 1_500],
     ['maxReadLagMs', 1, 5_000],
   ])('%s reaches from %d to %d', (field, min, max) => {
     const values = histories.map(({ setup }) => Number(setup[field]));
@@ -179,6 +180,25 @@ describe('Among 500 seeds', () => {
     const having = all(kind).filter((step) => field in step);
     expect(having.length).toBeGreaterThan(100);
     expect(having.length).toBeLessThan(all(kind).length * 0.7);
+  });
+
+  it('a third of the time limits are longer than it takes to find a cluster dead, and clusters hang for longer', () => {
+    const isFound = ({ suspectAfterMs = 0, writeTimeoutMs }: Setup): boolean =>
+      suspectAfterMs > 0 && writeTimeoutMs > suspectAfterMs + 500;
+    expect(share(histories, ({ setup }) => isFound(setup))).toBeGreaterThan(0.25);
+    const hang = histories.filter((history) =>
+      only(history, 'fault').some(({ fault, forMs }) => {
+        const { suspectAfterMs = 0 } = history.setup;
+        return (fault.kind === 'hang' || fault.kind === 'partition') && forMs > suspectAfterMs + 500;
+      }),
+    );
+    expect(hang.length).toBeGreaterThan(200);
+  });
+
+  it('some signals are time limits', () => {
+    const signals = all('write', 'read').filter(({ abortAfterMs }) => abortAfterMs !== undefined);
+    expect(share(signals, ({ abortsAs }) => abortsAs === 'timeout')).toBeGreaterThan(0.3);
+    expect(share(signals, ({ abortsAs }) => abortsAs === 'timeout')).toBeLessThan(0.6);
   });
 
   it('a caller has gone at once, and none has a time limit that the library would refuse', () => {

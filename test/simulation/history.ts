@@ -9,7 +9,7 @@ export interface Setup {
   readonly surface?: 'core' | 'cql';
   /** `hasty`: one of a user's own, that answers when it likes. */
   readonly writeStrategy: 'concurrent' | 'straggler' | 'A first' | 'B first' | 'hasty';
-  /** Of the strategy `straggler`. */
+  /** Of the strategies `concurrent`, which waits long, and `straggler`, which hardly waits. */
   readonly stragglerMs: number;
   readonly readStrategy: 'sticky' | 'primary only' | 'round robin';
   readonly preferred: ClusterId;
@@ -105,6 +105,8 @@ export interface WriteStep extends InCql {
   readonly firstUseMs?: number;
   readonly timeoutMs?: number;
   readonly abortAfterMs?: number;
+  /** Its signal says that a time is over, as `AbortSignal.timeout()` does. Default: that the caller has gone. */
+  readonly abortsAs?: 'timeout';
   /** The decorated call it is made in. */
   readonly call?: string;
   /** Sides whose schema does not take this statement. */
@@ -134,6 +136,8 @@ export interface ReadStep extends InCql {
   readonly hedgeAfterMs?: number;
   readonly timeoutMs?: number;
   readonly abortAfterMs?: number;
+  /** Its signal says that a time is over, as `AbortSignal.timeout()` does. Default: that the caller has gone. */
+  readonly abortsAs?: 'timeout';
   /** A syntax error: every side refuses it. */
   readonly isBad?: boolean;
   /** In CQL: the call that runs it. Default `one`. */

@@ -5,6 +5,7 @@ import type {
   DeadLetterReason,
   Envelope,
   ReplayStats,
+  SignOfLife,
   WriteReceipt,
 } from '../../lib/core/index.js';
 import type { ReadStep, StoredCell, WriteStep } from './history.js';
@@ -18,8 +19,10 @@ export interface SideTruth {
   /** Requests of the write itself that were answered in time by UNPREPARED: nothing was executed, so they do not count. */
   unprepared: number;
   unpreparedAs: UnpreparedAnswer | undefined;
-  /** Its time is over. */
+  /** Its time is over, or nobody waits for it any longer because its cluster is dead. */
   isExpired: boolean;
+  /** When it was given up because its cluster is dead; `undefined`: it was not. */
+  releasedMs: number | undefined;
   /** The types of its parameters, or its table, made it refuse, and they were reason to. */
   refusesTypes: boolean;
   /** When the write itself turned to it, and when it had its acknowledgement; `undefined`: never. */
@@ -99,7 +102,12 @@ export interface ReadRecord {
   /** Sides that were draining when it began. */
   readonly draining: readonly ClusterId[];
   /** Sides it was sent to, in order. */
-  readonly asked: { readonly cluster: ClusterId; readonly atMs: number; failed: boolean }[];
+  readonly asked: {
+    readonly cluster: ClusterId;
+    readonly atMs: number;
+    /** When its driver failed it, if it did. */
+    failedMs: number | undefined;
+  }[];
   /** Requests that were answered by UNPREPARED. */
   unprepared: number;
   /** Set with the answer: the side that gave it. */
@@ -131,6 +139,22 @@ export interface PingRecord {
   readonly endedMs: number;
 }
 
+/** Every host of a cluster was asked for a sign of life: the cluster is silent, or was found dead before. */
+export interface SuspicionRecord {
+  readonly process: number;
+  readonly cluster: ClusterId;
+  readonly fromMs: number;
+  /** `undefined`: nobody knows yet. */
+  end: { readonly atMs: number; readonly sign: SignOfLife } | undefined;
+}
+
+/** Something that reached a process from a cluster. */
+export interface NewsRecord {
+  readonly process: number;
+  readonly cluster: ClusterId;
+  readonly atMs: number;
+}
+
 /** A process as it was at its end: killed, shut down in the middle, or shut down after everything else. */
 export interface ProcessEnd {
   readonly process: number;
@@ -150,6 +174,8 @@ export interface ProcessEnd {
   readonly reserved: number;
   /** Timers it still had when it had ended. */
   readonly leftTimers: number;
+  /** Clusters that were taken for dead just before, and for how long they had been there by then. */
+  readonly takenForDead: readonly { readonly cluster: ClusterId; readonly forMs: number }[];
 }
 
 /** What the clusters hold when everything is over. */
@@ -186,6 +212,12 @@ export class Ledger {
   readonly breakers: BreakerChange[] = [];
   /** Every ping that a process waited for, in the order in which they ended. */
   readonly pings: PingRecord[] = [];
+  /** Every time a process asked all hosts of a cluster, in order. */
+  readonly suspicions: SuspicionRecord[] = [];
+  /** Everything that a server has answered to a write, a read, a delivery or a ping, in order. */
+  readonly heard: (NewsRecord & { readonly isError: boolean })[] = [];
+  /** Every time a driver told its process that a host can be reached again, in order. */
+  readonly hostUps: NewsRecord[] = [];
   /** Spans in which the process did nothing. */
   readonly stalls: { readonly fromMs: number; readonly toMs: number }[] = [];
 
@@ -210,6 +242,7 @@ export function newSideTruth(): SideTruth {
     unprepared: 0,
     unpreparedAs: undefined,
     isExpired: false,
+    releasedMs: undefined,
     refusesTypes: false,
     attemptedMs: undefined,
     acknowledgedMs: undefined,

@@ -5,6 +5,8 @@ import {
   type Envelope,
   type FailedOutcome,
   type Replayer,
+  type SignOfLife,
+  timeoutError,
   toError,
 } from '../../lib/core/index.js';
 import { HelixCallHost } from '../../lib/decorators/index.js';
@@ -17,6 +19,7 @@ import {
   newSideTruth,
   type ProcessEnd,
   type ReadRecord,
+  type SuspicionRecord,
   type SyncPointRecord,
   WAITING,
   type WriteRecord,
@@ -39,6 +42,8 @@ import type { Caller, Calls, Connections } from './surfaces/surface.js';
 import type { World } from './world.js';
 
 const SIDES: readonly ClusterId[] = ['A', 'B'];
+/** Requests whose answers are heard; connecting and preparing are the driver's own, and only what they fail with is. */
+const TELLING: readonly RequestKind[] = ['write', 'read', 'ping'];
 
 /** An application process with one Helix instance in it. */
 export class SimulatedProcess implements Caller {
@@ -76,9 +81,13 @@ export class SimulatedProcess implements Caller {
     const onRequest = (kind: RequestKind, cluster: ClusterId): void => {
       ledger.requests.push({ kind, cluster, atMs: world.scheduler.nowMs });
     };
+    const onAnswered = (kind: RequestKind, cluster: ClusterId, isError: boolean): void => {
+      if (!TELLING.includes(kind) && !isError) return;
+      ledger.heard.push({ process: number, cluster, atMs: world.scheduler.nowMs, isError });
+    };
     this.connections = {
-      A: new ModelConnection(clusters.A, isAlive, onRequest),
-      B: new ModelConnection(clusters.B, isAlive, onRequest),
+      A: new ModelConnection(clusters.A, isAlive, onRequest, onAnswered),
+      B: new ModelConnection(clusters.B, isAlive, onRequest, onAnswered),
     };
     const surface =
       world.driver === undefined
@@ -354,7 +363,7 @@ export class SimulatedProcess implements Caller {
   }
 
   onReadSent(read: ReadRecord, cluster: ClusterId): void {
-    read.asked.push({ cluster, atMs: this.world.scheduler.nowMs, failed: false });
+    read.asked.push({ cluster, atMs: this.world.scheduler.nowMs, failedMs: undefined });
     if (this.world.timeline.isOn) this.world.note(read.step.id, `asks ${cluster}`);
   }
 
@@ -366,6 +375,27 @@ export class SimulatedProcess implements Caller {
   onPinged(cluster: ClusterId, wasAnswered: boolean): void {
     const { ledger, scheduler } = this.world;
     ledger.pings.push({ process: this.number, cluster, wasAnswered, endedMs: scheduler.nowMs });
+  }
+
+  onSuspected(cluster: ClusterId, sign: Promise<SignOfLife>): void {
+    const { ledger, scheduler, timeline } = this.world;
+    const record: SuspicionRecord = {
+      process: this.number,
+      cluster,
+      fromMs: scheduler.nowMs,
+      end: undefined,
+    };
+    ledger.suspicions.push(record);
+    if (timeline.isOn) this.world.note('helix', `asks every host of ${cluster}`);
+    void sign.then((said) => {
+      record.end = { atMs: scheduler.nowMs, sign: said };
+      if (timeline.isOn) this.world.note('helix', `finds ${cluster} ${said}`);
+    });
+  }
+
+  onHostUp(cluster: ClusterId): void {
+    const { ledger, scheduler } = this.world;
+    ledger.hostUps.push({ process: this.number, cluster, atMs: scheduler.nowMs });
   }
 
   drainingNow(): ClusterId[] {
@@ -438,6 +468,11 @@ export class SimulatedProcess implements Caller {
       lost: this.instance.lost,
       reserved: this.replayer?.reservations.held ?? 0,
       leftTimers: 0,
+      takenForDead: SIDES.filter((cluster) => this.instance.watch.detector?.isDead(cluster)).map(
+        (cluster) => {
+          return { cluster, forMs: Math.max(0, atMs - this.connections[cluster].usableSinceMs) };
+        },
+      ),
     };
   }
 
@@ -445,10 +480,12 @@ export class SimulatedProcess implements Caller {
     return (await this.replayer?.deadLetters.list({ limit: 100_000 })) ?? [];
   }
 
-  abortAfter(ms: number): AbortSignal {
+  abortAfter(ms: number, as?: 'timeout'): AbortSignal {
     const controller = new AbortController();
     const abort = (): void => {
-      if (this.#isAlive) controller.abort(new Error('The caller has gone'));
+      if (!this.#isAlive) return;
+      const why = as === 'timeout' ? timeoutError('Its time is over') : new Error('The caller has gone');
+      controller.abort(why);
     };
     if (ms === 0) abort();
     else this.world.scheduler.after(ms, 'io', abort);

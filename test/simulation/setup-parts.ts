@@ -31,7 +31,6 @@ export function writeStrategyOf(
 ): WriteStrategy {
   switch (writeStrategy) {
     case 'concurrent':
-      return new ConcurrentDualWriteStrategy();
     case 'straggler':
       return new ConcurrentDualWriteStrategy({ stragglerMs }, clock);
     case 'A first':

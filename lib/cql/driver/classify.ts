@@ -45,10 +45,10 @@ export function classifyWriteError(thrown: unknown, context: ClassifyContext): F
   if (own) return own;
   const error: DriverErrorShape = toError(thrown);
   const kind = refusal(error) ?? (wasNeverFramed(error) ? neverFramed(error) : undefined);
-  if (kind) return { kind, error, scope: scopeOf(error) };
+  if (kind) return { kind, error, ...saidBy(error) };
   // Nothing can have been applied before the statement was executed.
   const certain = context.stage === 'prepare' || isUnreached(error, context.singlePartition);
-  return { kind: certain ? 'unreached' : 'ambiguous', error, scope: scopeOf(error) };
+  return { kind: certain ? 'unreached' : 'ambiguous', error, ...saidBy(error) };
 }
 
 /** For reads nothing is in doubt: only refusals are told apart from failures. */
@@ -57,7 +57,7 @@ export function classifyReadError(thrown: unknown): FailedOutcome {
   if (own) return own;
   const error: DriverErrorShape = toError(thrown);
   const kind = refusal(error) ?? (isEncodingError(error) ? 'rejected' : 'unreached');
-  return { kind, error, scope: scopeOf(error) };
+  return { kind, error, ...saidBy(error) };
 }
 
 /** Whether connecting failed in a way that waiting will not mend: bad credentials, or a data centre that is not there. */
@@ -122,6 +122,17 @@ function isUnknownKeyspace(error: Error): boolean {
 /** `control-connection.js`: "localDataCenter was configured as 'x', but only found hosts in data centers: [y]". */
 function isWrongDataCenter(error: Error): boolean {
   return error.name === 'ArgumentError' && error.message.includes('localDataCenter');
+}
+
+/** What it says of the cluster: also one that says that it is overloaded is there. */
+function saidBy(error: DriverErrorShape): Pick<FailedOutcome, 'scope' | 'isAnswer'> {
+  const scope = scopeOf(error);
+  const isSaid = scope === 'cluster' && (innerErrors(error) ?? [error]).some(isResponse);
+  return isSaid ? { scope, isAnswer: true } : { scope };
+}
+
+function isResponse(error: unknown): boolean {
+  return error instanceof Error && responseCode(error) !== undefined;
 }
 
 /** What it says of the cluster. Only what is known to do so counts against it. */

@@ -1,7 +1,7 @@
 import { type ClusterId, otherCluster } from '../../../lib/core/index.js';
 import type { Random } from '../engine/random.js';
 import type { ClusterFault, FaultStep, Setup } from '../history.js';
-import { around, type Moments } from './moments.js';
+import { around, type Moments, SUSPICION_PING_MS } from './moments.js';
 import { roundTripMs } from './setup.js';
 
 /**
@@ -72,7 +72,16 @@ class Faults {
   /** `like`: the same fault again, as long. */
   begin(atMs: number, cluster: ClusterId, like?: FaultStep): FaultStep {
     const fault = like?.fault ?? this.#any();
-    return this.#add(atMs, cluster, fault, like?.forMs ?? this.moments.lengthMs(this.lengths));
+    return this.#add(atMs, cluster, fault, like?.forMs ?? this.#lengthMs(fault));
+  }
+
+  /** One that nobody tells of often lasts until it is found out, and some more. */
+  #lengthMs({ kind }: ClusterFault): number {
+    const { lengths, moments, setup } = this;
+    const isSilent = kind === 'hang' || kind === 'partition' || kind === 'requests lost';
+    const { suspectAfterMs = 0 } = setup;
+    if (!isSilent || suspectAfterMs === 0 || lengths.chance(0.5)) return moments.lengthMs(lengths);
+    return suspectAfterMs + SUSPICION_PING_MS + lengths.int(0, setup.writeTimeoutMs + 1_000);
   }
 
   #add(atMs: number, cluster: ClusterId, fault: ClusterFault, forMs: number): FaultStep {
@@ -122,8 +131,8 @@ class Faults {
 }
 
 const PLOTS = [
-  [10, 'alone'],
-  [30, 'one after the other'],
+  [20, 'alone'],
+  [28, 'one after the other'],
   [20, 'one within the other'],
   [17, 'both at once'],
   [8, 'the same side again'],
@@ -131,7 +140,7 @@ const PLOTS = [
 ] as const;
 const KINDS = [
   [20, 'crash'],
-  [14, 'hang'],
+  [20, 'hang'],
   [9, 'slow'],
   [14, 'partition'],
   [12, 'answers lost'],

@@ -5,6 +5,8 @@ import type { Setup } from '../history.js';
 export const FIRST_MS = 50;
 /** Replay pings a side that is down after these times, the first of them (100 ms, doubling, upper half). */
 const PROBE_MS = [50, 75, 100, 150, 200, 400] as const;
+/** How long a suspected cluster has to answer. */
+export const SUSPICION_PING_MS = 500;
 /** How long replay waits for the answer to its ping. */
 const PING_TIMEOUT_MS = 5_000;
 
@@ -85,6 +87,7 @@ export class Moments {
   #limitMs(random: Random): number {
     const { writeTimeoutMs, readTimeoutMs, enqueueTimeoutMs, executeTimeoutMs, resetTimeoutMs, stragglerMs } =
       this.setup;
+    const { suspectAfterMs = 0 } = this.setup;
     return random.pick([
       writeTimeoutMs,
       writeTimeoutMs,
@@ -95,6 +98,8 @@ export class Moments {
       resetTimeoutMs,
       resetTimeoutMs,
       stragglerMs,
+      suspectAfterMs,
+      suspectAfterMs + SUSPICION_PING_MS,
       random.pick(PROBE_MS),
     ]);
   }

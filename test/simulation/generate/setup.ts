@@ -5,7 +5,7 @@ import type { Setup } from '../history.js';
 /** A setup as the library's own defaults make it, on a network that is as fast as it can be. */
 export const PLAIN_SETUP: Setup = {
   writeStrategy: 'concurrent',
-  stragglerMs: 0,
+  stragglerMs: 1_000,
   readStrategy: 'sticky',
   preferred: 'A',
   cooldownMs: 300_000,
@@ -23,6 +23,7 @@ export const PLAIN_SETUP: Setup = {
   executeTimeoutMs: 30_000,
   maxInFlight: 1_024,
   maxReadLagMs: 5_000,
+  suspectAfterMs: 500,
   shutdownTimeoutMs: 10_000,
   connect: 'any',
   driverPatience: 1,
@@ -31,18 +32,19 @@ export const PLAIN_SETUP: Setup = {
 
 /**
  * Any setup that the library takes. Time limits are short, so that much can happen within seconds, and often the
- * same or round, so that several end at one moment.
+ * same or round, so that several end at one moment. Some are longer than it takes to find out that a cluster is dead.
  */
 export function randomSetup(random: Random): Setup {
   const of = (name: keyof Setup): Random => random.fork(name);
   const queue = of('queue').weighted(QUEUES);
-  const writeTimeoutMs = shortMs(of('writeTimeoutMs'), 50, 500, [50, 100, 200, 500]);
+  const writeTimeoutMs = timeLimitMs(of('writeTimeoutMs'));
   const readTimeoutMs = of('readTimeoutMs').chance(0.3)
     ? writeTimeoutMs
-    : shortMs(of('readTimeoutMs').fork('its own'), 50, 500, [50, 100, 200, 500]);
+    : timeLimitMs(of('readTimeoutMs').fork('its own'));
+  const writeStrategy = of('writeStrategy').weighted(WRITE_STRATEGIES);
   const setup: Setup = {
-    writeStrategy: of('writeStrategy').weighted(WRITE_STRATEGIES),
-    stragglerMs: shortMs(of('stragglerMs'), 0, 20, [0, 1, 5, 20]),
+    writeStrategy,
+    stragglerMs: stragglerMs(of('stragglerMs'), writeStrategy),
     readStrategy: of('readStrategy').weighted(READ_STRATEGIES),
     preferred: of('preferred').pick(['A', 'B']),
     cooldownMs: cooldownMs(of('cooldownMs')),
@@ -61,6 +63,7 @@ export function randomSetup(random: Random): Setup {
     maxInFlight: maxInFlight(of('maxInFlight')),
     // The options refuse 0.
     maxReadLagMs: shortMs(of('maxReadLagMs'), 1, 5_000, [1, 100, 1_000, 5_000]),
+    suspectAfterMs: suspectAfterMs(of('suspectAfterMs')),
     shutdownTimeoutMs: shortMs(of('shutdownTimeoutMs'), 500, 5_000, [500, 1_000, 5_000]),
     connect: of('connect').weighted(CONNECT),
     driverPatience: of('driverPatience').pick([1, 1, 1.5, 10]),
@@ -116,6 +119,25 @@ function shortMs(
 function cooldownMs(random: Random): number {
   const [none, short, long] = [0, random.int(1, 2_000), random.int(2_000, 60_000)];
   return random.pick([none, short, long, 60_000]);
+}
+
+/** Over before anybody can be found dead, or long afterwards. */
+function timeLimitMs(random: Random): number {
+  return random.chance(0.6)
+    ? shortMs(random, 50, 500, [50, 100, 200, 500])
+    : shortMs(random, 700, 2_500, [1_000, 1_500, 2_500]);
+}
+
+/** Of a strategy that waits long: longer than many time limits are, or not. */
+function stragglerMs(random: Random, strategy: Setup['writeStrategy']): number {
+  return strategy === 'concurrent'
+    ? shortMs(random, 50, 1_500, [100, 500, 1_000, 1_500])
+    : shortMs(random, 0, 20, [0, 5, 10, 20]);
+}
+
+function suspectAfterMs(random: Random): number {
+  const short = random.pick([100, random.int(50, 400)]);
+  return random.pick([0, short, short, 500, 500, 500]);
 }
 
 /** A queue that is often full, or never. */

@@ -114,7 +114,7 @@ class Traffic {
       consistency: random.weighted(CONSISTENCIES),
       ...(random.chance(0.08) && { prepareMs: this.#prepareMs() }),
       ...(random.chance(0.08) && { timeoutMs: this.#patienceMs(random, writeTimeoutMs) }),
-      ...(random.chance(0.06) && { abortAfterMs: this.#abortAfterMs(random, writeTimeoutMs) }),
+      ...this.#aborted(random, writeTimeoutMs),
       ...(call !== undefined && { call }),
       ...(random.chance(0.02) && { refusedBy: this.#refusedBy() }),
       ...this.#firstUse(),
@@ -147,7 +147,7 @@ class Traffic {
       ...(isSticky && { isSticky }),
       ...(random.chance(0.15) && { hedgeAfterMs: this.#patienceMs(random, readTimeoutMs) }),
       ...(random.chance(0.08) && { timeoutMs: this.#patienceMs(random, readTimeoutMs) }),
-      ...(random.chance(0.06) && { abortAfterMs: this.#abortAfterMs(random, readTimeoutMs) }),
+      ...this.#aborted(random, readTimeoutMs),
       ...(random.chance(0.02) && { isBad: true }),
     };
   }
@@ -164,6 +164,13 @@ class Traffic {
       case 'any':
         return random.int(1, 2 * limitMs);
     }
+  }
+
+  /** Half of the signals are time limits of the caller's own making. */
+  #aborted(random: Random, limitMs: number): Pick<WriteStep, 'abortAfterMs' | 'abortsAs'> {
+    if (!random.chance(0.06)) return {};
+    const abortAfterMs = this.#abortAfterMs(random, limitMs);
+    return { abortAfterMs, ...(abortAfterMs > 0 && random.chance(0.5) && { abortsAs: 'timeout' }) };
   }
 
   #abortAfterMs(random: Random, limitMs: number): number {

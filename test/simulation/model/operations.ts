@@ -98,6 +98,8 @@ export class ModelWrite extends WriteOperation {
   }
 
   override expire(cluster: ClusterId, why?: 'late' | 'dead'): FailedOutcome {
+    const truth = this.record[cluster];
+    if (why === 'dead') truth.releasedMs = this.sessions[cluster].connection.server.scheduler.nowMs;
     return this.#observed(cluster, super.expire(cluster, why));
   }
 
@@ -205,11 +207,15 @@ export class ModelRead implements ReadOperation<SeenRow> {
   }
 
   classify(error: unknown, cluster: ClusterId): FailedOutcome {
-    for (const asked of this.record.asked) if (asked.cluster === cluster) asked.failed = true;
+    noteFailedRead(this.record, cluster, this.sessions[cluster].connection.server.scheduler.nowMs);
     const outcome = classifyReadError(error);
     this.observer.onOutcome(this.step.id, cluster, outcome);
     return outcome;
   }
+}
+
+export function noteFailedRead({ asked }: ReadRecord, cluster: ClusterId, nowMs: number): void {
+  for (const each of asked) if (each.cluster === cluster) each.failedMs ??= nowMs;
 }
 
 /** A cluster as replay sees it: what `CqlReplayTarget` does with a driver, done with a model cluster. */

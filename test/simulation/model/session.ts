@@ -39,6 +39,7 @@ export class ModelRequest {
 
   answered(result: unknown, error: Error | undefined): void {
     if (!this.connection.end(this)) return;
+    this.connection.onAnswer(this.kind, error !== undefined);
     if (error) this.reject(error);
     else this.resolve(result);
   }
@@ -65,6 +66,14 @@ export interface ConnectionListener {
   onSchemaChange(): void;
 }
 
+/** Who notes what a process learns of its clusters beside its calls. */
+export interface PingObserver {
+  onPinged(cluster: ClusterId, wasAnswered: boolean): void;
+  /** Every host of a cluster is being asked. */
+  onSuspected(cluster: ClusterId, sign: Promise<SignOfLife>): void;
+  onHostUp(cluster: ClusterId): void;
+}
+
 /** The connection that the driver of one process has to a cluster. */
 export class ModelConnection {
   /** Since when it is there; infinite while it is not. */
@@ -81,6 +90,8 @@ export class ModelConnection {
     readonly server: ModelCluster,
     private readonly isAlive: () => boolean,
     private readonly onRequest: (kind: RequestKind, cluster: ClusterId) => void,
+    /** The server has answered, whatever it said. */
+    private readonly onAnswered?: (kind: RequestKind, cluster: ClusterId, isError: boolean) => void,
   ) {
     server.connections.add(this);
   }
@@ -110,6 +121,10 @@ export class ModelConnection {
   request<T>(kind: RequestKind, timeoutMs: number, perform: () => T, isOfMany = false): Promise<T> {
     if (!this.isThere) return Promise.reject(noHostAvailable());
     return this.#send(kind, timeoutMs, perform, isOfMany);
+  }
+
+  onAnswer(kind: RequestKind, isError: boolean): void {
+    this.onAnswered?.(kind, this.server.id, isError);
   }
 
   /** Resolves after so long, in a turn of its own. */
@@ -210,15 +225,30 @@ export class ModelConnection {
 }
 
 /** What one process has of a cluster: the session that ships, with a model of a driver. */
-export class ModelSession extends ClusterSession {
+export class ModelSession extends ClusterSession implements ConnectionListener {
   protected override readonly isOwnClient = true;
 
   constructor(
     readonly connection: ModelConnection,
     clock: Clock,
-    private readonly onPinged?: (cluster: ClusterId, wasAnswered: boolean) => void,
+    private readonly observer?: PingObserver,
   ) {
     super(connection.server.id, connection.server.id, clock);
+    connection.listener = this;
+  }
+
+  onLost(): void {
+    // What was on it fails.
+  }
+
+  onBack(isOfHost: boolean): void {
+    if (!isOfHost) return;
+    this.observer?.onHostUp(this.cluster);
+    this.hostUp();
+  }
+
+  onSchemaChange(): void {
+    // Operations of the model have no types.
   }
 
   override get isConnected(): boolean {
@@ -233,8 +263,8 @@ export class ModelSession extends ClusterSession {
   override ping(timeoutMs: number): Promise<void> {
     const answer = super.ping(timeoutMs);
     answer.then(
-      () => this.onPinged?.(this.cluster, true),
-      () => this.onPinged?.(this.cluster, false),
+      () => this.observer?.onPinged(this.cluster, true),
+      () => this.observer?.onPinged(this.cluster, false),
     );
     return answer;
   }
@@ -248,12 +278,14 @@ export class ModelSession extends ClusterSession {
   }
 
   override askEveryHost(timeoutMs: number): Promise<SignOfLife> {
-    return this.connection
+    const sign = this.connection
       .request('ping', timeoutMs, () => undefined)
       .then(
         () => 'answered' as const,
         (error: unknown) => signOfLifeIn(error) ?? 'notSent',
       );
+    this.observer?.onSuspected(this.cluster, sign);
+    return sign;
   }
 
   protected override blockedBy(error: unknown): BlockedReason | undefined {

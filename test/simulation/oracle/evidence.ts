@@ -2,6 +2,10 @@ import type { ClusterId, WriteReceipt } from '../../../lib/core/index.js';
 import { changesOf, type History, type Setup } from '../history.js';
 import type { FinalState, Ledger, ProcessEnd, Violation, WriteRecord } from '../ledger.js';
 import { isCallerGone, receiptOf } from './answers.js';
+import { Silence } from './silence.js';
+
+/** Where a setup does not say, in ms. */
+const SUSPECT_AFTER_MS = 500;
 
 /** One thing that must hold of every run. Answers with what it found against it. */
 export type Rule = (evidence: Evidence) => Violation[];
@@ -37,6 +41,7 @@ export class Evidence {
   readonly setup: Setup;
   readonly writes: readonly WriteRecord[];
   readonly #ends = new Map<number, ProcessEnd>();
+  #silence: Silence | undefined;
   #calls: ReadonlyMap<string, OwnWrites> | undefined;
   #writesByKey: ReadonlyMap<string, readonly WriteRecord[]> | undefined;
 
@@ -48,6 +53,15 @@ export class Evidence {
     this.setup = history.setup;
     this.writes = [...ledger.writes.values()];
     for (const each of ledger.ends) this.#ends.set(each.process, each);
+  }
+
+  /** What its processes can know of the silence of their clusters. */
+  get silence(): Silence {
+    return (this.#silence ??= new Silence(this));
+  }
+
+  get suspectAfterMs(): number {
+    return this.setup.suspectAfterMs ?? SUSPECT_AFTER_MS;
   }
 
   get hasQueue(): boolean {

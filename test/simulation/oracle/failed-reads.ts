@@ -54,7 +54,11 @@ function wrongWithFailure(
   if (!(error instanceof ClusterError))
     return `should have been refused: nothing was wrong with ${usable.join(' and ')}`;
   const first = read.asked[0]?.cluster;
-  const isAskedTwice = read.asked.length > 1 && read.step.hedgeAfterMs === undefined;
+  const refusedMs = read.asked[0]?.failedMs ?? Infinity;
+  // Before that it may have been given up.
+  const isAskedTwice =
+    read.asked.slice(1).some(({ atMs: askedMs }) => askedMs >= refusedMs) &&
+    read.step.hedgeAfterMs === undefined;
   return isAskedTwice && first && read.usable.includes(first)
     ? `was refused by ${first}, and the other side was asked all the same`
     : undefined;

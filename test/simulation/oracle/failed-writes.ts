@@ -35,11 +35,11 @@ export function failedWrites(evidence: Evidence): Violation[] {
 
 /** Whether the acknowledgement came in time, and before the caller was answered. */
 function isAcknowledged(evidence: Evidence, write: WriteRecord, cluster: ClusterId): boolean {
-  const { attemptedMs, acknowledgedMs } = write[cluster];
+  const { attemptedMs, acknowledgedMs, releasedMs = Infinity } = write[cluster];
   const { answer } = write;
   if (acknowledgedMs === undefined || attemptedMs === undefined || answer.kind === 'waiting') return false;
   // The sum that the time limit is: at one moment with it, a difference may be less by a rounding error.
-  const isInTime = acknowledgedMs < attemptedMs + evidence.setup.writeTimeoutMs;
+  const isInTime = acknowledgedMs < Math.min(attemptedMs + evidence.setup.writeTimeoutMs, releasedMs);
   return isInTime && acknowledgedMs < answer.atMs && !evidence.isClosing(write.process, acknowledgedMs);
 }
 

@@ -8,7 +8,7 @@ export const ROUNDING_MS = 0.001;
 /** What the write's own request to one side came to, in the words of the documentation. */
 export interface Fate {
   readonly kind: 'left out' | 'applied' | 'not applied' | 'in doubt' | 'refused';
-  /** When that was settled: by the answer, or by the end of the side's time. */
+  /** When that was settled: by the answer, by the end of the side's time, or because its cluster was found dead. */
   readonly atMs: number;
 }
 
@@ -18,9 +18,9 @@ export interface Fate {
  */
 export function fateOf(evidence: Evidence, write: WriteRecord, cluster: ClusterId): Fate | undefined {
   const truth = write[cluster];
-  const { attemptedMs, acknowledgedMs, failure, sent } = truth;
+  const { attemptedMs, acknowledgedMs, failure, releasedMs = Infinity, sent } = truth;
   if (attemptedMs === undefined) return sent === 0 ? { kind: 'left out', atMs: write.startedMs } : undefined;
-  const dueMs = attemptedMs + evidence.setup.writeTimeoutMs;
+  const dueMs = Math.min(attemptedMs + evidence.setup.writeTimeoutMs, releasedMs);
   const answeredMs = acknowledgedMs ?? failure?.atMs ?? Infinity;
   const atMs = Math.min(answeredMs, dueMs);
   if (evidence.isClosing(write.process, atMs)) return undefined;

@@ -26,7 +26,7 @@ import { judge } from './index.js';
 
 const SETUP: Setup = {
   writeStrategy: 'concurrent',
-  stragglerMs: 10,
+  stragglerMs: 1_000,
   readStrategy: 'sticky',
   preferred: 'A',
   cooldownMs: 1_000,
@@ -157,7 +157,12 @@ export class HandMadeRun {
       startedMs,
       process: course.process ?? 1,
       draining: course.draining ?? [],
-      asked: asked.map((cluster) => ({ cluster, atMs: startedMs, failed: false })),
+      asked: asked.map((cluster, index) => {
+        // A side that another one is asked after has failed, unless that is a hedge.
+        const isFailed = index < asked.length - 1 && step.hedgeAfterMs === undefined;
+        const atMs = index === 0 ? startedMs : startedMs + (step.hedgeAfterMs ?? 0);
+        return { cluster, atMs, failedMs: isFailed ? startedMs : undefined };
+      }),
       unprepared: 0,
       answeredBy: answer.kind === 'value' ? asked.at(-1) : undefined,
       answer,
@@ -220,6 +225,7 @@ export class HandMadeRun {
       lost: dropped,
       reserved: 0,
       leftTimers: 0,
+      takenForDead: [],
     };
   }
 

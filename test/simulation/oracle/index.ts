@@ -16,10 +16,12 @@ import { receipts } from './receipts.js';
 import { replayOfWrites } from './replay-of-writes.js';
 import { reservations } from './reservations.js';
 import { sticky } from './sticky.js';
+import { suspicion } from './suspicion.js';
 import { syncPoints } from './sync-points.js';
 import { told } from './told.js';
 import { unexpectedErrors } from './unexpected-errors.js';
 import { values } from './values.js';
+import { waits } from './waits.js';
 
 const RULES: readonly Rule[] = [
   liveness,
@@ -40,6 +42,8 @@ const RULES: readonly Rule[] = [
   values,
   syncPoints,
   breakers,
+  suspicion,
+  waits,
   reservations,
 ];
 

@@ -47,7 +47,13 @@ describe('liveness', () => {
   it.each<[string, number, (run: HandMadeRun, tookMs: number) => unknown]>([
     ['a write', WRITE_MS, (run, tookMs) => run.write({}, { tookMs })],
     ['one that is prepared', WRITE_MS + 50, (run, tookMs) => run.write({ prepareMs: 50 }, { tookMs })],
-    ['a write with a time limit', 30, (run, tookMs) => run.write({ timeoutMs: 30 }, { tookMs })],
+    // And what the queue may take to confirm.
+    ['a write with a time limit', 130, (run, tookMs) => run.write({ timeoutMs: 30 }, { tookMs })],
+    [
+      'one that is aborted for it',
+      30,
+      (run, tookMs) => run.write({ timeoutMs: 30 }, { tookMs, told: ABORTED, A: NEVER_SENT, B: NEVER_SENT }),
+    ],
     [
       'a write that is aborted',
       30,

@@ -1,3 +1,4 @@
+import { OperationAbortedError } from '../../../lib/core/index.js';
 import type { Answer, ProcessEnd, Violation } from '../ledger.js';
 import { describeRead, describeWrite, ms } from './describe.js';
 import type { Evidence } from './evidence.js';
@@ -24,7 +25,10 @@ export function liveness(evidence: Evidence): Violation[] {
       (setup.surface === 'cql' ? 5 : 3) * setup.writeTimeoutMs +
       2 * setup.enqueueTimeoutMs +
       CALL_MARGIN_MS;
-    const wrong = wrongWithTime(evidence, write, ownLimitMs(write.step, limitMs));
+    // What is only to be queued by then, it is waited for until it is.
+    const queueMs = isAborted(write) ? 0 : setup.enqueueTimeoutMs;
+    const ownMs = ownLimitMs(write.step, Infinity) + queueMs;
+    const wrong = wrongWithTime(evidence, write, Math.min(limitMs, ownMs));
     if (wrong) report(`${describeWrite(write)} ${wrong}`);
   }
   for (const read of ledger.reads) {
@@ -38,10 +42,26 @@ export function liveness(evidence: Evidence): Violation[] {
     if (wrong) report(`Sync point asked for at ${ms(point.startedMs)}, process ${point.process}, ${wrong}`);
   }
   for (const each of ledger.ends) {
+    for (const { cluster, forMs } of each.takenForDead) {
+      if (forMs > foundAliveMs(evidence, each)) {
+        report(`Process ${each.process} takes ${cluster} for dead, which has been there for ${ms(forMs)}`);
+      }
+    }
     const wrong = each.how === 'shut down' && wrongWithShutdown(evidence, each);
     if (wrong) report(`Process ${each.process}, shut down at ${ms(each.atMs)}, ${wrong}`);
   }
   return found;
+}
+
+/** A dead cluster is asked every 2 s; while it is avoided and keeps coming and going, less often. */
+function foundAliveMs(evidence: Evidence, { atMs }: ProcessEnd): number {
+  const { policy, resetTimeoutMs } = evidence.setup;
+  const everyMs = Math.max(2_000, policy === 'active' ? 0 : resetTimeoutMs);
+  return everyMs + CALL_MARGIN_MS + evidence.stalledMs(0, atMs);
+}
+
+function isAborted({ answer }: Call): boolean {
+  return answer.kind === 'error' && answer.error instanceof OperationAbortedError;
 }
 
 interface Call {

@@ -2,6 +2,7 @@ import {
   type ClusterId,
   ClusterError,
   DualClusterError,
+  OperationAbortedError,
   otherCluster,
   PartialWriteError,
   type WriteReceipt,
@@ -11,6 +12,7 @@ import { outcomeSaid } from './answers.js';
 import { describeTruth, describeTruths, describeWrite, ms } from './describe.js';
 import { type Evidence, refuses, SIDES } from './evidence.js';
 import { isReported, mayBeMissing, wentWithProcess } from './explanations.js';
+import { fateOf, ROUNDING_MS } from './fates.js';
 
 /** What a caller was told of its write is what happened. */
 export function receipts(evidence: Evidence): Violation[] {
@@ -118,6 +120,10 @@ function wrongWithError(
       (wrongWithSuccess(evidence, write, error.receipt) ? undefined : 'it failed without a reason')
     );
   }
+  if (error instanceof OperationAbortedError) {
+    const wrong = error.receipt && wrongWithWhatIsKnown(evidence, write, error.receipt, atMs);
+    if (wrong) return `aborted, ${wrong}`;
+  }
   const { class: operationClass } = write.step;
   if (error instanceof ClusterError && !refuses(write, error.cluster)) {
     return `${error.cluster} does not refuse it`;
@@ -139,6 +145,31 @@ function wrongWithError(
     case undefined:
       return undefined;
   }
+}
+
+/** What a caller that goes is told of both sides: what has been answered by then, and nothing else. */
+function wrongWithWhatIsKnown(
+  evidence: Evidence,
+  write: WriteRecord,
+  receipt: WriteReceipt,
+  atMs: number,
+): string | undefined {
+  const { step, timestampUs } = write;
+  if (receipt.id !== step.id || receipt.timestamp !== timestampUs) return 'its receipt is of another write';
+  for (const cluster of SIDES) {
+    const fate = fateOf(evidence, write, cluster);
+    const status = receipt[cluster];
+    const wrong = `said ${cluster} ${status} (${describeTruth(write, cluster)})`;
+    if (status !== 'applied' && status !== 'rejected' && status !== 'pending') return wrong;
+    if (status === 'applied' && !isAppliedBy(write[cluster], atMs)) return wrong;
+    if (status === 'rejected' && !refuses(write, cluster)) return wrong;
+    if (!fate) continue;
+    const due = fate.kind === 'refused' ? 'rejected' : fate.kind === 'applied' ? 'applied' : 'pending';
+    // What comes at that very moment comes before it or after it.
+    if (fate.atMs < atMs - ROUNDING_MS && status !== due) return `${wrong} instead of ${due}`;
+    if (fate.atMs > atMs + ROUNDING_MS && status !== 'pending') return `${wrong} before it had ended`;
+  }
+  return undefined;
 }
 
 /** It is a promise: the caller may do something else instead. */

@@ -56,7 +56,8 @@ describe('sticky', () => {
     const hedged = (tookMs: number, failed: boolean): string[] => {
       const made = run(A);
       const read = made.read({ ...STICKY, hedgeAfterMs: 1 }, { asked: ['A', 'B'], tookMs });
-      for (const each of read.asked) if (each.cluster === 'A') each.failed = failed;
+      for (const each of read.asked)
+        if (each.cluster === 'A') each.failedMs = failed ? read.startedMs : undefined;
       made.read(STICKY, { ...B, startedMs: read.startedMs + tookMs + 1 });
       return brokenRules(made);
     };
@@ -71,9 +72,9 @@ describe('sticky', () => {
 
     const avoided = run(A, { ...B, startedMs: 50 });
     avoided.ledger.breakers.push({ process: 1, cluster: 'A', state: 'open', atMs: 40 });
-    expect(brokenRules(avoided)).toEqual([]);
+    expect(brokenRules(avoided)).not.toContain('sticky');
     avoided.ledger.breakers[0] = { process: 1, cluster: 'A', state: 'open', atMs: 60 };
-    expect(brokenRules(avoided)).toEqual(['sticky']);
+    expect(brokenRules(avoided)).toContain('sticky');
 
     const isBehind = (readMs: number, ...steps: Step[]): string[] => {
       const made = new HandMadeRun();

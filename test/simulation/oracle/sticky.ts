@@ -2,6 +2,7 @@ import type { ClusterId } from '../../../lib/core/index.js';
 import type { ReadRecord, Violation } from '../ledger.js';
 import { describeRead } from './describe.js';
 import type { Evidence } from './evidence.js';
+import { ROUND_MS } from './silence.js';
 
 /** A lane may be found behind so long after it has caught up, in ms. */
 const LAG_NOTICED_MS = 10_000;
@@ -98,18 +99,21 @@ function afterEnd({ setup }: Evidence, pin: Pin | undefined, { read, atMs, isTie
     return isTied ? undefined : { cluster: answeredBy, hasAnswered: true };
   }
   // A hedge that is faster moves nothing. The first may also have failed before.
-  const mayHaveFailed = first.failed || atMs >= first.atMs + setup.readTimeoutMs;
+  const mayHaveFailed = first.failedMs !== undefined || atMs >= first.atMs + setup.readTimeoutMs;
   return mayHaveFailed ? undefined : pin;
 }
 
-/** Whether the side may be asked last: it drains, is avoided, or is behind, for all that can be said. */
+/** Whether the side may be asked last: it drains, is avoided or dead, or is behind, for all that can be said. */
 function speaksAgainst(
-  { history, ledger, setup, writes }: Evidence,
+  { history, ledger, setup, silence, writes }: Evidence,
   cluster: ClusterId,
   read: ReadRecord,
 ): boolean {
   const { process, startedMs, draining } = read;
   if (draining.includes(cluster)) return true;
+  // That something has come from it is noticed when it is looked for.
+  if ([startedMs, startedMs - ROUND_MS].some((atMs) => silence.mayBeDead(process, cluster, atMs)))
+    return true;
   const changes = ledger.breakers.filter(
     (change) => change.process === process && change.cluster === cluster && change.atMs <= startedMs,
   );

@@ -67,12 +67,36 @@ describe('A receipt', () => {
     const course: WriteCourse = { A: APPLIED, B: UNANSWERED, told: ['applied', 'pending'] };
     const hasty = { writeStrategy: 'hasty' } as const;
     expect(isWrong(course, {}, hasty)).toBe(false);
-    expect(isWrong(course, {}, { writeStrategy: 'straggler' })).toBe(false);
+    expect(isWrong({ ...course, tookMs: 12 }, {}, { writeStrategy: 'straggler', stragglerMs: 10 })).toBe(
+      false,
+    );
+    expect(isWrong({ ...course, tookMs: 11 }, {}, { writeStrategy: 'straggler', stragglerMs: 10 })).toBe(
+      true,
+    );
+    expect(isWrong({ ...course, tookMs: 12 }, { ack: 'both' }, { stragglerMs: 10 })).toBe(true);
     expect(isWrong(course, {}, { writeStrategy: 'A first' })).toBe(true);
     expect(isWrong(course, { ack: 'both' }, hasty)).toBe(true);
     expect(isWrong({ ...course, B: UNREACHED }, {}, hasty)).toBe(false);
     expect(isWrong({ ...course, B: UNREACHED, tookMs: 3 }, {}, hasty)).toBe(true);
     expect(isWrong({ ...course, B: LEFT_OUT }, {}, hasty)).toBe(true);
+  });
+
+  it('leaves open what is open at the end of the time of its caller', () => {
+    const course: WriteCourse = { A: APPLIED, B: UNANSWERED, told: ['applied', 'pending'], tookMs: 20 };
+    expect(isWrong(course, { timeoutMs: 20 })).toBe(false);
+    expect(isWrong(course, { timeoutMs: 21 })).toBe(true);
+    expect(isWrong(course, { abortAfterMs: 20, abortsAs: 'timeout' })).toBe(false);
+    expect(isWrong(course, { abortAfterMs: 20 })).toBe(true);
+    expect(isWrong({ ...course, A: UNANSWERED }, { timeoutMs: 20 })).toBe(true);
+  });
+
+  it('knows of a side that was given up what a time that is over says of it', () => {
+    const released = { ...UNANSWERED, releasedMs: 110 };
+    const queued = (tookMs: number): boolean =>
+      isWrong({ A: APPLIED, B: released, told: ['applied', 'queued'], tookMs });
+    expect(queued(99)).toBe(true);
+    expect(queued(100)).toBe(false);
+    expect(isWrong({ A: APPLIED, B: released, told: ['applied', 'applied'], tookMs: 100 })).toBe(true);
   });
 
   it('of a write that neither side has says queued for both, and only where it is certain', () => {

@@ -11,6 +11,7 @@ import {
   type SideStatus,
   type WriteReceipt,
 } from '../../../lib/core/index.js';
+import type { Setup } from '../history.js';
 import type { Violation, WriteRecord } from '../ledger.js';
 import { outcomeSaid, receiptOf } from './answers.js';
 import { isAtOnce } from './asked.js';
@@ -61,7 +62,7 @@ function wrongWithReceipt(
     if (!fate) continue;
     const status = receipt[cluster];
     if (status === 'pending') {
-      if (!mayBePending(evidence, write, fate, atMs)) return `${cluster} was pending for no reason`;
+      if (!mayBePending(evidence, write, cluster, fate, atMs)) return `${cluster} was pending for no reason`;
       continue;
     }
     if (isAfter(fate, atMs)) return `said ${cluster} ${status} before it had ended`;
@@ -78,10 +79,42 @@ function wrongWithReceipt(
   return undefined;
 }
 
-/** Only a strategy that does not wait leaves it open, and only what is open. */
-function mayBePending({ setup }: Evidence, { step }: WriteRecord, fate: Fate, atMs: number): boolean {
-  const isLeftOpen = setup.writeStrategy === 'straggler' || setup.writeStrategy === 'hasty';
-  return isLeftOpen && step.ack === 'any' && fate.kind !== 'left out' && fate.atMs >= atMs - ROUNDING_MS;
+/**
+ * What is open is left open by a strategy that does not wait, or not so long, and by the end of the caller's time. The
+ * latter two need something to answer with.
+ */
+function mayBePending(
+  { setup }: Evidence,
+  write: WriteRecord,
+  cluster: ClusterId,
+  fate: Fate,
+  atMs: number,
+): boolean {
+  const { writeStrategy, stragglerMs } = setup;
+  const { step, startedMs } = write;
+  if (fate.kind === 'left out' || fate.atMs < atMs - ROUNDING_MS) return false;
+  if (writeStrategy === 'hasty' && step.ack === 'any') return true;
+  const { acknowledgedMs = Infinity } = write[otherCluster(cluster)];
+  if (acknowledgedMs > atMs + ROUNDING_MS) return false;
+  if (deadlineMs(step) <= atMs - startedMs + ROUNDING_MS) return true;
+  const isOverLimit = acknowledgedMs + stragglerMs <= atMs + ROUNDING_MS;
+  return step.ack === 'any' && isWaitLimited(writeStrategy) && isOverLimit;
+}
+
+/** Whether a side is waited for no longer than `stragglerMs` once the other one has applied a write. */
+export function isWaitLimited(writeStrategy: Setup['writeStrategy']): boolean {
+  return writeStrategy === 'concurrent' || writeStrategy === 'straggler';
+}
+
+/** The caller's whole time, in ms: its limit, or its signal if that is one. */
+export function deadlineMs({ timeoutMs = Infinity, abortAfterMs = Infinity, abortsAs }: Limited): number {
+  return Math.min(timeoutMs, abortsAs === 'timeout' ? abortAfterMs : Infinity);
+}
+
+interface Limited {
+  readonly timeoutMs?: number;
+  readonly abortAfterMs?: number;
+  readonly abortsAs?: 'timeout';
 }
 
 /** A side that is left out from the start has a place in the queue, or its caller is told that there is none. */
@@ -114,20 +147,46 @@ function wrongWithError(
   error: Error,
   atMs: number,
 ): string | undefined {
-  if (error instanceof OperationAbortedError) return wrongWithAborted(write, error);
+  if (error instanceof OperationAbortedError) return wrongWithAborted(evidence, write, error, atMs);
   if (error instanceof DualClusterError) return wrongWithDual(evidence, write, error, atMs);
   if (error instanceof ClusterError) return wrongWithRefusal(evidence, write, error, atMs);
   return wrongWithUnsent(evidence, write, error);
 }
 
-/** Who goes before anything was sent, or queued instead, can be told so. */
+/**
+ * Who goes before anything was sent, or queued instead, can be told so. Who is out of time has an answer, if a side has
+ * applied it by then.
+ */
 function wrongWithAborted(
-  { A, B, step }: WriteRecord,
+  evidence: Evidence,
+  write: WriteRecord,
   { outcome }: OperationAbortedError,
+  atMs: number,
 ): string | undefined {
+  const { A, B, step, startedMs } = write;
+  const isOverdue = deadlineMs(step) <= atMs - startedMs + ROUNDING_MS && !isToldToGo(step, atMs - startedMs);
+  const known = SIDES.find((cluster) => isKnownBy(evidence, write, cluster, atMs));
+  if (isOverdue && known) return `was aborted for its time limit, although ${known} had applied it`;
   const isNowhere = A.sent + B.sent + A.handed + B.handed === 0;
   const isDue = isNowhere || step.abortAfterMs === 0;
   return isDue && outcome !== 'notApplied' ? 'nothing was ever sent, and that is not said' : undefined;
+}
+
+/** Whether its signal says so, and not that a time is over, at this moment at the latest. */
+function isToldToGo({ abortAfterMs = Infinity, abortsAs }: Limited, tookMs: number): boolean {
+  return abortsAs === undefined && abortAfterMs <= tookMs + ROUNDING_MS;
+}
+
+/** Whether the acknowledgement had come by then, and counts. */
+function isKnownBy(
+  { setup }: Evidence,
+  truths: Pick<WriteRecord, ClusterId>,
+  cluster: ClusterId,
+  atMs: number,
+): boolean {
+  const { attemptedMs = Infinity, acknowledgedMs = Infinity, releasedMs = Infinity } = truths[cluster];
+  const dueMs = Math.min(attemptedMs + setup.writeTimeoutMs, releasedMs);
+  return acknowledgedMs < Math.min(atMs, dueMs) - ROUNDING_MS;
 }
 
 function wrongWithDual(

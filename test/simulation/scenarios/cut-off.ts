@@ -20,12 +20,13 @@ export const cutOff: Scenario = {
     script.add({ atMs: 500, do: 'restart', how: 'shut down', afterMs: random.int(1, 500) });
     return script.history({
       writeStrategy,
-      stragglerMs: random.int(0, 20),
+      stragglerMs: writeStrategy === 'straggler' ? random.int(0, 20) : 20_000,
       policy: 'active',
       queue: script.pick('memory', 'encoding', 'durable'),
       // None of them ends by itself before the process does.
       writeTimeoutMs: 20_000,
       executeTimeoutMs: 20_000,
+      suspectAfterMs: 0,
       shutdownTimeoutMs: random.int(500, 2_000),
     });
   },

@@ -21,7 +21,7 @@ export class CoreSurface implements Surface {
   ) {
     const { ledger, setup } = caller.world;
     const sessionOn = (cluster: 'A' | 'B'): ModelSession =>
-      new ModelSession(connections[cluster], caller.clock, (...ping) => caller.onPinged(...ping));
+      new ModelSession(connections[cluster], caller.clock, caller);
     this.sessions = { A: sessionOn('A'), B: sessionOn('B') };
     const targetOn = (session: ModelSession): ModelReplayTarget =>
       new ModelReplayTarget(session, ledger, caller, setup.driverPatience);
@@ -72,11 +72,11 @@ class CoreCalls implements Calls {
       setup.driverPatience * setup.writeTimeoutMs,
       caller,
     );
-    const { call, timeoutMs, abortAfterMs, firstUseMs } = step;
+    const { call, timeoutMs, abortAfterMs, abortsAs, firstUseMs } = step;
     const settings = {
       ...(call !== undefined && { context: this.#call(call) }),
       ...(timeoutMs !== undefined && { timeoutMs }),
-      ...(abortAfterMs !== undefined && { signal: caller.abortAfter(abortAfterMs) }),
+      ...(abortAfterMs !== undefined && { signal: caller.abortAfter(abortAfterMs, abortsAs) }),
     };
     const isPlain = call === undefined && timeoutMs === undefined && abortAfterMs === undefined;
     const { writePath } = this.instance;
@@ -96,7 +96,7 @@ class CoreCalls implements Calls {
 
   read(record: ReadRecord): Promise<SeenRow> {
     const { caller } = this;
-    const { call, isSticky, timeoutMs, abortAfterMs, hedgeAfterMs } = record.step;
+    const { call, isSticky, timeoutMs, abortAfterMs, abortsAs, hedgeAfterMs } = record.step;
     const { readTimeoutMs, driverPatience } = caller.world.setup;
     const operation = new ModelRead(
       record.step,
@@ -109,7 +109,7 @@ class CoreCalls implements Calls {
       ...(call !== undefined && { context: isSticky ? this.#stickyCall(call) : this.#call(call) }),
       ...(timeoutMs !== undefined && { timeoutMs }),
       ...(hedgeAfterMs !== undefined && { hedgeAfterMs }),
-      ...(abortAfterMs !== undefined && { signal: caller.abortAfter(abortAfterMs) }),
+      ...(abortAfterMs !== undefined && { signal: caller.abortAfter(abortAfterMs, abortsAs) }),
     });
     answered.then(
       (row) => (record.answeredBy = operation.cluster(row)),

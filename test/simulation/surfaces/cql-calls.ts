@@ -218,13 +218,13 @@ export class CqlCalls implements Calls {
   }
 
   #options(step: WriteStep | ReadStep): CqlExecuteOptions {
-    const { abortAfterMs, serialConsistency, timeoutMs } = step;
+    const { abortAfterMs, abortsAs, serialConsistency, timeoutMs } = step;
     const { caller } = this.surface;
     return {
       consistency: askedConsistency(step),
       serialConsistency,
       readTimeout: timeoutMs,
-      signal: abortAfterMs === undefined ? undefined : caller.abortAfter(abortAfterMs),
+      signal: abortAfterMs === undefined ? undefined : caller.abortAfter(abortAfterMs, abortsAs),
       ...(step.do === 'write' && {
         ack: step.ack,
         priority: step.priority,

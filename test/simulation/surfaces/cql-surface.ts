@@ -6,6 +6,7 @@ import {
   type ReplayContext,
   type ReplayTarget,
   type SettledOutcome,
+  type SignOfLife,
 } from '../../../lib/core/index.js';
 import { CqlReplayTarget, CqlSession, type Driver, Statements } from '../../../lib/cql/index.js';
 import type { HelixInstance } from '../../../lib/helix.instance.js';
@@ -99,7 +100,7 @@ export class CqlSurface implements Surface {
   }
 }
 
-/** Tells how its pings end. */
+/** Tells how its pings end, and when it is suspected. */
 class ObservedCqlSession extends CqlSession {
   constructor(
     driver: Driver,
@@ -117,6 +118,17 @@ class ObservedCqlSession extends CqlSession {
       () => this.caller.onPinged(this.cluster, false),
     );
     return answer;
+  }
+
+  override askEveryHost(timeoutMs: number): Promise<SignOfLife> {
+    const sign = super.askEveryHost(timeoutMs);
+    this.caller.onSuspected(this.cluster, sign);
+    return sign;
+  }
+
+  protected override hostUp(): void {
+    this.caller.onHostUp(this.cluster);
+    super.hostUp();
   }
 }
 

@@ -9,21 +9,20 @@ import type { HelixInstance } from '../../../lib/helix.instance.js';
 import type { ReadStep, Setup, WriteStep } from '../history.js';
 import type { ReadRecord, SeenRow, WriteRecord } from '../ledger.js';
 import type { RequestObserver } from '../model/operations.js';
-import type { ModelConnection } from '../model/session.js';
+import type { ModelConnection, PingObserver } from '../model/session.js';
 import type { ProcessClock } from '../process-clock.js';
 import type { World } from '../world.js';
 
 /** What a surface needs of the process that it belongs to. */
-export interface Caller extends RequestObserver {
+export interface Caller extends RequestObserver, PingObserver {
   readonly world: World;
   readonly isClosing: boolean;
   readonly clock: ProcessClock;
   /** Aborts after so long, as long as the process lives. */
-  abortAfter(ms: number): AbortSignal;
+  abortAfter(ms: number, as?: 'timeout'): AbortSignal;
   /** Sides that drain, for all the process knows. */
   drainingNow(): ClusterId[];
   onReplayRequest(cluster: ClusterId, kind: 'ping' | 'envelope'): void;
-  onPinged(cluster: ClusterId, wasAnswered: boolean): void;
 }
 
 /** How a process makes its calls. */

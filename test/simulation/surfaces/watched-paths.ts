@@ -9,6 +9,7 @@ import {
 import type { SideTruth, WriteRecord } from '../ledger.js';
 import { isUnpreparedAnswer } from '../model/driver-errors.js';
 import type { Purpose } from '../model/cql-client.js';
+import { noteFailedRead } from '../model/operations.js';
 import type { CqlSurface } from './cql-surface.js';
 
 // The paths of an instance for one call: they note what its operation does, as operations of the model do themselves.
@@ -90,9 +91,10 @@ function watchWrite(operation: WriteOperation, record: WriteRecord, surface: Cql
     return outcome;
   };
   const expire = operation.expire.bind(operation);
-  operation.expire = (cluster) => {
-    const outcome = expire(cluster);
+  operation.expire = (cluster, why) => {
+    const outcome = expire(cluster, why);
     record[cluster].isExpired = true;
+    if (why === 'dead') record[cluster].releasedMs = scheduler.nowMs;
     caller.onOutcome(step.id, cluster, outcome, { wasSent: record[cluster].sent > 0 });
     return outcome;
   };
@@ -131,7 +133,7 @@ function watchRead(
   };
   const classify = operation.classify.bind(operation);
   operation.classify = (error, cluster) => {
-    for (const asked of record.asked) if (asked.cluster === cluster) asked.failed = true;
+    noteFailedRead(record, cluster, caller.world.scheduler.nowMs);
     const outcome = classify(error, cluster);
     caller.onOutcome(record.step.id, cluster, outcome);
     return outcome;

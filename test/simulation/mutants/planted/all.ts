@@ -16,6 +16,7 @@ import { mutants as memoryQueue } from './memory-queue.js';
 import { mutants as outcome } from './outcome.js';
 import { mutants as readPath } from './read-path.js';
 import { mutants as settlement } from './settlement.js';
+import { mutants as silence } from './silence.js';
 import { mutants as strategies } from './strategies.js';
 import { mutants as timing } from './timing.js';
 import { mutants as writePath } from './write-path.js';
@@ -38,6 +39,7 @@ export const allMutants: readonly Mutant[] = [
   ...outcome,
   ...readPath,
   ...settlement,
+  ...silence,
   ...strategies,
   ...timing,
   ...writePath,

@@ -54,6 +54,12 @@ export const mutants: readonly Mutant[] = [
     breaks: 'H6: a ping that is answered closes the breaker. Here it only leaves the half-open state.',
     changes: [
       {
+        replace: `
+          if (event === 'pingSucceeded') return CLOSED;
+          return event === 'pingDue' ? HALF_OPEN : breaker;`,
+        by: `return event === 'pingDue' ? HALF_OPEN : breaker;`,
+      },
+      {
         replace: `if (event === 'pingSucceeded') return CLOSED;`,
         by: `if (event === 'pingSucceeded') return OPEN;`,
       },

@@ -7,10 +7,10 @@ export const mutants: readonly Mutant[] = [
     breaks: 'Each request is counted off the wire once. Here one that fails is counted off twice.',
     changes: [
       {
-        replace: `if (this.comesBack(cluster)) this.tell(cluster, this.meaningOf(error, cluster), undefined);`,
+        replace: `else if (this.comesBack(cluster)) this.fail(cluster, error);`,
         by: `
-          if (this.comesBack(cluster)) {
-            this.tell(cluster, this.meaningOf(error, cluster), undefined);
+          else if (this.comesBack(cluster)) {
+            this.fail(cluster, error);
             this.comesBack(cluster);
           }`,
       },

@@ -172,10 +172,8 @@ export const mutants: readonly Mutant[] = [
       'Here one that the target has not answered in time counts as applied.',
     changes: [
       {
-        replace: `
-          const error = timeoutError(\`The target did not answer within \${this.wire.timeoutMs} ms\`);
-          return { kind: 'ambiguous', error };`,
-        by: `return { kind: 'applied' } as never;`,
+        replace: `return { kind: 'ambiguous', error: timeoutError(\`The target did not answer\${when}\`) };`,
+        by: `return { kind: 'applied', when } as never;`,
       },
     ],
   },

@@ -137,7 +137,7 @@ export const mutants: readonly Mutant[] = [
     breaks: "ack 'both': a side that is pending is not waited for.",
     changes: [
       {
-        replace: `if (decision.kind === 'await' || (isPending && operation.ack === 'both')) {`,
+        replace: `if (decision.kind === 'await' || (isPending && operation.ack === 'both' && !operation.isOverdue)) {`,
         by: `if (decision.kind === 'await' || (isPending && operation.ack === 'both' && decision.kind !== 'receipt')) {`,
       },
     ],

@@ -25,10 +25,10 @@ export const mutants: readonly Mutant[] = [
     breaks: 'A signal that is aborted after something was sent: the caller is told that nothing was applied.',
     changes: [
       {
-        replace: `return !this.#settlement.isQueuedForBoth(operation) && operation.cancel() ? 'notApplied' : 'unknown';`,
+        replace: `if (!isQueued && operation.cancel()) return { outcome: 'notApplied' };`,
         by: `
           operation.cancel();
-          return this.#settlement.isQueuedForBoth(operation) ? 'unknown' : 'notApplied';`,
+          if (!isQueued) return { outcome: 'notApplied' };`,
       },
     ],
   },
@@ -39,8 +39,8 @@ export const mutants: readonly Mutant[] = [
       'is sent later.',
     changes: [
       {
-        replace: `return !this.#settlement.isQueuedForBoth(operation) && operation.cancel() ? 'notApplied' : 'unknown';`,
-        by: `return !this.#settlement.isQueuedForBoth(operation) && this.wire.inFlight.A + this.wire.inFlight.B === 0 ? 'notApplied' : 'unknown';`,
+        replace: `if (!isQueued && operation.cancel()) return { outcome: 'notApplied' };`,
+        by: `if (!isQueued && this.wire.inFlight.A + this.wire.inFlight.B === 0) return { outcome: 'notApplied' };`,
       },
     ],
   },
@@ -102,10 +102,12 @@ export const mutants: readonly Mutant[] = [
       'Here a write that fails is counted for ever.',
     changes: [
       {
-        replace: `if (this.comesBack(cluster)) this.tell(cluster, this.meaningOf(error, cluster), undefined);`,
-        by: `{
+        replace: `
+          else if (this.comesBack(cluster)) this.fail(cluster, error);
+          else this.countMute(cluster);`,
+        by: `else {
           const { ended } = this.wire.traffic[cluster];
-          if (this.comesBack(cluster)) this.tell(cluster, this.meaningOf(error, cluster), undefined);
+          if (this.comesBack(cluster)) this.fail(cluster, error);
           this.wire.traffic[cluster].ended = ended;
         }`,
       },
@@ -118,8 +120,8 @@ export const mutants: readonly Mutant[] = [
       'Here an acknowledgement of A that comes late is still taken for an answer.',
     changes: [
       {
-        replace: `if (this.comesBack(cluster)) this.tell(cluster, this.outcomeOf(answer), answer);`,
-        by: `if (this.comesBack(cluster) || this.#state & WAITED_FOR) this.tell(cluster, this.outcomeOf(answer), answer);`,
+        replace: `if (this.comesBack(cluster)) this.tell(cluster, outcome, answer);`,
+        by: `if (this.comesBack(cluster) || this.#state & WAITED_FOR) this.tell(cluster, outcome, answer);`,
       },
     ],
   },

@@ -1,0 +1,115 @@
+import type { ClusterId } from '../../../lib/core/index.js';
+import type { SuspicionRecord } from '../ledger.js';
+import type { Evidence } from './evidence.js';
+import { ROUNDING_MS } from './fates.js';
+
+/** How long a cluster has to answer when it is suspected, in ms. */
+export const PING_MS = 500;
+/** What is under way is looked at so often, in ms. */
+export const ROUND_MS = 50;
+/** What comes later than this, in ms, tells a process that it stood still. */
+const LATE_MS = 100;
+
+/** What a process can know of the silence of its clusters, from what has reached it. */
+export class Silence {
+  /** What has come in any case, … */
+  readonly #heard = new Map<string, number[]>();
+  /** … and with it what says nothing to a process that no longer waits for it: refusals. */
+  readonly #answered = new Map<string, number[]>();
+  readonly #asked = new Map<string, SuspicionRecord[]>();
+
+  constructor(private readonly evidence: Evidence) {
+    const { heard, suspicions } = evidence.ledger;
+    for (const { process, cluster, atMs, isError } of heard) {
+      if (!isError) add(this.#heard, `${process} ${cluster}`, atMs);
+      add(this.#answered, `${process} ${cluster}`, atMs);
+    }
+    for (const each of suspicions) add(this.#asked, `${each.process} ${each.cluster}`, each);
+  }
+
+  /** When the cluster last answered anything before that moment; minus infinity: never. */
+  lastAnsweredMs(process: number, cluster: ClusterId, beforeMs: number): number {
+    return lastBefore(this.#answered.get(`${process} ${cluster}`), beforeMs);
+  }
+
+  /** When something last came from it that must have been heard. */
+  lastHeardMs(process: number, cluster: ClusterId, beforeMs: number): number {
+    return lastBefore(this.#heard.get(`${process} ${cluster}`), beforeMs);
+  }
+
+  /** Whether something that must have been heard came from the cluster after the one moment and before the other. */
+  hasHeard(process: number, cluster: ClusterId, afterMs: number, beforeMs: number): boolean {
+    return this.lastHeardMs(process, cluster, beforeMs) > afterMs + ROUNDING_MS;
+  }
+
+  asked(process: number, cluster: ClusterId): readonly SuspicionRecord[] {
+    return this.#asked.get(`${process} ${cluster}`) ?? [];
+  }
+
+  /** Whether every host had been asked, and none had answered in time, and nothing has come from it since. */
+  mayBeDead(process: number, cluster: ClusterId, atMs: number): boolean {
+    return this.#isDead(process, cluster, atMs, false);
+  }
+
+  /** The same, and it is certain that the process has not stood still meanwhile. */
+  isDead(process: number, cluster: ClusterId, atMs: number): boolean {
+    return this.#isDead(process, cluster, atMs, true);
+  }
+
+  /** Whether it is certain that it is dead, or is being asked and has said nothing yet. */
+  isSilent(process: number, cluster: ClusterId, atMs: number): boolean {
+    // What comes at that very moment may have come before.
+    const byMs = atMs + 3 * ROUNDING_MS;
+    if (this.isDead(process, cluster, atMs) && this.isDead(process, cluster, byMs)) return true;
+    return this.asked(process, cluster).some(({ fromMs, end }) => {
+      const isAsked = fromMs < atMs - ROUNDING_MS && (end?.atMs ?? Infinity) > atMs + ROUNDING_MS;
+      return (
+        isAsked &&
+        this.lastAnsweredMs(process, cluster, byMs) < fromMs &&
+        !this.#stoodStill(fromMs, atMs, LATE_MS)
+      );
+    });
+  }
+
+  /** Whether the process stood still within this span for so long that it noticed at its next look, if it looked. */
+  stoodStill(fromMs: number, toMs: number): boolean {
+    return this.#stoodStill(fromMs, toMs, LATE_MS + ROUND_MS);
+  }
+
+  #stoodStill(fromMs: number, toMs: number, forMs: number): boolean {
+    return this.evidence.ledger.stalls.some(
+      (stall) =>
+        stall.toMs - stall.fromMs > forMs &&
+        stall.toMs > fromMs + ROUNDING_MS &&
+        stall.fromMs < toMs - ROUNDING_MS,
+    );
+  }
+
+  #isDead(process: number, cluster: ClusterId, atMs: number, isCertain: boolean): boolean {
+    return this.asked(process, cluster).some(({ fromMs, end }) => {
+      if (end?.sign !== 'silent' || end.atMs > atMs + ROUNDING_MS) return false;
+      const tookMs = end.atMs - fromMs;
+      if (tookMs < PING_MS - ROUNDING_MS || tookMs > PING_MS + LATE_MS) return false;
+      if (isCertain && this.#stoodStill(fromMs, end.atMs, LATE_MS)) return false;
+      return isCertain
+        ? this.lastAnsweredMs(process, cluster, atMs) < fromMs
+        : !this.hasHeard(process, cluster, fromMs, atMs);
+    });
+  }
+}
+
+function add<T>(lists: Map<string, T[]>, name: string, item: T): void {
+  const list = lists.get(name);
+  if (list) list.push(item);
+  else lists.set(name, [item]);
+}
+
+function lastBefore(momentsMs: readonly number[] = [], beforeMs: number): number {
+  let [low, high] = [0, momentsMs.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((momentsMs[middle] ?? Infinity) < beforeMs - ROUNDING_MS) low = middle + 1;
+    else high = middle;
+  }
+  return momentsMs[low - 1] ?? Number.NEGATIVE_INFINITY;
+}
