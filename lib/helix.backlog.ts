@@ -83,6 +83,7 @@ export class Backlog implements ReplayWatcher {
   #isNearlyFull = false;
   #askTimer: Timer | undefined;
   #askedMs = Number.NEGATIVE_INFINITY;
+  #isClosed = false;
 
   constructor(
     private readonly replayer: Pick<Replayer, 'snapshot' | 'usage'>,
@@ -153,6 +154,7 @@ export class Backlog implements ReplayWatcher {
 
   /** Once a second while a side is behind. */
   tick(): void {
+    if (this.#isClosed) return;
     if (!this.#isNobodyBehind()) this.#ask();
     if (this.#isNobodyBehind()) return;
     const { held } = this.#usageOf(this.#stats());
@@ -172,7 +174,9 @@ export class Backlog implements ReplayWatcher {
     };
   }
 
+  /** What is left in the queue from now on is lost, not replayed. */
   close(): void {
+    this.#isClosed = true;
     this.#askTimer?.cancel();
     this.#askTimer = undefined;
   }
@@ -241,6 +245,7 @@ export class Backlog implements ReplayWatcher {
 
   /** The queue learns of the last verdict only in a moment, and asking it is not free. */
   #askSoon(): void {
+    if (this.#isClosed) return;
     const waitMs = Math.max(0, this.#askedMs + ASK_MS - this.clock.monotonicMs());
     this.#askTimer ??= this.clock.setTimer(() => {
       this.#askTimer = undefined;

@@ -185,6 +185,7 @@ export class HelixInstance {
     // One that refused to open belongs to somebody else.
     if (!this.#isReplayerOpen) return [];
     this.#isReplayerOpen = false;
+    this.reporter.backlog?.close();
     return (await this.replayer?.close()) ?? [];
   }
 

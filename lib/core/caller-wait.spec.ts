@@ -87,7 +87,7 @@ describe('untilGone', () => {
       left++;
       return { outcome: outcome ?? 'unknown' };
     };
-    const watched = new Watched(untilGone(limits, clock, work, leave, describeIt));
+    const watched = new Watched(untilGone(limits, clock, () => 0, work, leave, describeIt));
     return { clock, watched, left: () => left };
   }
 

@@ -1,10 +1,8 @@
 import type { Clock, Timer } from './clock.js';
+import { graceMs } from './deadlines.js';
 import { type FailureOutcome, OperationAbortedError } from './errors.js';
 import type { WriteReceipt } from './receipt.js';
 import { timeoutError } from './time-limit.js';
-
-/** A limit that is reached later than this, in ms, means that the process stood still. */
-const LATE_MS = 100;
 
 /** How long, and on whose word, a caller waits. */
 export interface CallerLimits {
@@ -81,11 +79,14 @@ export type Left =
  * answer after all, if its time is over and there is something to answer with; otherwise the caller gets an
  * {@link OperationAbortedError} at once, and the work goes on.
  *
- * When the process stood still, what has come meanwhile lies in the sockets: they are given a turn first.
+ * When the process stood still, what has come meanwhile lies in the sockets: see {@link graceMs}.
+ *
+ * @param stoodStillMs for how long the process has just stood still: a signal does not say whether it is late
  */
 export function untilGone<T>(
   { signal, timeoutMs }: CallerLimits,
   clock: Clock,
+  stoodStillMs: () => number,
   work: Promise<T>,
   leave: (why: Leaving) => Left,
   describe: () => string,
@@ -101,9 +102,9 @@ export function untilGone<T>(
       const message = `${what}. ${advice}: ${describe()}`;
       reject(new OperationAbortedError(message, outcome, { cause }, receipt));
     };
-    const inATurn = (callback: () => void): void => {
+    const goAfter = (delayMs: number, callback: () => void): void => {
       timer?.cancel();
-      timer = clock.setTimer(callback, 0);
+      timer = clock.setTimer(callback, delayMs);
     };
     const goOverdue = (): void => {
       const what = `No answer within the caller's time limit of ${timeoutMs} ms`;
@@ -111,14 +112,23 @@ export function untilGone<T>(
     };
     const goAsTold = ({ reason }: AbortSignal): void => {
       const what = 'Aborted by its signal';
-      // A signal does not say whether it is late.
-      if (isTimeout(reason)) inATurn(() => go('overdue', what, reason));
-      else go('told', what, reason);
+      if (!isTimeout(reason)) {
+        go('told', what, reason);
+        return;
+      }
+      const goNow = (): void => go('overdue', what, reason);
+      // A turn later it has been noticed if the process stood still.
+      goAfter(0, () => {
+        const grace = graceMs(stoodStillMs());
+        if (grace > 0) goAfter(grace, goNow);
+        else goNow();
+      });
     };
     if (timeoutMs !== undefined) {
       const dueMs = clock.monotonicMs() + timeoutMs;
       timer = clock.setTimer(() => {
-        if (clock.monotonicMs() - dueMs > LATE_MS) inATurn(goOverdue);
+        const grace = graceMs(clock.monotonicMs() - dueMs);
+        if (grace > 0) goAfter(grace, goOverdue);
         else goOverdue();
       }, timeoutMs);
     }

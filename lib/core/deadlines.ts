@@ -1,8 +1,15 @@
 import type { Clock, Timer } from './clock.js';
 import { Invariants } from './invariant.js';
 
-/** A timer that fires later than this, in ms, means that the process stood still. */
-const LATE_MS = 100;
+/** A timer that fires later than this, in ms, means that the process stood still: … */
+export const LATE_MS = 100;
+/** … what it had to send and to hear meanwhile gets as much time as that took, but no more than so many ms. */
+const MOST_GRACE_MS = 500;
+
+/** How much longer to wait at a time that is over late; 0 if it is not. */
+export function graceMs(lateMs: number): number {
+  return lateMs > LATE_MS ? Math.min(lateMs, MOST_GRACE_MS) : 0;
+}
 
 /** No moment at which anything could fall due, whatever the clock. */
 const NOT_LISTED = Number.NEGATIVE_INFINITY;
@@ -22,7 +29,7 @@ export abstract class Deadline {
 /**
  * Deadlines of one length. They fall due in the order in which they begin, so one timer serves them all:
  * it fires for the oldest, and most have long left the list by then. When the process stood still and the timer fires
- * late, what has come meanwhile lies in the sockets: they are given a turn first.
+ * late, what has come meanwhile lies in the sockets, and what was to be sent may not even be there: see {@link graceMs}.
  */
 export class DeadlineList {
   #first: Deadline | undefined;
@@ -102,8 +109,9 @@ export class DeadlineList {
 
   readonly #onTimer = (): void => {
     const nowMs = this.clock.monotonicMs();
-    if (nowMs - this.#timerMs > LATE_MS) {
-      this.#setTimer(nowMs, 0);
+    const grace = graceMs(nowMs - this.#timerMs);
+    if (grace > 0) {
+      this.#setTimer(nowMs + grace, grace);
       return;
     }
     this.#timer = undefined;

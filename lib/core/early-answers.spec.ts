@@ -91,11 +91,32 @@ describe.each([...bothWays, first('A')])("a caller's deadline, with %s", (_name,
     expect(statuses(answer.value)).toBe('applied, lost');
   });
 
-  it('that is late gives the sockets a turn first', async () => {
+  it.each([
+    ['because the process stood still, waits as long again, for what it had to send and to hear', 300, 300],
+    ['waits for no more than half a second so', 3_000, 500],
+  ])('that is late %s', async (_what, stoodStillMs, graceMs) => {
     const { run, write, clock } = setUp({ strategy: strategy() });
-    const answer = await run(write(late('applied', 1_600), never), { timeoutMs: 100 });
-    clock.standStill(1_600);
-    await clock.advance(0);
+    const heard = await run(write(late('applied', 100 + stoodStillMs + graceMs - 1), never), {
+      timeoutMs: 100,
+    });
+    const notHeard = await run(write(never, never), { timeoutMs: 100 });
+    clock.standStill(100 + stoodStillMs);
+    await clock.advance(graceMs - 1);
+    expect(notHeard.isSettled).toBe(false);
+    await clock.advance(1);
+    expect(statuses(heard.value)).toBe('applied, pending');
+    expect(notHeard.error).toBeInstanceOf(OperationAbortedError);
+  });
+
+  it('of a signal is late, too, when the process stood still', async () => {
+    const { run, write, clock } = setUp({ strategy: strategy() });
+    const controller = new AbortController();
+    const answer = await run(write(late('applied', 700), never), { signal: controller.signal });
+    clock.standStill(500);
+    controller.abort(timeout());
+    await clock.advance(199);
+    expect(answer.isSettled).toBe(false);
+    await clock.advance(300);
     expect(statuses(answer.value)).toBe('applied, pending');
   });
 });

@@ -111,7 +111,8 @@ export class ReadPath implements ReadContext {
       read?.abandon();
       return { outcome: 'notApplied' };
     };
-    return untilGone(call, this.clock, answer, abandon, () => operation.masked);
+    const stoodStillMs = (): number => this.wire.rounds.stoodStillMs;
+    return untilGone(call, this.clock, stoodStillMs, answer, abandon, () => operation.masked);
   }
 
   #start<Result>(

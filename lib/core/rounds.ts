@@ -1,9 +1,10 @@
 import type { Clock, Timer } from './clock.js';
+import { LATE_MS } from './deadlines.js';
 
 /** How often what is under way is looked at, in ms, unless a limit is shorter than ten of them. */
 const ROUND_MS = 50;
-/** A round that comes later than this, in ms, means that the process stood still: nothing was heard for that alone. */
-const LATE_MS = 100;
+/** A round that was late so short a time ago, in ms, is the one that a time which is over now belongs to. */
+const JUST_MS = 50;
 
 /** What is looked at in each round. */
 export interface Inspected {
@@ -24,6 +25,8 @@ export class Rounds {
   readonly #intervalMs: number;
   #timer: Timer | undefined;
   #nextMs = 0;
+  /** The last round that was late, and by how much. */
+  #late = { atMs: Number.NEGATIVE_INFINITY, byMs: 0 };
   #isEnded = false;
 
   /** @param shortestLimitMs the shortest limit that is kept here, if any: to within a tenth or so */
@@ -46,6 +49,11 @@ export class Rounds {
     this.#schedule(this.clock.monotonicMs());
   }
 
+  /** For how long the process has just stood still, in ms, as far as was noticed; 0 if it has not. */
+  get stoodStillMs(): number {
+    return this.clock.monotonicMs() - this.#late.atMs <= JUST_MS ? this.#late.byMs : 0;
+  }
+
   /** No round any more. */
   end(): void {
     this.#isEnded = true;
@@ -61,6 +69,7 @@ export class Rounds {
   readonly #round = (): void => {
     const nowMs = this.clock.monotonicMs();
     const isLate = nowMs - this.#nextMs > LATE_MS;
+    if (isLate) this.#late = { atMs: nowMs, byMs: nowMs - this.#nextMs };
     for (const each of this.#inspected) each.inspect(nowMs, isLate);
     if (this.#isEnded) return;
     if (this.#inspected.some((each) => each.isUnderWay)) this.#schedule(nowMs);

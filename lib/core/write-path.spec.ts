@@ -210,7 +210,9 @@ describe.each(bothWays)('WritePath with %s', (_name, strategy) => {
       const { run, write } = setUp({ strategy: strategy() });
       const both = (await run(write('unreached', 'ambiguous'))).error as Error;
       expect(both.message).toContain('INSERT INTO users (id) VALUES (?)');
-      expect(both.message).toContain('cluster A ("us_east"): FakeDriverError, cluster B ("us_west"): FakeDriverError');
+      expect(both.message).toContain(
+        'cluster A ("us_east"): FakeDriverError, cluster B ("us_west"): FakeDriverError',
+      );
       const one = (await run(write('unreached', 'rejected'))).error as Error;
       expect(one.message).toContain('cluster B ("us_west")');
       expect(both.message + one.message).not.toContain('secret');
@@ -476,7 +478,9 @@ describe.each(bothWays)('WritePath with %s', (_name, strategy) => {
       expect((await run(operation)).error).toMatchObject({
         code: 'HELIX_BOTH_FAILED',
         outcome: 'notApplied',
-        message: expect.stringContaining('(cluster A ("us_east"): not tried: draining, cluster B ("us_west"): not tried: limit)') as string,
+        message: expect.stringContaining(
+          '(cluster A ("us_east"): not tried: draining, cluster B ("us_west"): not tried: limit)',
+        ) as string,
         errors: { A: { message: 'Not tried: draining' }, B: { message: 'Not tried: limit' } },
       });
       expect([operation.sent, replayer.enqueued]).toEqual([[], []]);

@@ -205,7 +205,9 @@ export class WritePath {
       if (left !== 'answered' && left.receipt) context?.onWrite(left.receipt);
       return left;
     };
-    return untilGone({ signal, timeoutMs }, this.options.clock, noted, noteLeaving, describe);
+    const { clock } = this.options;
+    const stoodStillMs = (): number => this.wire.rounds.stoodStillMs;
+    return untilGone({ signal, timeoutMs }, clock, stoodStillMs, noted, noteLeaving, describe);
   }
 
   /**

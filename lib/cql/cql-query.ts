@@ -148,7 +148,8 @@ export abstract class CqlBuilder {
 
   /** Whether its breaker is open. */
   protected isAvoided(cluster: ClusterId): boolean {
-    return !this.context.readPath.failover.isAvailable(cluster);
+    const { failover, wire } = this.context.readPath;
+    return !failover.isAvailable(cluster) || wire.detector.isDead(cluster);
   }
 
   /** Nothing is encoded if no side has told the types: then none can be sent to. */

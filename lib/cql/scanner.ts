@@ -790,7 +790,7 @@ function columnsOfJson(literal: string): TableWrite['columns'] {
   }
   if (typeof fields !== 'object' || fields === null || Array.isArray(fields)) return 'all';
   return Object.entries(fields).map(([key, value]: [string, unknown]) => {
-    const isQuoted = key.startsWith('"') && key.endsWith('"');
+    const isQuoted = key.length > 1 && key.startsWith('"') && key.endsWith('"');
     const isNull = value === null || (Array.isArray(value) && value.length === 0);
     return assigned(isQuoted ? key.slice(1, -1) : key.toLowerCase(), 'value', isNull ? 'null' : 'other');
   });

@@ -163,14 +163,22 @@ describe('CircuitBreaker', () => {
     expect(policy.state('B')).toBe('closed');
   });
 
-  it('does not ask at once when the cluster has come and gone too often', async () => {
-    const { policy, instance } = startOpen();
-    for (let i = 0; i < 2; i++) {
+  it('does not ask at once when the cluster has come and gone too often, until it has been away for 4 s', async () => {
+    const { policy, instance, clock } = startOpen();
+    for (let i = 0; i < 4; i++) {
       policy.recordPing('B');
       fail(policy, 'B', 3);
     }
     policy.hostUp('B');
     expect(instance.pinged).toEqual([]);
+    // The first ping, after 250 ms × 2⁴, is due at the very moment.
+    await clock.advance(3_999);
+    policy.hostUp('B');
+    expect(instance.pinged).toEqual([]);
+    await clock.advance(1);
+    await instance.failPing('B');
+    policy.hostUp('B');
+    expect(instance.pinged).toEqual(['B', 'B']);
   });
 
   it('counts only failures in a row', () => {

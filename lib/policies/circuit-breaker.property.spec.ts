@@ -54,6 +54,8 @@ class Model {
   failedPings = 0;
   flaps = 0;
   closedMs = Number.NEGATIVE_INFINITY;
+  /** Since when it is avoided. */
+  awayMs = Number.NEGATIVE_INFINITY;
 
   get state(): BreakerState {
     if (this.isPingAwaited) return 'half-open';
@@ -76,7 +78,7 @@ class Model {
         if (this.state !== 'closed' && !this.isIsolated) this.#close(nowMs);
         return;
       case 'hostUp':
-        if (this.openedMs !== undefined && this.flaps <= 1) this.#ask();
+        if (this.openedMs !== undefined && (this.flaps <= 1 || nowMs - this.awayMs >= 4_000)) this.#ask();
         return;
       case 'isolate':
         this.#forget();
@@ -108,7 +110,7 @@ class Model {
   }
 
   #open(nowMs: number): void {
-    this.openedMs = nowMs;
+    this.openedMs = this.awayMs = nowMs;
     this.flaps = nowMs - this.closedMs < RESET_MS ? this.flaps + 1 : 0;
     this.failedPings = 0;
   }

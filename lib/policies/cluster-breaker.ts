@@ -15,8 +15,10 @@ const FIRST_PING_MS = 250;
 const LAST_PING_MS = 2_000;
 /** The share of a pause that is left to chance, so that processes do not ask all at once. */
 const JITTER = 0.25;
-/** A cluster that has come and gone more often than this is not asked at once when its driver sees it again. */
+/** A cluster that has come and gone more often than this … */
 const MOST_FLAPS = 1;
+/** … is asked when its driver sees it again only if it has been away for so long, in ms. */
+const GONE_MS = 4_000;
 
 /** The breaker of one cluster, with its timer and its ping. */
 export class ClusterBreaker {
@@ -32,6 +34,7 @@ export class ClusterBreaker {
   /** How often in a row it has opened again within `resetTimeoutMs` of closing. */
   #flaps = 0;
   #closedMs = Number.NEGATIVE_INFINITY;
+  #openedMs = Number.NEGATIVE_INFINITY;
 
   constructor(
     private readonly cluster: ClusterId,
@@ -76,14 +79,16 @@ export class ClusterBreaker {
     if (stateOf(after) !== stateOf(before)) this.#tell(context, stateOf(after));
   }
 
-  /** There is reason to believe that the cluster is back: it is asked now, unless that has been so too often. */
+  /** There is reason to believe that the cluster is back: it is asked now, unless it only comes and goes. */
   hostUp(): void {
-    if (this.#flaps <= MOST_FLAPS) this.on('pingDue');
+    const nowMs = this.#context?.clock.monotonicMs() ?? 0;
+    if (this.#flaps <= MOST_FLAPS || nowMs - this.#openedMs >= GONE_MS) this.on('pingDue');
   }
 
   #opened(before: Breaker, context: PolicyContext): void {
     if (before.kind === 'closed') {
-      const isFlap = context.clock.monotonicMs() - this.#closedMs < this.resetTimeoutMs;
+      this.#openedMs = context.clock.monotonicMs();
+      const isFlap = this.#openedMs - this.#closedMs < this.resetTimeoutMs;
       this.#flaps = isFlap ? this.#flaps + 1 : 0;
       this.#failedPings = 0;
     } else {

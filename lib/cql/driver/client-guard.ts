@@ -86,6 +86,25 @@ export class ClientGuard {
     controlConnection?._resolvedContactPoints?.clear();
   }
 
+  /**
+   * Notes what has come on each connection until now. Called later, the answer closes those on which nothing has come
+   * since, although something is waited for: whoever sits between may have forgotten them, while new ones pass.
+   */
+  noteSilence(): () => void {
+    const noted = [...this.#open].map((connection) => {
+      const { netClient } = connection;
+      return { connection, netClient, bytesRead: netClient?.bytesRead };
+    });
+    return () => {
+      for (const { connection, netClient, bytesRead } of noted) {
+        const isSame = this.#open.has(connection) && connection.netClient === netClient;
+        const isSilent = isSame && connection.connected && netClient?.bytesRead === bytesRead;
+        if (isSilent && connection.getInFlight() > 0)
+          netClient?.destroy(new Error('Nothing has come for long'));
+      }
+    };
+  }
+
   /** Closes everything now and whatever is opened later: the client is not used any more. */
   end(): void {
     this.#isEnded = true;

@@ -72,7 +72,10 @@ interface PeerRow {
  */
 const DRIVER_TIMEOUT_FACTOR = 2;
 
-/** A cluster that hung answers at once what still waits for it when it goes on: a ping that is late is as good. */
+/**
+ * A cluster that hung answers at once what still waits for it when it goes on: a ping that is late is as good. Where
+ * nothing has come for so long, it may be the connections that are dead, and not the cluster: they are made anew.
+ */
 const PATIENCE_MS = 10_000;
 /** What a ping asks for. */
 const SCHEMA_VERSION = 'SELECT schema_version FROM system.local';
@@ -389,7 +392,7 @@ export class CqlSession extends ClusterSession {
 
   async #askHost(host: DriverHost | undefined): Promise<SignOfLife | undefined> {
     try {
-      await this.#ask(SCHEMA_VERSION, PATIENCE_MS, host);
+      await this.#askVersion(PATIENCE_MS, host);
       return 'answered';
     } catch (error) {
       return signOfLifeIn(error);
@@ -397,7 +400,7 @@ export class CqlSession extends ClusterSession {
   }
 
   protected override async askForLife(timeoutMs: number): Promise<void> {
-    const { rows } = await this.#ask(SCHEMA_VERSION, Math.max(timeoutMs, PATIENCE_MS));
+    const { rows } = await this.#askVersion(Math.max(timeoutMs, PATIENCE_MS));
     // It was asked for because something was wrong, and events may have been lost meanwhile.
     const version = String((rows?.[0] as { schema_version?: unknown } | undefined)?.schema_version);
     if (version !== this.#schemaVersion) this.renewSchema();
@@ -405,6 +408,16 @@ export class CqlSession extends ClusterSession {
   }
 
   readonly #onHostUp = (): void => this.hostUp();
+
+  async #askVersion(patienceMs: number, host?: DriverHost): Promise<CqlClientResult> {
+    const closeSilent = this.#guard.noteSilence();
+    try {
+      return await this.#ask(SCHEMA_VERSION, patienceMs, host);
+    } catch (error) {
+      if (signOfLifeIn(error) === 'silent') closeSilent();
+      throw error;
+    }
+  }
 
   /** Asks about the cluster itself, not about what the application keeps there. */
   #ask(text: string, readTimeout: number, host?: DriverHost): Promise<CqlClientResult> {

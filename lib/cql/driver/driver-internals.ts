@@ -162,6 +162,8 @@ export interface OpenConnection extends Loud {
   /** Stops the heartbeat and fails what is under way. */
   clearAndInvokePending(error?: Error): void;
   close(): void;
+  /** Requests that wait for an answer. */
+  getInFlight(): number;
 }
 
 /** `lib/connection.js` */

@@ -63,9 +63,10 @@ function wrongWithAsking(evidence: Evidence, ask: SuspicionRecord): string | und
     return `although something had come from it at ${ms(silence.lastHeardMs(process, cluster, fromMs))}`;
   }
   if (silence.stoodStill(sinceMs, fromMs)) return 'although the process itself had stood still';
-  const isCleared = last?.end && !silence.hasHeard(process, cluster, last.fromMs, last.end.atMs);
-  if (isCleared && last.end.atMs > sinceMs + ROUNDING_MS && last.end.atMs < fromMs) {
-    return `although it had been cleared at ${ms(last.end.atMs)}`;
+  const clearedMs =
+    last?.end && !silence.hasHeard(process, cluster, last.fromMs, last.end.atMs) ? last.end.atMs : undefined;
+  if (clearedMs !== undefined && clearedMs > sinceMs + ROUNDING_MS && clearedMs < fromMs) {
+    return `although it had been cleared at ${ms(clearedMs)}`;
   }
   return isWaitedFor(evidence, process, cluster, sinceMs, fromMs)
     ? undefined

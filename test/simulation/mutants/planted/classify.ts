@@ -50,8 +50,8 @@ export const mutants: readonly Mutant[] = [
       "Here the driver's time-out counts as never sent.",
     changes: [
       {
-        replace: `case 'BusyConnectionError':`,
-        by: `
+        replace: `if (isUnprepared(error)) return true; switch (error.name) { case 'BusyConnectionError':`,
+        by: `if (isUnprepared(error)) return true; switch (error.name) {
           case 'BusyConnectionError':
           case 'OperationTimedOutError':`,
       },

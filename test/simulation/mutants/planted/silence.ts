@@ -81,8 +81,8 @@ export const mutants: readonly Mutant[] = [
     breaks: 'The same, where the caller is answered before a strategy has.',
     changes: [
       {
-        replace: `settled: outcomes.then((all) => all[side]) };`,
-        by: `settled: outcomes.then((all) => new Promise<Outcome>(() => side && all)) };`,
+        replace: `const settled = this.#outcomes.then((all) => all[side]);`,
+        by: `const settled = this.#outcomes.then((all) => new Promise<Outcome>(() => side && all));`,
       },
     ],
   },
