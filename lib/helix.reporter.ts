@@ -60,6 +60,7 @@ interface Said {
   /** When it was last said to be silent, in monotonic ms. */
   suspectedMs: number;
   isSuspected: boolean;
+  isDead: boolean;
   blockedBy: BlockedReason | undefined;
 }
 
@@ -135,15 +136,16 @@ export class Reporter implements BacklogListener {
   }
 
   onDead(cluster: ClusterId): void {
-    this.#said[cluster].isSuspected = true;
+    this.#said[cluster].isDead = true;
     this.on.logger.warn(`${this.#label(cluster)} is taken for dead: none of its hosts answers a ping`);
     this.#tell({ type: 'suspected', cluster, verdict: 'dead' });
   }
 
   onAlive(cluster: ClusterId): void {
     const said = this.#said[cluster];
-    if (said.isSuspected) this.on.logger.log(`${this.#label(cluster)} answers again`);
-    said.isSuspected = false;
+    if (said.isDead) this.on.logger.log(`${this.#label(cluster)} answers again`);
+    else if (said.isSuspected) this.on.logger.log(`${this.#label(cluster)} is not taken for dead`);
+    said.isSuspected = said.isDead = false;
     this.#tell({ type: 'suspected', cluster, verdict: 'alive' });
   }
 
@@ -411,6 +413,7 @@ function nothingSaid(): Said {
     readsMovedMs: undefined,
     suspectedMs: Number.NEGATIVE_INFINITY,
     isSuspected: false,
+    isDead: false,
     blockedBy: undefined,
   };
 }

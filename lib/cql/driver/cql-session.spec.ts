@@ -5,7 +5,7 @@ import { CLUSTER_OPTIONS } from '../../../test/support/cql.js';
 import { FakeClock } from '../../../test/support/fake-clock.js';
 import { FakeCqlClient, timedOut, unreachable } from '../../../test/support/fake-cql-client.js';
 import { Watched } from '../../../test/support/fake-operations.js';
-import { HelixConfigError } from '../../core/index.js';
+import { HelixConfigError, NotConnectedError } from '../../core/index.js';
 import type { CqlClient } from '../cql-client.js';
 import { type CqlClusterOptions, CqlSession, type Driver, loadDriver } from './index.js';
 
@@ -525,3 +525,92 @@ describe('routing', () => {
 interface Encoding {
   encode(value: unknown, type: object): unknown;
 }
+
+describe('a cluster that turns out to be the other one', () => {
+  it('is sent nothing any more, although its statements were prepared', async () => {
+    const client = new FakeCqlClient();
+    const made = await session(client);
+    await made.connect();
+    const statement = await made.prepare('SELECT 1');
+    made.hasConnected = false;
+    const executed = client.executed.length;
+    const options = {
+      consistency: undefined,
+      serialConsistency: undefined,
+      timestampUs: 1,
+      timeoutMs: 1_000,
+    };
+    const reading = {
+      consistency: 1,
+      serialConsistency: undefined,
+      timeoutMs: 1_000,
+      fetchSize: 1,
+      pageState: undefined,
+    };
+    await expect(made.write(statement, [], options)).rejects.toBeInstanceOf(NotConnectedError);
+    await expect(made.writeBatch([{ statement, params: [] }], 'logged', options)).rejects.toBeInstanceOf(
+      NotConnectedError,
+    );
+    await expect(made.read(statement, [], reading)).rejects.toBeInstanceOf(NotConnectedError);
+    expect(client.executed.length).toBe(executed);
+  });
+});
+
+describe('a sign of life', () => {
+  const host = (address: string, isUp = true) => ({ address, isUp: () => isUp });
+
+  /** A client of these hosts, each of which answers a ping so. */
+  async function asked(answers: Record<string, 'well' | Error>, options: { down?: readonly string[] } = {}) {
+    const clock = new FakeClock();
+    const client = new FakeCqlClient();
+    const made = await session(client, clock);
+    await made.connect();
+    const hosts = Object.keys(answers).map((address) => host(address, !options.down?.includes(address)));
+    Object.assign(client, { hosts: { values: () => hosts } });
+    const pinged: string[] = [];
+    client.execute = (
+      _query: string,
+      _params: unknown,
+      { host: to }: { host?: { address: string } } = {},
+    ) => {
+      pinged.push(to?.address ?? '');
+      const answer = answers[to?.address ?? ''];
+      if (answer === undefined) return new Promise<never>(() => undefined);
+      return answer === 'well' ? Promise.resolve({ rows: [], pageState: null }) : Promise.reject(answer);
+    };
+    const sign = new Watched(made.askEveryHost(500));
+    await clock.advance(499);
+    const isEarly = sign.isSettled;
+    await clock.advance(1);
+    return { sign: sign.value, isEarly, pinged };
+  }
+  const busy = Object.assign(new Error('busy'), { name: 'BusyConnectionError' });
+  const refused = Object.assign(new Error('overloaded'), { name: 'ResponseError', code: 0x1001 });
+
+  it.each<[what: string, answers: Record<string, 'well' | Error>, sign: string]>([
+    ['one of several answers', { one: timedOut(), two: 'well' }, 'answered'],
+    ['one refuses', { one: refused }, 'answered'],
+    ['none answers', { one: timedOut(), two: timedOut() }, 'silent'],
+    ['one could not be asked, and the others are silent', { one: busy, two: timedOut() }, 'notSent'],
+    ['the driver has no connection to any', { one: unreachable() }, 'notSent'],
+    [
+      'the driver has no connection to one, and the other is silent',
+      { one: unreachable(), two: timedOut() },
+      'silent',
+    ],
+  ])('when %s', async (_what, answers, sign) => {
+    expect((await asked(answers)).sign).toBe(sign);
+  });
+
+  it('is asked for on every host that is up', async () => {
+    const { pinged, sign } = await asked(
+      { one: timedOut(), two: timedOut(), three: 'well' },
+      { down: ['three'] },
+    );
+    expect([pinged, sign]).toEqual([['one', 'two'], 'silent']);
+  });
+
+  it('is not waited for any longer once there is one', async () => {
+    expect(await asked({ one: 'well', two: timedOut() })).toMatchObject({ sign: 'answered', isEarly: true });
+  });
+});

@@ -229,6 +229,8 @@ export class CqlSession extends ClusterSession {
     params: readonly unknown[],
     options: StatementOptions,
   ): Promise<CqlClientResult> {
+    // It may have turned out to be the other cluster since the statement was prepared.
+    if (!this.hasConnected) return Promise.reject(this.notConnected());
     return this.#requests.execute(statement, params, {
       prepare: true,
       isIdempotent: false,
@@ -246,6 +248,7 @@ export class CqlSession extends ClusterSession {
     kind: 'logged' | 'unlogged' | 'counter',
     options: StatementOptions,
   ): Promise<CqlClientResult> {
+    if (!this.hasConnected) return Promise.reject(this.notConnected());
     return this.#requests.batch(items, {
       prepare: true,
       isIdempotent: false,
@@ -271,6 +274,7 @@ export class CqlSession extends ClusterSession {
       readonly pageState: string | undefined;
     },
   ): Promise<CqlClientResult> {
+    if (!this.hasConnected) return Promise.reject(this.notConnected());
     return this.#requests.execute(statement, params, {
       prepare: true,
       isIdempotent: true,

@@ -100,7 +100,7 @@ export const mutants: readonly Mutant[] = [
     name: 'silence-host-up-is-ignored',
     breaks:
       'An avoided cluster is asked at once when its driver says that a host is up. Here the next pause is waited for.',
-    changes: [{ replace: `if (this.#flaps <= MOST_FLAPS) this.on('pingDue');`, by: `` }],
+    changes: [{ replace: `if (this.#flaps <= MOST_FLAPS || nowMs - this.#openedMs >= GONE_MS) this.on('pingDue');`, by: `` }],
   },
   {
     name: 'silence-in-doubt-is-applied',
