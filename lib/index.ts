@@ -7,6 +7,7 @@
 export {
   type ClusterId,
   type ClusterState,
+  type BlockedReason,
   type BreakerState,
   type Clock,
   type DeadLetter,

@@ -81,17 +81,18 @@ export type Left =
  *
  * When the process stood still, what has come meanwhile lies in the sockets: see {@link graceMs}.
  *
- * @param stoodStillMs for how long the process has just stood still: a signal does not say whether it is late
+ * @param stoodStillMs for how long the process has just stood still since then: a signal does not say whether it is late
  */
 export function untilGone<T>(
   { signal, timeoutMs }: CallerLimits,
   clock: Clock,
-  stoodStillMs: () => number,
+  stoodStillMs: (sinceMs: number) => number,
   work: Promise<T>,
   leave: (why: Leaving) => Left,
   describe: () => string,
 ): Promise<T> {
   return new Promise((resolve, reject) => {
+    const startedMs = clock.monotonicMs();
     let timer: Timer | undefined;
     const go = (why: Leaving, what: string, cause: unknown): void => {
       end();
@@ -119,13 +120,13 @@ export function untilGone<T>(
       const goNow = (): void => go('overdue', what, reason);
       // A turn later it has been noticed if the process stood still.
       goAfter(0, () => {
-        const grace = graceMs(stoodStillMs());
+        const grace = graceMs(stoodStillMs(startedMs));
         if (grace > 0) goAfter(grace, goNow);
         else goNow();
       });
     };
     if (timeoutMs !== undefined) {
-      const dueMs = clock.monotonicMs() + timeoutMs;
+      const dueMs = startedMs + timeoutMs;
       timer = clock.setTimer(() => {
         const grace = graceMs(clock.monotonicMs() - dueMs);
         if (grace > 0) goAfter(grace, goOverdue);

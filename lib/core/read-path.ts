@@ -111,7 +111,7 @@ export class ReadPath implements ReadContext {
       read?.abandon();
       return { outcome: 'notApplied' };
     };
-    const stoodStillMs = (): number => this.wire.rounds.stoodStillMs;
+    const stoodStillMs = (sinceMs: number): number => this.wire.rounds.stoodStillMs(sinceMs);
     return untilGone(call, this.clock, stoodStillMs, answer, abandon, () => operation.masked);
   }
 

@@ -49,9 +49,11 @@ export class Rounds {
     this.#schedule(this.clock.monotonicMs());
   }
 
-  /** For how long the process has just stood still, in ms, as far as was noticed; 0 if it has not. */
-  get stoodStillMs(): number {
-    return this.clock.monotonicMs() - this.#late.atMs <= JUST_MS ? this.#late.byMs : 0;
+  /** For how long the process has just stood still, in ms, of the time since then; 0 if it has not, as far as was noticed. */
+  stoodStillMs(sinceMs: number): number {
+    const { atMs, byMs } = this.#late;
+    const isJustNow = this.clock.monotonicMs() - atMs <= JUST_MS;
+    return isJustNow ? Math.max(0, Math.min(byMs, atMs - sinceMs)) : 0;
   }
 
   /** No round any more. */

@@ -36,12 +36,14 @@ export class Traffic {
   failed = 0;
   /** Answers that came when nobody waited for them any more. */
   late = 0;
+  /** Requests that the cluster did not know, and that go on. */
+  unprepared = 0;
   /** Requests that ended without a word from the cluster: connections that were lost, the driver's own errors. */
   mute = 0;
 
   /** Requests that the cluster itself has answered, whatever it said, and whenever. */
   get answered(): number {
-    return this.ended - this.mute;
+    return this.ended - this.mute + this.unprepared;
   }
 
   /** On the wire now: also what nobody waits for any more, while its driver does. */
@@ -177,8 +179,10 @@ export abstract class Call extends Deadline {
     };
     const onError = (error: unknown): void => {
       const again = wire.isCutOff ? undefined : this.again(cluster, error);
-      if (again) again.then(onAnswer, onError);
-      else if (this.comesBack(cluster)) this.fail(cluster, error);
+      if (again) {
+        (cluster === 'A' ? wire.traffic.A : wire.traffic.B).unprepared++;
+        again.then(onAnswer, onError);
+      } else if (this.comesBack(cluster)) this.fail(cluster, error);
       else this.countMute(cluster);
     };
     try {

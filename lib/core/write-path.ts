@@ -206,7 +206,7 @@ export class WritePath {
       return left;
     };
     const { clock } = this.options;
-    const stoodStillMs = (): number => this.wire.rounds.stoodStillMs;
+    const stoodStillMs = (sinceMs: number): number => this.wire.rounds.stoodStillMs(sinceMs);
     return untilGone({ signal, timeoutMs }, clock, stoodStillMs, noted, noteLeaving, describe);
   }
 

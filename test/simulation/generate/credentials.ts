@@ -6,7 +6,9 @@ import type { FaultStep, Setup, Step } from '../history.js';
 export function wrongCredentials(random: Random, setup: Setup, steps: readonly Step[]): FaultStep[] {
   const found: FaultStep[] = [];
   const add = (atMs: number, forMs: number): void => {
-    const cluster = random.pick<ClusterId>(['A', 'B']);
+    // A process that both turn away does not start at all, unless it does not wait for either.
+    const picked = random.pick<ClusterId>(['A', 'B']);
+    const cluster = setup.connect === 'lazy' ? picked : (found[0]?.cluster ?? picked);
     const fault = { kind: 'refuse', error: 'bad credentials', share: 1 } as const;
     found.push({ atMs, do: 'fault', cluster, fault, forMs });
   };

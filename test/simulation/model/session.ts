@@ -274,7 +274,13 @@ export class ModelSession extends ClusterSession implements ConnectionListener {
   }
 
   protected override askForLife(timeoutMs: number): Promise<unknown> {
-    return this.connection.request('ping', timeoutMs, () => undefined);
+    const answer = this.connection.request('ping', timeoutMs, () => undefined);
+    // Also one that comes when nobody waits for it any more.
+    answer.then(
+      () => this.observer?.onPinged(this.cluster, true),
+      () => undefined,
+    );
+    return answer;
   }
 
   override askEveryHost(timeoutMs: number): Promise<SignOfLife> {

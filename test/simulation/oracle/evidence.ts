@@ -36,6 +36,10 @@ export function refuses(
 
 const NOTHING_WRITTEN: OwnWrites = { known: [], hiddenFromMs: Infinity };
 
+/** A stall that is shorter changes no limit. */
+const LATE_MS = 100;
+const MOST_GRACE_MS = 500;
+
 /** The record of a run, and what follows from it at once. */
 export class Evidence {
   readonly setup: Setup;
@@ -96,6 +100,14 @@ export class Evidence {
       sum += Math.max(0, Math.min(toMs, stall.toMs) - Math.max(fromMs, stall.fromMs));
     }
     return sum;
+  }
+
+  /** What a time that is over late, because the process stood still, is longer by: as long again, half a second at most. */
+  graceMs(fromMs: number, toMs: number): number {
+    // One stall may follow another.
+    const stoodStillMs = this.stalledMs(fromMs, toMs);
+    const count = this.ledger.stalls.filter((stall) => stall.fromMs < toMs && stall.toMs > fromMs).length;
+    return stoodStillMs > LATE_MS ? Math.min(count * MOST_GRACE_MS, stoodStillMs) : 0;
   }
 
   writesTo(key: string): readonly WriteRecord[] {

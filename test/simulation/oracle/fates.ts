@@ -5,6 +5,9 @@ import type { Evidence } from './evidence.js';
 /** Moments that were reckoned in different ways may differ by so much and be one, in ms. */
 export const ROUNDING_MS = 0.001;
 
+/** Longest time, in ms, that is given to a request after the process stood still. */
+const MOST_GRACE_MS = 500;
+
 /** What the write's own request to one side came to, in the words of the documentation. */
 export interface Fate {
   readonly kind: 'left out' | 'applied' | 'not applied' | 'in doubt' | 'refused';
@@ -32,9 +35,9 @@ export function fateOf(evidence: Evidence, write: WriteRecord, cluster: ClusterI
   return isRace || isStalledAt(evidence, dueMs) ? undefined : { kind: timedOut, atMs };
 }
 
-/** Whether the process may have done something at this moment later than it would have. */
+/** Whether the process may have done something at this moment later than it would have: it stood still, or made up for that. */
 export function isStalledAt({ ledger }: Evidence, atMs: number): boolean {
-  return ledger.stalls.some(({ fromMs, toMs }) => fromMs <= atMs && atMs <= toMs);
+  return ledger.stalls.some(({ fromMs, toMs }) => fromMs <= atMs && atMs <= toMs + MOST_GRACE_MS);
 }
 
 /** Codes of the native protocol. */

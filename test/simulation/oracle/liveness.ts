@@ -85,9 +85,9 @@ function wrongWithTime(evidence: Evidence, call: Call, limitMs: number): string 
   }
   const tookMs = answer.atMs - startedMs;
   if (tookMs <= limitMs + TOLERANCE_MS) return undefined;
-  const stalledMs = evidence.stalledMs(startedMs, answer.atMs);
+  const stalledMs = evidence.stalledMs(startedMs, answer.atMs) + evidence.graceMs(startedMs, answer.atMs);
   if (tookMs <= limitMs + stalledMs + TOLERANCE_MS) return undefined;
-  return `took ${ms(tookMs)}; at most ${ms(limitMs)} are allowed and ${ms(stalledMs)} of stalls`;
+  return `took ${ms(tookMs)}; at most ${ms(limitMs)} are allowed and ${ms(stalledMs)} for stalls`;
 }
 
 function wrongWithShutdown(evidence: Evidence, end: ProcessEnd): string | undefined {

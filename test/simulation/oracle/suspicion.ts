@@ -59,7 +59,9 @@ function wrongWithAsking(evidence: Evidence, ask: SuspicionRecord): string | und
     return undefined;
   if (suspectAfterMs === 0) return 'although nobody is to be suspected';
   const sinceMs = fromMs - suspectAfterMs;
-  if (silence.hasHeard(process, cluster, sinceMs, fromMs)) {
+  // Beside what goes over a wire a driver has requests of its own, whose answers the detector does not hear.
+  const isAllHeard = evidence.setup.surface !== 'cql';
+  if (isAllHeard && silence.hasHeard(process, cluster, sinceMs, fromMs)) {
     return `although something had come from it at ${ms(silence.lastHeardMs(process, cluster, fromMs))}`;
   }
   if (silence.stoodStill(sinceMs, fromMs)) return 'although the process itself had stood still';
@@ -68,7 +70,9 @@ function wrongWithAsking(evidence: Evidence, ask: SuspicionRecord): string | und
   if (clearedMs !== undefined && clearedMs > sinceMs + ROUNDING_MS && clearedMs < fromMs) {
     return `although it had been cleared at ${ms(clearedMs)}`;
   }
-  return isWaitedFor(evidence, process, cluster, sinceMs, fromMs)
+  // What was under way in a stall may be waited for longer afterwards.
+  const isAfterStall = silence.stoodStill(fromMs - AFTER_STALL_MS, fromMs);
+  return isAfterStall || isWaitedFor(evidence, process, cluster, sinceMs, fromMs)
     ? undefined
     : `although no request had waited for it since ${ms(sinceMs)}`;
 }
@@ -87,6 +91,10 @@ function isStillTakenForDead(
   );
 }
 
+const AFTER_STALL_MS = 1_000;
+/** A stall that is longer ago changes no time limit any more. */
+const LONGEST_MEMORY_MS = 5_000;
+
 /** Whether there is a request that can have waited from the one moment to the other. */
 function isWaitedFor(
   evidence: Evidence,
@@ -96,7 +104,8 @@ function isWaitedFor(
   toMs: number,
 ): boolean {
   const { ledger, setup, writes } = evidence;
-  const lateMs = evidence.stalledMs(fromMs, toMs);
+  // A time that was over just after a stall is longer.
+  const lateMs = evidence.stalledMs(fromMs, toMs) + evidence.graceMs(fromMs - LONGEST_MEMORY_MS, toMs);
   const isLong = (sentMs: number, limitMs: number, endMs: number): boolean =>
     sentMs <= fromMs + ROUNDING_MS && Math.min(sentMs + limitMs + lateMs, endMs) >= toMs - ROUNDING_MS;
   const isWrite = writes.some((write) => {

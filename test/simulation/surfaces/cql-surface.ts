@@ -120,6 +120,12 @@ class ObservedCqlSession extends CqlSession {
     return answer;
   }
 
+  protected override async askForLife(timeoutMs: number): Promise<void> {
+    await super.askForLife(timeoutMs);
+    // Also when nobody waits for it any more.
+    this.caller.onPinged(this.cluster, true);
+  }
+
   override askEveryHost(timeoutMs: number): Promise<SignOfLife> {
     const sign = super.askEveryHost(timeoutMs);
     this.caller.onSuspected(this.cluster, sign);

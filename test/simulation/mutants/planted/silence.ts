@@ -100,7 +100,12 @@ export const mutants: readonly Mutant[] = [
     name: 'silence-host-up-is-ignored',
     breaks:
       'An avoided cluster is asked at once when its driver says that a host is up. Here the next pause is waited for.',
-    changes: [{ replace: `if (this.#flaps <= MOST_FLAPS || nowMs - this.#openedMs >= GONE_MS) this.on('pingDue');`, by: `` }],
+    changes: [
+      {
+        replace: `if (this.#flaps <= MOST_FLAPS || nowMs - this.#openedMs >= GONE_MS) this.on('pingDue');`,
+        by: ``,
+      },
+    ],
   },
   {
     name: 'silence-in-doubt-is-applied',
@@ -170,7 +175,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'silence-read-asks-nobody',
     breaks: 'A read that waits for a dead cluster asks the other one. Here it goes on waiting.',
-    changes: [{ replace: `this.read.givenUp(this);`, by: `` }],
+    changes: [{ replace: `this.#isGivenUp = this.read.givenUp(this);`, by: `void this.read.givenUp;` }],
   },
   {
     name: 'silence-released-before-the-verdict',
