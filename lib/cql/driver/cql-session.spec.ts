@@ -568,11 +568,7 @@ describe('a sign of life', () => {
     const hosts = Object.keys(answers).map((address) => host(address, !options.down?.includes(address)));
     Object.assign(client, { hosts: { values: () => hosts } });
     const pinged: string[] = [];
-    client.execute = (
-      _query: string,
-      _params: unknown,
-      { host: to }: { host?: { address: string } } = {},
-    ) => {
+    client.execute = (_query: string, _params: unknown, { host: to }: { host?: { address: string } }) => {
       pinged.push(to?.address ?? '');
       const answer = answers[to?.address ?? ''];
       if (answer === undefined) return new Promise<never>(() => undefined);
