@@ -179,6 +179,24 @@ describe('FailureDetector', () => {
     expect(changes).toEqual(['B suspected', 'B alive']);
   });
 
+  it('hears what has come since the last round before it takes a cluster for dead', async () => {
+    const { clock, detector, wire, changes } = setUp();
+    wire.send('B');
+    await clock.advance(SUSPECT_AFTER_MS + PING_MS - 1);
+    wire.answer('B');
+    await clock.advance(1);
+    expect([detector.liveness('B'), changes]).toEqual(['alive', ['B suspected', 'B alive']]);
+  });
+
+  it('takes a request that is sent once more, because its cluster did not know it, for answered', async () => {
+    const { clock, wire, asked } = setUp();
+    wire.send('B');
+    await clock.advance(SUSPECT_AFTER_MS - 50);
+    wire.traffic.B.unprepared++;
+    await clock.advance(SUSPECT_AFTER_MS - 50);
+    expect(asked).toEqual([]);
+  });
+
   it.each<[string, (made: Awaited<ReturnType<typeof setUpDead>>) => void]>([
     ['a request', ({ wire }) => wire.answer('B')],
     ['a ping of anybody', ({ detector }) => detector.heardPing('B')],

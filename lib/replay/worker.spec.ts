@@ -2,8 +2,15 @@ import { describe, expect, it, vi } from 'vitest';
 import { envelope, envelopes } from '../../test/support/envelope.js';
 import { FakeClock } from '../../test/support/fake-clock.js';
 import { Watched } from '../../test/support/fake-operations.js';
+import { fakeWatch } from '../../test/support/fake-watch.js';
 import { connectionError, FakeTarget, ObservedReplayer } from '../../test/support/replay.js';
-import { type Envelope, HelixConfigError, HelixUsageError, type SettledOutcome } from '../core/index.js';
+import {
+  type ClusterId,
+  type Envelope,
+  HelixConfigError,
+  HelixUsageError,
+  type SettledOutcome,
+} from '../core/index.js';
 import type { ReplayHooks } from './hooks.js';
 import { ReplayWorker } from './worker.js';
 
@@ -12,6 +19,7 @@ const HOUR = 60 * MINUTE;
 
 async function setUp(hooks: ReplayHooks = {}, failover = { mayReplayTo: () => true }) {
   const clock = new FakeClock();
+  const givenUp = new Set<ClusterId>();
   const replayer = new ObservedReplayer();
   await replayer.open({ namespace: 'shop', clock, describe: () => ({ statement: 'INSERT …' }) });
   const a = new FakeTarget(clock);
@@ -21,13 +29,14 @@ async function setUp(hooks: ReplayHooks = {}, failover = { mayReplayTo: () => tr
     replayer,
     targets: { A: a, B: b },
     failover,
+    watch: fakeWatch(clock, givenUp),
     namespace: 'shop',
     clock,
     options: { executeTimeoutMs: 30_000, ...hooks },
     log: (level, message) => lines.push(`${level}: ${message}`),
     random: () => 1 - Number.EPSILON,
   });
-  return { clock, replayer, a, b, lines, worker };
+  return { clock, givenUp, replayer, a, b, lines, worker };
 }
 
 /** As {@link setUp}, and both lanes have found their targets. */
@@ -717,6 +726,34 @@ describe('ReplayWorker.pause', () => {
     worker.resume('B');
     await clock.advance(10);
     expect(replayer.deliveries).toMatchObject([{ attempts: 0 }, { attempts: 0 }]);
+  });
+});
+
+describe('ReplayWorker while a target hangs', () => {
+  /** B has one delivery on its way, and never answers it. */
+  async function hanging(kind: 'idempotent' | 'once') {
+    const all = await started();
+    all.b.apply = () => new Promise(() => undefined);
+    await all.replayer.enqueue([envelope('e', { class: kind })]);
+    await all.clock.advance(10);
+    expect((await all.replayer.stats()).B).toMatchObject({ queued: 0, inFlight: 1 });
+    all.b.isUp = false;
+    all.givenUp.add('B');
+    return all;
+  }
+
+  it('takes a delivery back into the queue, once that is known', async () => {
+    const { clock, replayer } = await hanging('idempotent');
+    await clock.advance(3_000);
+    expect((await replayer.stats()).B).toMatchObject({ queued: 1, inFlight: 0, deadLettered: 0 });
+  });
+
+  it('waits for what must not be applied twice until its time is over', async () => {
+    const { clock, replayer } = await hanging('once');
+    await clock.advance(30_000);
+    expect((await replayer.stats()).B).toMatchObject({ inFlight: 1, deadLettered: 0 });
+    await clock.advance(2_000);
+    expect((await replayer.stats()).B).toMatchObject({ inFlight: 0, deadLettered: 1 });
   });
 });
 

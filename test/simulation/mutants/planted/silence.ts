@@ -62,6 +62,18 @@ export const mutants: readonly Mutant[] = [
     ],
   },
   {
+    name: 'silence-delivery-stays',
+    breaks:
+      'A delivery to a dead cluster goes back into the queue. Here it holds its place until its own time is over.',
+    changes: [
+      {
+        replace: `if (this.envelope.class === 'idempotent' && this.wire.detector.isGivenUp(cluster)) this.giveUp(cluster);`,
+        by: `void cluster;`,
+      },
+    ],
+    specs: 'replay/worker.spec.ts',
+  },
+  {
     name: 'silence-early-answer-forgets-the-side',
     breaks:
       'A side that is pending when the caller is answered still gets its row. Here nobody looks how it ends.',
