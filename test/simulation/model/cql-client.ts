@@ -116,6 +116,8 @@ export class ModelCqlClient extends EventEmitter implements CqlClient, Connectio
   #isRegistered = false;
   /** Of the schema, by version, what could have been heard. */
   #heard = 0;
+  /** What the columns are was asked for last, and not answered. */
+  #isUndescribed = false;
   /** What the last ping was answered with. */
   #pinged: string | undefined;
 
@@ -327,8 +329,9 @@ export class ModelCqlClient extends EventEmitter implements CqlClient, Connectio
     }
     if (options.consistency !== LOCAL_ONE) this.#violate('asks for columns at another consistency');
     this.#schemaRequests++;
+    this.#isUndescribed = true;
     try {
-      return await this.connection.request('prepare', this.#ownTimeoutMs, () => {
+      const answer = await this.connection.request('prepare', this.#ownTimeoutMs, () => {
         const columns = ['column_name', 'kind', 'type'].map(textColumn);
         const rows = tableOf(this.connection.server.schema.types).map(([name, type]) => ({
           column_name: name,
@@ -337,6 +340,8 @@ export class ModelCqlClient extends EventEmitter implements CqlClient, Connectio
         }));
         return this.#result(columns, rows, LOCAL_ONE);
       });
+      this.#isUndescribed = false;
+      return answer;
     } finally {
       this.#schemaRequests--;
     }
@@ -380,7 +385,11 @@ export class ModelCqlClient extends EventEmitter implements CqlClient, Connectio
     const infos = marked.map(({ query }) => this.#infoOf(query));
     if (purpose.kind === 'write') world.observer.onWriteSent(record, id);
     else this.#checkReplay(purpose);
-    const sender = { heard: this.#heard, isReplay: purpose.kind === 'replay' };
+    const sender = {
+      heard: this.#heard,
+      isReplay: purpose.kind === 'replay',
+      isUndescribed: this.#isUndescribed,
+    };
     const timeoutMs = world.setup.driverPatience * (options.readTimeout ?? 0);
     const perform = (): CqlClientResult => {
       refuse(record, connection);

@@ -29,6 +29,8 @@ export interface Sender {
   /** Of this cluster's schema, by version. */
   readonly heard: number;
   readonly isReplay: boolean;
+  /** Its cluster was asked for the columns of the table last, and has not answered. */
+  readonly isUndescribed: boolean;
 }
 
 export interface Verdict {
@@ -106,14 +108,17 @@ function wrongWithDocument(
   clusters: Readonly<Record<ClusterId, ModelCluster>>,
   cluster: ClusterId,
   unprepared: UnpreparedAnswer | undefined,
-  { heard }: Sender,
+  { heard, isUndescribed }: Sender,
 ): string | undefined {
   const { schema, wellSinceMs } = clusters[cluster];
   if (!schema.types.hasList) return undefined;
   const since = schema.sinceVersion(({ hasList }) => hasList);
   // A table that cannot be asked for is judged by that of the other cluster.
-  const couldBeAsked = wellSinceMs < (schema.states[since]?.sinceMs ?? 0);
-  if (!couldBeAsked && !clusters[otherCluster(cluster)].schema.types.hasList) return undefined;
+  const couldBeAsked = !isUndescribed && wellSinceMs < (schema.states[since]?.sinceMs ?? 0);
+  // The other one may have been heard of as little.
+  if (isUndescribed || (!couldBeAsked && !clusters[otherCluster(cluster)].schema.types.hasList)) {
+    return undefined;
+  }
   if (heard >= since) return 'the table has a list, which could be heard';
   const isTold = unprepared !== undefined && unprepared.version >= since;
   return isTold ? 'the table has a list, and UNPREPARED had said that something changed' : undefined;

@@ -53,13 +53,18 @@ function isSaid(write: WriteRecord, cluster: ClusterId): boolean {
   return !isFailure;
 }
 
+/** A statement is prepared so often at most before it is sent. */
+const MOST_PREPARATIONS = 5;
+
 /** Whether a side that was well all the time must have been asked, and have answered in time. */
 function mustHaveTaken(evidence: Evidence, write: WriteRecord, cluster: ClusterId, atMs: number): boolean {
   const { setup } = evidence;
   if (setup.maxInFlight < NEVER_FULL || refuses(write, cluster)) return false;
   if (evidence.isClosing(write.process, atMs)) return false;
   const { baseMs, spreadMs } = setup.latency[cluster];
+  // What changes meanwhile has a statement prepared again.
+  const preparations = setup.surface === 'cql' ? MOST_PREPARATIONS : 1;
   const messages = setup.surface === 'cql' ? MESSAGES_IN_CQL : write.step.prepareMs === undefined ? 2 : 4;
-  const neededMs = (write.step.prepareMs ?? 0) + messages * (baseMs + spreadMs) + MARGIN_MS;
+  const neededMs = preparations * (write.step.prepareMs ?? 0) + messages * (baseMs + spreadMs) + MARGIN_MS;
   return neededMs + evidence.stalledMs(write.startedMs, atMs) < setup.writeTimeoutMs;
 }

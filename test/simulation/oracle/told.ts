@@ -167,7 +167,8 @@ function wrongWithAborted(
   const isOverdue = deadlineMs(step) <= atMs - startedMs + ROUNDING_MS && !isToldToGo(step, atMs - startedMs);
   const known = SIDES.find((cluster) => isKnownBy(evidence, write, cluster, atMs));
   if (isOverdue && known) return `was aborted for its time limit, although ${known} had applied it`;
-  const isNowhere = A.sent + B.sent + A.handed + B.handed === 0;
+  // What a cluster did not know by then was sent all the same.
+  const isNowhere = A.sent + B.sent + A.handed + B.handed + A.unprepared + B.unprepared === 0;
   const isDue = isNowhere || step.abortAfterMs === 0;
   return isDue && outcome !== 'notApplied' ? 'nothing was ever sent, and that is not said' : undefined;
 }
