@@ -99,7 +99,13 @@ describe('an application of which one cluster can never be connected', () => {
         timeout: 10_000,
       })
       .toEqual({
-        'helix:default:B': { status: 'down', name: 'B', error: 'NotConnectedError', blocked },
+        'helix:default:B': {
+          status: 'down',
+          name: 'B',
+          state: 'blocked',
+          error: 'NotConnectedError',
+          blocked,
+        },
       });
     expect(await request(server).get('/health/ready')).toMatchObject({ status: 200 });
   });
