@@ -17,7 +17,6 @@ const EXPIRED = { A: 4, B: 8 } as const;
 const CANCELLED = 16;
 /** Sides that it was sent to once more, because nothing had been executed. */
 const SENT_AGAIN = { A: 32, B: 64 } as const;
-const OVERDUE = 128;
 
 /** A side whose statements have to be prepared again each time before they can be sent is given up after so often. */
 const MOST_PREPARATIONS = 5;
@@ -65,15 +64,6 @@ export abstract class WriteOperation {
   /** The caller went before anything was sent, so nothing ever is. */
   get isCancelled(): boolean {
     return (this.#state & CANCELLED) !== 0;
-  }
-
-  /** Its caller's time is over: it is answered with what is known. */
-  get isOverdue(): boolean {
-    return (this.#state & OVERDUE) !== 0;
-  }
-
-  hurry(): void {
-    this.#state |= OVERDUE;
   }
 
   /** Brings it to one side; call it once for each. */

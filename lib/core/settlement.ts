@@ -77,8 +77,7 @@ export class Settlement {
     holdings: Holdings,
   ): Promise<WriteReceipt> {
     const decision = decide(a, b, operation.class);
-    const isPending = a.kind === 'pending' || b.kind === 'pending';
-    if (decision.kind === 'await' || (isPending && operation.ack === 'both' && !operation.isOverdue)) {
+    if (decision.kind === 'await') {
       return this.#settle(operation, ...(await nextToSettle(a, b)), holdings);
     }
     switch (decision.kind) {

@@ -115,7 +115,6 @@ export class StrategyWrite {
     if (!answer) return true;
     const [a, b] = [this.#a.known, this.#b.known];
     if (a !== APPLIED && b !== APPLIED) return false;
-    this.operation.hurry();
     answer([a ?? this.#pending(0), b ?? this.#pending(1)]);
     return true;
   }

@@ -283,7 +283,6 @@ class ConcurrentWrite extends WriteOnWire implements Holdings, UnderWay {
   answerNow(): boolean {
     const missing = this.missing();
     if (!missing) return this.#a !== undefined && this.#b !== undefined;
-    this.operation.hurry();
     this.answerWithout(missing);
     return true;
   }
@@ -298,11 +297,7 @@ class ConcurrentWrite extends WriteOnWire implements Holdings, UnderWay {
     const { operation, stragglerMs } = this;
     if (operation.class === 'idempotent' && this.wire.detector.isGivenUp(missing)) this.giveUp(missing);
     else if (this.#halfMs === 0) this.#halfMs = nowMs;
-    else if (
-      stragglerMs !== undefined &&
-      nowMs - this.#halfMs >= stragglerMs &&
-      (operation.ack === 'any' || operation.isOverdue)
-    ) {
+    else if (stragglerMs !== undefined && nowMs - this.#halfMs >= stragglerMs && operation.ack === 'any') {
       this.answerWithout(missing);
     }
   }

@@ -137,8 +137,8 @@ export const mutants: readonly Mutant[] = [
     breaks: "ack 'both': a side that is pending is not waited for.",
     changes: [
       {
-        replace: `if (decision.kind === 'await' || (isPending && operation.ack === 'both' && !operation.isOverdue)) {`,
-        by: `if (decision.kind === 'await' || (isPending && operation.ack === 'both' && decision.kind !== 'receipt')) {`,
+        replace: `return isPending && (ack === 'both' || decide(a, b, operationClass).kind === 'await');`,
+        by: `return isPending && (ack === undefined || decide(a, b, operationClass).kind === 'await');`,
       },
     ],
   },

@@ -240,14 +240,8 @@ export const mutants: readonly Mutant[] = [
     breaks: "With ack 'both' nothing is left pending by the straggler limit. Here it is.",
     changes: [
       {
-        replace: `(operation.ack === 'any' || operation.isOverdue)`,
-        by: `(operation.ack !== undefined || operation.isOverdue)`,
-      },
-      {
-        replace: `if (this.#endPending) return;`,
-        by: `
-          if (this.#endPending) return;
-          this.operation.hurry();`,
+        replace: `nowMs - this.#halfMs >= stragglerMs && operation.ack === 'any') {`,
+        by: `nowMs - this.#halfMs >= stragglerMs && operation.ack !== undefined) {`,
       },
     ],
   },
