@@ -329,7 +329,9 @@ export function describeAlwaysFailing(failures: number, heavyFailures: number): 
         shutdownTimeoutMs: 200,
       });
       const breakers: HelixEvent[] = [];
-      helix.events$.subscribe((event) => breakers.push(event));
+      helix.events$.subscribe((event) => {
+        if (event.type === 'breaker') breakers.push(event);
+      });
       const total = failing.isHeavy ? heavyFailures : failures;
       const { good, bad } = await traffic({ cql, failing, total, firstId: goodRows });
       goodRows += good.length;
