@@ -65,8 +65,8 @@ export interface HelixInstanceParts {
   readonly random?: () => number;
 }
 
-/** How long a policy's ping may take, in ms. */
-const POLICY_PING_MS = 2_000;
+/** How long a ping for the policy or for the failure detector may take, in ms. */
+const PING_MS = 2_000;
 
 /** Since when a cluster drains, and why. */
 export interface Drain {
@@ -266,8 +266,7 @@ export class HelixInstance {
     this.failover.open({
       clock: this.clock,
       random: this.parts.random ?? Math.random,
-      ping: (cluster) =>
-        this.sessions[cluster]?.ping(POLICY_PING_MS) ?? Promise.reject(new Error(`No cluster ${cluster}`)),
+      ping: (cluster) => this.#ping(cluster),
       onStateChange: (cluster, state) => this.#onBreakerChange(cluster, state),
     });
   }
@@ -290,7 +289,7 @@ export class HelixInstance {
       const { cluster } = session;
       session.listen({
         onPing: (latencyMs) => {
-          this.watch.detector?.heardPing(cluster);
+          this.watch.detector?.heardPing(cluster, latencyMs);
           this.failover.recordPing(cluster, latencyMs);
         },
         onHostUp: () => {
@@ -311,12 +310,17 @@ export class HelixInstance {
         clock: this.clock,
         suspectAfterMs: options.suspectAfterMs,
         ask: (cluster, timeoutMs) => this.#askEveryHost(cluster, timeoutMs),
+        ping: (cluster) => this.#ping(cluster),
         isAskedByPolicy: (cluster) => !this.failover.isAvailable(cluster),
         onChange: (cluster, liveness) => this.#onLiveness(cluster, liveness),
       },
       rounds,
     );
     return { rounds, detector };
+  }
+
+  #ping(cluster: ClusterId): Promise<void> {
+    return this.sessions[cluster]?.ping(PING_MS) ?? Promise.reject(new Error(`No cluster ${cluster}`));
   }
 
   async #askEveryHost(cluster: ClusterId, timeoutMs: number): Promise<SignOfLife> {

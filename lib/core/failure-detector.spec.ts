@@ -44,10 +44,12 @@ function setUp(suspectAfterMs = SUSPECT_AFTER_MS) {
   const clock = new FakeClock();
   const rounds = new Rounds(clock);
   const asked: ClusterId[] = [];
+  const pinged: ClusterId[] = [];
+  const roundTripMs = { A: 5, B: 5 };
   const changes: string[] = [];
   const signs: Record<ClusterId, SignOfLife> = { A: 'answered', B: 'silent' };
   const policy = { asks: new Set<ClusterId>() };
-  const detector = new FailureDetector(
+  const detector: FailureDetector = new FailureDetector(
     {
       clock,
       suspectAfterMs,
@@ -58,6 +60,22 @@ function setUp(suspectAfterMs = SUSPECT_AFTER_MS) {
           clock.setTimer(() => resolve(sign), sign === 'silent' ? timeoutMs : 20),
         );
       },
+      ping: (cluster) => {
+        pinged.push(cluster);
+        const latencyMs = roundTripMs[cluster];
+        return new Promise((resolve, reject) => {
+          clock.setTimer(
+            () => {
+              if (latencyMs === Infinity) reject(new Error('no answer'));
+              else {
+                detector.heardPing(cluster, latencyMs);
+                resolve();
+              }
+            },
+            Math.min(latencyMs, 2_000),
+          );
+        });
+      },
       isAskedByPolicy: (cluster) => policy.asks.has(cluster),
       onChange: (cluster, liveness) => changes.push(`${cluster} ${liveness}`),
     },
@@ -67,7 +85,7 @@ function setUp(suspectAfterMs = SUSPECT_AFTER_MS) {
   rounds.include(wire);
   detector.listenTo(wire);
   rounds.begin();
-  return { clock, detector, wire, asked, changes, signs, policy };
+  return { clock, detector, wire, asked, pinged, roundTripMs, changes, signs, policy };
 }
 
 async function setUpDead() {
@@ -199,7 +217,7 @@ describe('FailureDetector', () => {
 
   it.each<[string, (made: Awaited<ReturnType<typeof setUpDead>>) => void]>([
     ['a request', ({ wire }) => wire.answer('B')],
-    ['a ping of anybody', ({ detector }) => detector.heardPing('B')],
+    ['a ping of anybody', ({ detector }) => detector.heardPing('B', 5)],
   ])('takes a dead cluster for alive once it has answered %s', async (_what, answer) => {
     const made = await setUpDead();
     answer(made);
@@ -262,10 +280,85 @@ describe('FailureDetector', () => {
     expect([detector.hasHeardSince('B', sentMs), detector.hasHeardSince('A', sentMs)]).toEqual([true, false]);
   });
 
+  describe('of a cluster that is slow', () => {
+    const ROUND_TRIP_MS = 1_200;
+
+    /** It is alive again, and every ping takes so long. */
+    async function setUpSlow(latencyMs = ROUND_TRIP_MS) {
+      const made = await setUpDead();
+      made.roundTripMs.B = latencyMs;
+      made.wire.oldestMs.B = Infinity;
+      made.wire.answer('B');
+      // One ping when it is back, and one that makes sure.
+      await made.clock.advance(50 + 2 * latencyMs);
+      expect(made.detector.liveness('B')).toBe('alive');
+      return made;
+    }
+
+    it('finds out how slow it is when it is back', async () => {
+      const { pinged } = await setUpSlow();
+      expect(pinged).toEqual(['B', 'B']);
+    });
+
+    it('gives it half as long again as a round trip, for silence and for the ping', async () => {
+      const { clock, detector, wire, asked } = await setUpSlow();
+      const before = asked.length;
+      wire.send('B');
+      await clock.advance(1.5 * ROUND_TRIP_MS - 50);
+      expect(asked.length).toBe(before);
+      await clock.advance(100);
+      expect([asked.length, detector.liveness('B')]).toEqual([before + 1, 'suspected']);
+    });
+
+    it('takes it for dead all the same when it hangs', async () => {
+      const { clock, detector, wire, roundTripMs } = await setUpSlow();
+      roundTripMs.B = Infinity;
+      wire.send('B');
+      await clock.advance(3 * ROUND_TRIP_MS + 150);
+      expect(detector.liveness('B')).toBe('dead');
+    });
+
+    it('looks again whether it still is, and gives it no more time than others once it is not', async () => {
+      const { clock, detector, wire, pinged, roundTripMs } = await setUpSlow();
+      await clock.advance(5_000 + ROUND_TRIP_MS);
+      const before = pinged.length;
+      expect(before).toBe(3);
+      roundTripMs.B = 5;
+      await clock.advance(5_010);
+      expect(pinged.length).toBe(before + 1);
+      await clock.advance(60_000);
+      expect(pinged.length).toBe(before + 1);
+      wire.send('B');
+      await clock.advance(SUSPECT_AFTER_MS + 50);
+      expect(detector.liveness('B')).toBe('suspected');
+    });
+
+    it('looks again although a ping of its own was lost', async () => {
+      const { clock, pinged, roundTripMs } = await setUpSlow();
+      roundTripMs.B = Infinity;
+      const before = pinged.length;
+      await clock.advance(20_000);
+      expect(pinged.length).toBeGreaterThan(before + 1);
+    });
+
+    it.each([
+      ['was only hung while it was pinged', 1_900, 5],
+      ['hung for longer than any round trip takes', 2_100, 5],
+    ])('is not misled by one that %s', async (_what, latencyMs, then) => {
+      const { clock, detector, wire, roundTripMs } = setUp();
+      roundTripMs.B = then;
+      detector.heardPing('B', latencyMs);
+      await clock.advance(100);
+      wire.send('B');
+      await clock.advance(SUSPECT_AFTER_MS + 50);
+      expect(detector.liveness('B')).toBe('suspected');
+    });
+  });
+
   it('takes no ping for an answer to a request', async () => {
     const { clock, detector } = setUp();
     await clock.advance(1_000);
-    detector.heardPing('B');
+    detector.heardPing('B', 5);
     await clock.advance(50);
     expect(detector.hasHeardSince('B', 0)).toBe(false);
   });
@@ -273,7 +366,7 @@ describe('FailureDetector', () => {
   it('suspects nobody after its end, and leaves no timer', async () => {
     const { clock, detector, wire, changes } = await setUpDead();
     detector.end();
-    detector.heardPing('B');
+    detector.heardPing('B', 5);
     wire.send('A');
     await clock.advance(10_000);
     expect(changes).toEqual(['B suspected', 'B dead']);

@@ -8,6 +8,12 @@ export const SUSPICION_PING_MS = 500;
 const LATE_MS = 100;
 /** A cluster that was found dead is asked again so often, in ms, where the failover policy does not. */
 const ASK_AGAIN_MS = 2_000;
+/** A slow cluster has so many times the round trip that its last ping took, … */
+const SLOW_FACTOR = 1.5;
+/** … unless that is longer than this, in ms: then it was no round trip, the cluster hung. */
+const LONGEST_ROUND_TRIP_MS = 2_000;
+/** Whether it is still slow is found out so often, in ms. */
+const MEASURE_AGAIN_MS = 5_000;
 
 /** What came of asking every host of a cluster for a sign of life. */
 export type SignOfLife =
@@ -35,6 +41,8 @@ export interface FailureDetectorOptions {
   readonly suspectAfterMs: number;
   /** Asks every host of a cluster, and takes no longer than it is told. Rejects never. */
   readonly ask: (cluster: ClusterId, timeoutMs: number) => Promise<SignOfLife>;
+  /** Has it pinged once, which {@link FailureDetector.heardPing} is told of; rejects when it is not answered. */
+  readonly ping: (cluster: ClusterId) => Promise<void>;
   /** Whether somebody else, a circuit breaker, asks a dead cluster by itself. */
   readonly isAskedByPolicy: (cluster: ClusterId) => boolean;
   /** Told of each change, once it is the case. */
@@ -46,8 +54,6 @@ class Hearing {
   liveness: Liveness = 'alive';
   /** Answers that had come by the last round. */
   heard = 0;
-  /** Pings that were answered. */
-  pings = 0;
   /** Nothing has come since then, at the earliest: the round before it was noticed. */
   earliestMs = Number.NEGATIVE_INFINITY;
   /** Nothing has come since then, at the latest. A suspicion that came to nothing begins the time anew as well. */
@@ -55,12 +61,15 @@ class Hearing {
   /** The ping under way; another object when it does not count any more. */
   ping: object | undefined;
   askAgain: Timer | undefined;
+  /** What its last ping took, in ms. */
+  roundTripMs = 0;
+  measureAgain: Timer | undefined;
 }
 
 /**
  * Finds out that a cluster hangs: when a request has waited for `suspectAfterMs` and nothing has come from its cluster
  * since it was sent, every host of it is asked for a sign of life, and if none gives one the cluster is dead, until
- * anything comes from it.
+ * anything comes from it. A cluster that turns out to be slow has as much time as that takes.
  *
  * It costs requests nothing: what has come is told by counters that are kept anyway, and looked at in rounds.
  */
@@ -101,11 +110,13 @@ export class FailureDetector implements Inspected {
   }
 
   /** A ping was answered, whoever had sent it. */
-  heardPing(cluster: ClusterId): void {
+  heardPing(cluster: ClusterId, latencyMs: number): void {
     const hearing = this.#hearings[cluster];
-    hearing.pings++;
-    hearing.latestMs = this.options.clock.monotonicMs();
-    this.#become(cluster, 'alive');
+    const wasSlow = this.#isSlow(hearing);
+    if (latencyMs <= LONGEST_ROUND_TRIP_MS) hearing.roundTripMs = latencyMs;
+    // It may have hung just then: one ping more tells.
+    if (this.#isSlow(hearing)) this.#measureIn(cluster, wasSlow ? MEASURE_AGAIN_MS : 0);
+    this.#heard(cluster);
   }
 
   /** Suspects nobody any more. */
@@ -113,6 +124,7 @@ export class FailureDetector implements Inspected {
     this.#isEnded = true;
     for (const hearing of [this.#hearings.A, this.#hearings.B]) {
       hearing.askAgain?.cancel();
+      hearing.measureAgain?.cancel();
       hearing.ping = undefined;
     }
   }
@@ -145,13 +157,13 @@ export class FailureDetector implements Inspected {
   }
 
   #isTooQuiet(cluster: ClusterId, nowMs: number): boolean {
-    const { suspectAfterMs } = this.options;
-    const { liveness, latestMs } = this.#hearings[cluster];
-    if (suspectAfterMs === 0 || this.#isEnded || liveness !== 'alive') return false;
-    if (nowMs - latestMs < suspectAfterMs) return false;
+    const hearing = this.#hearings[cluster];
+    if (this.options.suspectAfterMs === 0 || this.#isEnded || hearing.liveness !== 'alive') return false;
+    const patienceMs = Math.max(this.options.suspectAfterMs, SLOW_FACTOR * hearing.roundTripMs);
+    if (nowMs - hearing.latestMs < patienceMs) return false;
     let sinceMs = Number.POSITIVE_INFINITY;
     for (const wire of this.#wires) sinceMs = Math.min(sinceMs, wire.waitingSinceMs(cluster));
-    return nowMs - sinceMs >= suspectAfterMs;
+    return nowMs - sinceMs >= patienceMs;
   }
 
   async #suspect(cluster: ClusterId): Promise<void> {
@@ -161,27 +173,55 @@ export class FailureDetector implements Inspected {
     hearing.ping = ping;
     this.#become(cluster, 'suspected');
     const startedMs = clock.monotonicMs();
-    const sign = await ask(cluster, SUSPICION_PING_MS).catch(() => 'notSent' as const);
+    const limitMs = Math.max(SUSPICION_PING_MS, SLOW_FACTOR * hearing.roundTripMs);
+    const sign = await ask(cluster, limitMs).catch(() => 'notSent' as const);
     // Also of a ping that does not count any more: it has come.
-    if (sign === 'answered') this.heardPing(cluster);
+    if (sign === 'answered') this.#heard(cluster);
     const nowMs = clock.monotonicMs();
     // What has come since the last round, if there was one: what was sent may be waited for no longer.
     this.#listen(cluster, nowMs);
     if (hearing.ping !== ping) return;
     hearing.ping = undefined;
     hearing.latestMs = nowMs;
-    const isDead = sign === 'silent' && nowMs - startedMs <= SUSPICION_PING_MS + LATE_MS;
+    const isDead = sign === 'silent' && nowMs - startedMs <= limitMs + LATE_MS;
     this.#become(cluster, isDead ? 'dead' : 'alive');
   }
 
   #become(cluster: ClusterId, liveness: Liveness): void {
     const hearing = this.#hearings[cluster];
     if (hearing.liveness === liveness || this.#isEnded) return;
+    const wasDead = hearing.liveness === 'dead';
     hearing.liveness = liveness;
     if (liveness === 'alive') hearing.ping = undefined;
+    // What it was like before says nothing of how it comes back.
+    if (liveness === 'dead') hearing.roundTripMs = 0;
+    if (wasDead) this.#measureIn(cluster, 0);
     hearing.askAgain?.cancel();
     hearing.askAgain = liveness === 'dead' ? this.#askAgain(cluster) : undefined;
     this.options.onChange(cluster, liveness);
+  }
+
+  #heard(cluster: ClusterId): void {
+    this.#hearings[cluster].latestMs = this.options.clock.monotonicMs();
+    this.#become(cluster, 'alive');
+  }
+
+  /** Whether it has longer than usual to answer. */
+  #isSlow({ roundTripMs }: Hearing): boolean {
+    return SLOW_FACTOR * roundTripMs > Math.min(this.options.suspectAfterMs, SUSPICION_PING_MS);
+  }
+
+  #measureIn(cluster: ClusterId, delayMs: number): void {
+    const { clock, ping, suspectAfterMs } = this.options;
+    const hearing = this.#hearings[cluster];
+    hearing.measureAgain?.cancel();
+    if (suspectAfterMs === 0 || this.#isEnded) return;
+    hearing.measureAgain = clock.setTimer(() => {
+      hearing.measureAgain = undefined;
+      ping(cluster).catch(() => {
+        if (this.#isSlow(hearing)) this.#measureIn(cluster, MEASURE_AGAIN_MS);
+      });
+    }, delayMs);
   }
 
   /** Nothing may be sent to a dead cluster any more, so that nothing can come from it. */
@@ -194,7 +234,7 @@ export class FailureDetector implements Inspected {
       if (isAskedByPolicy(cluster)) return;
       void ask(cluster, SUSPICION_PING_MS).then(
         (sign) => {
-          if (sign === 'answered') this.heardPing(cluster);
+          if (sign === 'answered') this.#heard(cluster);
         },
         () => undefined,
       );

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { type ClusterId, ConcurrentDualWriteStrategy, HazardousStatementError } from '../../lib/index.js';
+import { type ClusterId, HazardousStatementError } from '../../lib/index.js';
 import '../matchers/index.js';
 import { type CqlProxy, startCqlProxy } from '../servers/index.js';
 import {
@@ -46,13 +46,7 @@ beforeEach(async () => {
     ...pair[side].options(keyspace),
     protocolOptions: { port: proxies[side].port },
   });
-  application = await startApplication({
-    cql: { A: through('A'), B: through('B') },
-    writeTimeoutMs: 8_000,
-    // A cluster whose answers take longer than a second would be taken for dead.
-    suspectAfterMs: 0,
-    writeStrategy: new ConcurrentDualWriteStrategy({ stragglerMs: 8_000 }),
-  });
+  application = await startApplication({ cql: { A: through('A'), B: through('B') }, writeTimeoutMs: 8_000 });
 });
 
 afterEach(async () => {
