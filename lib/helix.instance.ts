@@ -27,7 +27,6 @@ import {
   type ReplayTarget,
   Rounds,
   sideLabel,
-  type SignOfLife,
   toError,
   type TopologyWatcher,
   type Watch,
@@ -309,7 +308,7 @@ export class HelixInstance {
       {
         clock: this.clock,
         suspectAfterMs: options.suspectAfterMs,
-        ask: (cluster, timeoutMs) => this.#askEveryHost(cluster, timeoutMs),
+        ask: async (cluster, timeoutMs) => sessions[cluster]?.askEveryHost(timeoutMs) ?? 'notSent',
         ping: (cluster) => this.#ping(cluster),
         isAskedByPolicy: (cluster) => !this.failover.isAvailable(cluster),
         onChange: (cluster, liveness) => this.#onLiveness(cluster, liveness),
@@ -321,13 +320,6 @@ export class HelixInstance {
 
   #ping(cluster: ClusterId): Promise<void> {
     return this.sessions[cluster]?.ping(PING_MS) ?? Promise.reject(new Error(`No cluster ${cluster}`));
-  }
-
-  async #askEveryHost(cluster: ClusterId, timeoutMs: number): Promise<SignOfLife> {
-    const startedMs = this.clock.monotonicMs();
-    const sign = (await this.sessions[cluster]?.askEveryHost(timeoutMs)) ?? 'notSent';
-    if (sign === 'answered') this.failover.recordPing(cluster, this.clock.monotonicMs() - startedMs);
-    return sign;
   }
 
   #onLiveness(cluster: ClusterId, liveness: Liveness): void {

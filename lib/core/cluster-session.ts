@@ -58,6 +58,8 @@ export abstract class ClusterSession implements Side {
   #retryTimer: Timer | undefined;
   #isClosed = false;
   #signs: SessionListener | undefined;
+  /** Ends the ping under way, whichever was answered. */
+  #onAnyAnswer: (() => void) | undefined;
 
   constructor(
     /** The side it is. */
@@ -76,7 +78,7 @@ export abstract class ClusterSession implements Side {
   protected abstract askForLife(timeoutMs: number): Promise<unknown>;
   /**
    * Asks every host that can be asked; the first answer, whatever it says, is enough. Rejects never, and takes no
-   * longer than it is told.
+   * longer than it is told. Each answer, also a late one, is {@link pingAnswered}.
    */
   abstract askEveryHost(timeoutMs: number): Promise<SignOfLife>;
   /** Why that error of {@link connectOnce} will stay until somebody acts; `undefined`: it may go by itself. */
@@ -180,6 +182,13 @@ export abstract class ClusterSession implements Side {
     this.#signs?.onHostUp();
   }
 
+  /** A ping was answered that was sent at that moment, in monotonic ms; in time, or late. */
+  protected pingAnswered(startedMs: number): void {
+    // Whoever waits for another one, which may have been lost, has got what it asked for.
+    this.#onAnyAnswer?.();
+    this.#signs?.onPing(this.clock.monotonicMs() - startedMs);
+  }
+
   /** Ends every connection and attempt to connect, unless the client is the user's own. */
   async close(): Promise<void> {
     this.#isClosed = true;
@@ -267,10 +276,11 @@ export abstract class ClusterSession implements Side {
     const answer = this.askForLife(timeoutMs);
     // Also an answer that comes late: it comes now.
     answer.then(
-      () => this.#signs?.onPing(this.clock.monotonicMs() - startedMs),
+      () => this.pingAnswered(startedMs),
       () => undefined,
     );
-    return this.#answerWithin(timeoutMs, answer);
+    const anyAnswer = new Promise<void>((resolve) => (this.#onAnyAnswer = resolve));
+    return this.#answerWithin(timeoutMs, Promise.race([answer, anyAnswer]));
   }
 
   async #answerWithin(timeoutMs: number, answer: Promise<unknown>): Promise<void> {

@@ -137,6 +137,8 @@ export interface PingRecord {
   readonly cluster: ClusterId;
   readonly wasAnswered: boolean;
   readonly endedMs: number;
+  /** What it took if it was answered, though perhaps too late for whoever asked; `undefined`: not known here. */
+  readonly tookMs?: number;
 }
 
 /** Every host of a cluster was asked for a sign of life: the cluster is silent, or was found dead before. */
@@ -144,6 +146,8 @@ export interface SuspicionRecord {
   readonly process: number;
   readonly cluster: ClusterId;
   readonly fromMs: number;
+  /** How long they had, in ms. */
+  readonly limitMs: number;
   /** `undefined`: nobody knows yet. */
   end: { readonly atMs: number; readonly sign: SignOfLife } | undefined;
 }

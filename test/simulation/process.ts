@@ -372,17 +372,24 @@ export class SimulatedProcess implements Caller {
     if (wrong) this.world.ledger.violate('outcome', `${who} on ${cluster}: ${wrong}`);
   }
 
-  onPinged(cluster: ClusterId, wasAnswered: boolean): void {
+  onPinged(cluster: ClusterId, wasAnswered: boolean, tookMs?: number): void {
     const { ledger, scheduler } = this.world;
-    ledger.pings.push({ process: this.number, cluster, wasAnswered, endedMs: scheduler.nowMs });
+    ledger.pings.push({
+      process: this.number,
+      cluster,
+      wasAnswered,
+      endedMs: scheduler.nowMs,
+      ...(tookMs !== undefined && { tookMs }),
+    });
   }
 
-  onSuspected(cluster: ClusterId, sign: Promise<SignOfLife>): void {
+  onSuspected(cluster: ClusterId, limitMs: number, sign: Promise<SignOfLife>): void {
     const { ledger, scheduler, timeline } = this.world;
     const record: SuspicionRecord = {
       process: this.number,
       cluster,
       fromMs: scheduler.nowMs,
+      limitMs,
       end: undefined,
     };
     ledger.suspicions.push(record);

@@ -609,4 +609,24 @@ describe('a sign of life', () => {
   it('is not waited for any longer once there is one', async () => {
     expect(await asked({ one: 'well', two: timedOut() })).toMatchObject({ sign: 'answered', isEarly: true });
   });
+
+  it('ends whichever ping is under way, and is told of with what it took, also when it is late', async () => {
+    const clock = new FakeClock();
+    const client = new FakeCqlClient();
+    const made = await session(client, clock);
+    await made.connect();
+    const heard: number[] = [];
+    made.listen({ onPing: (latencyMs) => heard.push(latencyMs), onHostUp: () => undefined });
+    const answers: (() => void)[] = [];
+    client.execute = () =>
+      new Promise((resolve) => answers.push(() => resolve({ rows: [], pageState: null })));
+    const ping = new Watched(made.ping(2_000));
+    const sign = new Watched(made.askEveryHost(500));
+    await clock.advance(1_200);
+    expect([ping.isSettled, sign.value]).toEqual([false, 'silent']);
+    // The first one was lost.
+    answers[1]?.();
+    await clock.settle();
+    expect([ping.isSettled, heard]).toEqual([true, [1_200]]);
+  });
 });

@@ -395,12 +395,15 @@ export class CqlSession extends ClusterSession {
   }
 
   async #askHost(host: DriverHost | undefined): Promise<SignOfLife | undefined> {
+    const startedMs = this.clock.monotonicMs();
     try {
       await this.#askVersion(PATIENCE_MS, host);
-      return 'answered';
     } catch (error) {
-      return signOfLifeIn(error);
+      const sign = signOfLifeIn(error);
+      if (sign !== 'answered') return sign;
     }
+    this.pingAnswered(startedMs);
+    return 'answered';
   }
 
   protected override async askForLife(timeoutMs: number): Promise<void> {

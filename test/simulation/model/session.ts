@@ -68,9 +68,9 @@ export interface ConnectionListener {
 
 /** Who notes what a process learns of its clusters beside its calls. */
 export interface PingObserver {
-  onPinged(cluster: ClusterId, wasAnswered: boolean): void;
+  onPinged(cluster: ClusterId, wasAnswered: boolean, tookMs?: number): void;
   /** Every host of a cluster is being asked. */
-  onSuspected(cluster: ClusterId, sign: Promise<SignOfLife>): void;
+  onSuspected(cluster: ClusterId, limitMs: number, sign: Promise<SignOfLife>): void;
   onHostUp(cluster: ClusterId): void;
 }
 
@@ -274,23 +274,27 @@ export class ModelSession extends ClusterSession implements ConnectionListener {
   }
 
   protected override askForLife(timeoutMs: number): Promise<unknown> {
-    const answer = this.connection.request('ping', timeoutMs, () => undefined);
-    // Also one that comes when nobody waits for it any more.
-    answer.then(
-      () => this.observer?.onPinged(this.cluster, true),
-      () => undefined,
-    );
-    return answer;
+    return this.connection.request('ping', timeoutMs, () => undefined);
+  }
+
+  /** Also when nobody waits for it any more. */
+  protected override pingAnswered(startedMs: number): void {
+    this.observer?.onPinged(this.cluster, true, this.clock.monotonicMs() - startedMs);
+    super.pingAnswered(startedMs);
   }
 
   override askEveryHost(timeoutMs: number): Promise<SignOfLife> {
+    const startedMs = this.clock.monotonicMs();
     const sign = this.connection
       .request('ping', timeoutMs, () => undefined)
       .then(
         () => 'answered' as const,
         (error: unknown) => signOfLifeIn(error) ?? 'notSent',
       );
-    this.observer?.onSuspected(this.cluster, sign);
+    void sign.then((said) => {
+      if (said === 'answered') this.pingAnswered(startedMs);
+    });
+    this.observer?.onSuspected(this.cluster, timeoutMs, sign);
     return sign;
   }
 

@@ -140,15 +140,7 @@ function wrongWithChange(evidence: Evidence, course: Course, change: BreakerChan
     // An answer may be too slow.
     return ping.wasAnswered === (state === 'closed') || setup.policy === 'latency breaker';
   });
-  const isOfSuspicion =
-    state === 'closed' &&
-    ledger.suspicions.some(
-      ({ process: of, cluster: asked, end }) =>
-        of === process && asked === cluster && end?.sign === 'answered' && end.atMs === atMs,
-    );
-  return isDecided || isOfSuspicion
-    ? undefined
-    : `with no ping that ${state === 'closed' ? 'was answered' : 'failed'} then`;
+  return isDecided ? undefined : `with no ping that ${state === 'closed' ? 'was answered' : 'failed'} then`;
 }
 
 /** The longest time until the next ping. */

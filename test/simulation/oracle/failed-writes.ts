@@ -53,8 +53,8 @@ function isSaid(write: WriteRecord, cluster: ClusterId): boolean {
   return !isFailure;
 }
 
-/** A statement is prepared so often at most before it is sent. */
-const MOST_PREPARATIONS = 5;
+/** A statement that was being prepared when something changed is prepared once more. */
+const MOST_PREPARATIONS = 2;
 
 /** Whether a side that was well all the time must have been asked, and have answered in time. */
 function mustHaveTaken(evidence: Evidence, write: WriteRecord, cluster: ClusterId, atMs: number): boolean {

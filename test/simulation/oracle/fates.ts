@@ -7,6 +7,8 @@ export const ROUNDING_MS = 0.001;
 
 /** Longest time, in ms, that is given to a request after the process stood still. */
 const MOST_GRACE_MS = 500;
+/** A stall that is shorter is not noticed. */
+const LATE_MS = 100;
 
 /** What the write's own request to one side came to, in the words of the documentation. */
 export interface Fate {
@@ -36,8 +38,12 @@ export function fateOf(evidence: Evidence, write: WriteRecord, cluster: ClusterI
 }
 
 /** Whether the process may have done something at this moment later than it would have: it stood still, or made up for that. */
-export function isStalledAt({ ledger }: Evidence, atMs: number): boolean {
-  return ledger.stalls.some(({ fromMs, toMs }) => fromMs <= atMs && atMs <= toMs + MOST_GRACE_MS);
+export function isStalledAt(evidence: Evidence, atMs: number): boolean {
+  return evidence.ledger.stalls.some(({ fromMs, toMs }) => {
+    // One stall may follow another.
+    const isNoticed = evidence.stalledMs(fromMs - MOST_GRACE_MS, toMs) > LATE_MS;
+    return fromMs <= atMs && atMs <= toMs + (isNoticed ? MOST_GRACE_MS : 0);
+  });
 }
 
 /** Codes of the native protocol. */

@@ -1,5 +1,5 @@
 import type { ClusterId } from '../../../lib/core/index.js';
-import type { SuspicionRecord } from '../ledger.js';
+import type { PingRecord, SuspicionRecord } from '../ledger.js';
 import type { Evidence } from './evidence.js';
 import { ROUNDING_MS } from './fates.js';
 
@@ -7,6 +7,9 @@ import { ROUNDING_MS } from './fates.js';
 export const PING_MS = 500;
 /** What is under way is looked at so often, in ms. */
 export const ROUND_MS = 50;
+/** A slow cluster is given so many times the round trip that its last ping took, if that is no longer than this, in ms. */
+const SLOW_FACTOR = 1.5;
+const LONGEST_ROUND_TRIP_MS = 2_000;
 /** What comes later than this, in ms, tells a process that it stood still. */
 const LATE_MS = 100;
 
@@ -17,9 +20,11 @@ export class Silence {
   /** … and with it what says nothing to a process that no longer waits for it: refusals. */
   readonly #answered = new Map<string, number[]>();
   readonly #asked = new Map<string, SuspicionRecord[]>();
+  readonly #pings: readonly PingRecord[];
 
   constructor(private readonly evidence: Evidence) {
-    const { heard, suspicions } = evidence.ledger;
+    const { heard, pings, suspicions } = evidence.ledger;
+    this.#pings = pings;
     for (const { process, cluster, atMs, isError } of heard) {
       if (!isError) add(this.#heard, `${process} ${cluster}`, atMs);
       add(this.#answered, `${process} ${cluster}`, atMs);
@@ -40,6 +45,17 @@ export class Silence {
   /** Whether something that must have been heard came from the cluster after the one moment and before the other. */
   hasHeard(process: number, cluster: ClusterId, afterMs: number, beforeMs: number): boolean {
     return this.lastHeardMs(process, cluster, beforeMs) > afterMs + ROUNDING_MS;
+  }
+
+  /** The longest time that a cluster can be given within this span because its last ping has taken long; 0: as others. */
+  slowMs(process: number, cluster: ClusterId, fromMs: number, toMs: number): number {
+    let slowMs = 0;
+    for (const { process: of, cluster: pinged, endedMs, tookMs = Infinity } of this.#pings) {
+      if (of !== process || pinged !== cluster || endedMs > toMs || tookMs > LONGEST_ROUND_TRIP_MS) continue;
+      const isLaterThanStart = endedMs > fromMs;
+      slowMs = isLaterThanStart ? Math.max(slowMs, SLOW_FACTOR * tookMs) : SLOW_FACTOR * tookMs;
+    }
+    return slowMs;
   }
 
   asked(process: number, cluster: ClusterId): readonly SuspicionRecord[] {
@@ -86,10 +102,10 @@ export class Silence {
   }
 
   #isDead(process: number, cluster: ClusterId, atMs: number, isCertain: boolean): boolean {
-    return this.asked(process, cluster).some(({ fromMs, end }) => {
+    return this.asked(process, cluster).some(({ fromMs, limitMs, end }) => {
       if (end?.sign !== 'silent' || end.atMs > atMs + ROUNDING_MS) return false;
       const tookMs = end.atMs - fromMs;
-      if (tookMs < PING_MS - ROUNDING_MS || tookMs > PING_MS + LATE_MS) return false;
+      if (tookMs < limitMs - ROUNDING_MS || tookMs > limitMs + LATE_MS) return false;
       if (isCertain && this.#stoodStill(fromMs, end.atMs, LATE_MS)) return false;
       return isCertain
         ? this.lastAnsweredMs(process, cluster, atMs) < fromMs

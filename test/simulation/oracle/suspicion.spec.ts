@@ -14,7 +14,7 @@ class Hang {
 
   asked(fromMs = 600, sign: SignOfLife = 'silent', cluster: ClusterId = 'A', forMs = 500): this {
     const end = { atMs: fromMs + forMs, sign };
-    this.run.ledger.suspicions.push({ process: 1, cluster, fromMs, end });
+    this.run.ledger.suspicions.push({ process: 1, cluster, fromMs, limitMs: 500, end });
     return this;
   }
 

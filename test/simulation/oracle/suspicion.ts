@@ -59,9 +59,7 @@ function wrongWithAsking(evidence: Evidence, ask: SuspicionRecord): string | und
     return undefined;
   if (suspectAfterMs === 0) return 'although nobody is to be suspected';
   const sinceMs = fromMs - suspectAfterMs;
-  // Beside what goes over a wire a driver has requests of its own, whose answers the detector does not hear.
-  const isAllHeard = evidence.setup.surface !== 'cql';
-  if (isAllHeard && silence.hasHeard(process, cluster, sinceMs, fromMs)) {
+  if (silence.hasHeard(process, cluster, sinceMs, fromMs)) {
     return `although something had come from it at ${ms(silence.lastHeardMs(process, cluster, fromMs))}`;
   }
   if (silence.stoodStill(sinceMs, fromMs)) return 'although the process itself had stood still';
@@ -70,9 +68,7 @@ function wrongWithAsking(evidence: Evidence, ask: SuspicionRecord): string | und
   if (clearedMs !== undefined && clearedMs > sinceMs + ROUNDING_MS && clearedMs < fromMs) {
     return `although it had been cleared at ${ms(clearedMs)}`;
   }
-  // What was under way in a stall may be waited for longer afterwards.
-  const isAfterStall = silence.stoodStill(fromMs - AFTER_STALL_MS, fromMs);
-  return isAfterStall || isWaitedFor(evidence, process, cluster, sinceMs, fromMs)
+  return isWaitedFor(evidence, process, cluster, sinceMs, fromMs)
     ? undefined
     : `although no request had waited for it since ${ms(sinceMs)}`;
 }
@@ -91,7 +87,6 @@ function isStillTakenForDead(
   );
 }
 
-const AFTER_STALL_MS = 1_000;
 /** A stall that is longer ago changes no time limit any more. */
 const LONGEST_MEMORY_MS = 5_000;
 
@@ -105,7 +100,8 @@ function isWaitedFor(
 ): boolean {
   const { ledger, setup, writes } = evidence;
   // A time that was over just after a stall is longer.
-  const lateMs = evidence.stalledMs(fromMs, toMs) + evidence.graceMs(fromMs - LONGEST_MEMORY_MS, toMs);
+  const memoryMs = fromMs - LONGEST_MEMORY_MS;
+  const lateMs = evidence.stalledMs(memoryMs, toMs) + evidence.graceMs(memoryMs, toMs);
   const isLong = (sentMs: number, limitMs: number, endMs: number): boolean =>
     sentMs <= fromMs + ROUNDING_MS && Math.min(sentMs + limitMs + lateMs, endMs) >= toMs - ROUNDING_MS;
   const isWrite = writes.some((write) => {
@@ -140,17 +136,12 @@ function givenUp(
 }
 
 function wrongWithGivingUp(
-  { silence, setup }: Evidence,
+  { silence }: Evidence,
   process: number,
   cluster: ClusterId,
   atMs: number,
 ): string | undefined {
-  const wasFoundDead = silence
-    .asked(process, cluster)
-    .some(({ end }) => end?.sign === 'silent' && end.atMs <= atMs + ROUNDING_MS);
-  // On the surface of CQL a driver has requests of its own, whose answers the detector does not hear.
-  const mayBeDead = setup.surface === 'cql' ? wasFoundDead : silence.mayBeDead(process, cluster, atMs);
-  if (!mayBeDead) return 'although it had not been found dead';
+  if (!silence.mayBeDead(process, cluster, atMs)) return 'although it had not been found dead';
   const other = otherCluster(cluster);
   return silence.isSilent(process, other, atMs) ? `although ${other} was silent too` : undefined;
 }

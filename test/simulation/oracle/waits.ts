@@ -71,7 +71,9 @@ function foundDeadMs(
     .asked(process, otherCluster(cluster))
     .some(({ fromMs, end }) => fromMs < endMs && (end?.atMs ?? Infinity) > sentMs);
   if (isOtherAsked || isLeftAlone(evidence, process, otherCluster(cluster), sentMs, endMs)) return undefined;
-  return Math.max(silentMs + suspectAfterMs + PING_MS, aloneMs) + LOOKS * ROUND_MS + ROUNDING_MS;
+  const slowMs = silence.slowMs(process, cluster, sentMs, endMs);
+  const foundMs = silentMs + Math.max(suspectAfterMs, slowMs) + Math.max(PING_MS, slowMs);
+  return Math.max(foundMs, aloneMs) + LOOKS * ROUND_MS + ROUNDING_MS;
 }
 
 /** Whether the process takes a cluster that is well for one that is not, at some time within this span. */

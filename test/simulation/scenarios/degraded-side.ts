@@ -3,9 +3,6 @@ import type { Scenario } from '../scenario.js';
 import { BREAKER_PING_MS, LANE_PING_MS, MOMENT_MS, OUTAGES, Script } from './building-blocks.js';
 import { Course, lastAppliedMs, roundTripMs, statusOf } from './course.js';
 
-/** The longest pause between two looks of a lane for its target, with the look itself, in ms. */
-const LANE_PAUSE_MS = 2_500;
-
 /** So slow that no answer comes in time. */
 const TOO_SLOW: ClusterFault = { kind: 'slow', factor: 60 };
 
@@ -78,8 +75,7 @@ export const degradedSide: Scenario = {
     const sentMs = (spans.at(-1)?.fromMs ?? 0) + setup.executeTimeoutMs;
     // A slow side may answer a ping, and is slow for the one that is under way when it is well again.
     const slowMs = fault.kind === 'slow' ? usableMs + fault.factor * roundTripMs(setup, 'B') : 0;
-    // Its lane may have looked for it just before, and looks again.
-    const limitMs = Math.max(closedMs, sentMs, slowMs) + LANE_PAUSE_MS + replayMs + MOMENT_MS;
+    const limitMs = Math.max(closedMs, sentMs, slowMs) + replayMs + MOMENT_MS;
     course.must(
       'level in time',
       levelMs <= limitMs,

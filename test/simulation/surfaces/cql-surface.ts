@@ -120,15 +120,15 @@ class ObservedCqlSession extends CqlSession {
     return answer;
   }
 
-  protected override async askForLife(timeoutMs: number): Promise<void> {
-    await super.askForLife(timeoutMs);
-    // Also when nobody waits for it any more.
-    this.caller.onPinged(this.cluster, true);
+  /** Also when nobody waits for it any more. */
+  protected override pingAnswered(startedMs: number): void {
+    this.caller.onPinged(this.cluster, true, this.clock.monotonicMs() - startedMs);
+    super.pingAnswered(startedMs);
   }
 
   override askEveryHost(timeoutMs: number): Promise<SignOfLife> {
     const sign = super.askEveryHost(timeoutMs);
-    this.caller.onSuspected(this.cluster, sign);
+    this.caller.onSuspected(this.cluster, timeoutMs, sign);
     return sign;
   }
 

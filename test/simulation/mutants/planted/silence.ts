@@ -151,8 +151,8 @@ export const mutants: readonly Mutant[] = [
     breaks: 'A silent cluster is found out. Here everybody waits until their time is over.',
     changes: [
       {
-        replace: `if (suspectAfterMs === 0 || this.#isEnded || liveness !== 'alive') return false;`,
-        by: `if (suspectAfterMs >= 0 || this.#isEnded || liveness !== 'alive') return false;`,
+        replace: `if (this.options.suspectAfterMs === 0 || this.#isEnded || hearing.liveness !== 'alive') return false;`,
+        by: `if (this.options.suspectAfterMs >= 0 || this.#isEnded || hearing.liveness !== 'alive') return false;`,
       },
     ],
   },
@@ -222,6 +222,26 @@ export const mutants: readonly Mutant[] = [
     ],
   },
   {
+    name: 'silence-slow-is-dead',
+    breaks:
+      'A cluster whose pings take long has longer to answer. Here it has as long as any other, and is found dead again and again.',
+    changes: [
+      { replace: `if (latencyMs <= LONGEST_ROUND_TRIP_MS) hearing.roundTripMs = latencyMs;`, by: `` },
+    ],
+    specs: 'core/failure-detector.spec.ts',
+  },
+  {
+    name: 'silence-slow-for-good',
+    breaks: 'Whether a cluster is still slow is found out again. Here it stays slow, and a hang costs more.',
+    changes: [
+      {
+        replace: `if (this.#isSlow(hearing)) this.#measureIn(cluster, wasSlow ? MEASURE_AGAIN_MS : 0);`,
+        by: `void wasSlow;`,
+      },
+    ],
+    specs: 'core/failure-detector.spec.ts',
+  },
+  {
     name: 'silence-stall-is-suspicious',
     breaks: 'While the process itself stood still nothing could be heard. Here that counts as silence.',
     changes: [
@@ -270,6 +290,6 @@ export const mutants: readonly Mutant[] = [
     name: 'silence-suspected-too-soon',
     breaks:
       'A cluster is suspected when a request has waited for suspectAfterMs. Here any that waits is enough.',
-    changes: [{ replace: `return nowMs - sinceMs >= suspectAfterMs;`, by: `return nowMs > sinceMs;` }],
+    changes: [{ replace: `return nowMs - sinceMs >= patienceMs;`, by: `return nowMs > sinceMs;` }],
   },
 ];
