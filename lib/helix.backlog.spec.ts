@@ -201,6 +201,19 @@ describe('the queue', () => {
     expect(line).toMatch(/^nearly full: 810, lasts 1\.[789]/);
   });
 
+  it('is told of each side by itself, and how long it lasts of both', async () => {
+    const { clock, backlog, replayer } = await setUp(1_000);
+    for (let second = 1; second <= 2; second++) {
+      const ofA = Array.from({ length: 50 }, (_, i) => envelope(`a${second}-${i}`, { cluster: 'A' }));
+      await replayer.enqueue([...envelopes('e', 100), ...ofA]);
+      await clock.advance(1_000);
+      backlog.tick();
+    }
+    await clock.advance(1_000);
+    expect(backlog.figures('A')).toMatchObject({ queued: 100, perSecond: 25, lastsSeconds: 700 / 75 });
+    expect(backlog.figures('B')).toMatchObject({ queued: 200, perSecond: 50, lastsSeconds: 700 / 75 });
+  });
+
   it('lasts for as long as nobody knows once it does not grow any more', async () => {
     const { clock, backlog, replayer } = await setUp(1_000);
     for (let second = 1; second <= 5; second++) {

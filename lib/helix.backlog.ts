@@ -20,7 +20,7 @@ const ASK_MS = 100;
 /** A rate measured over less says nothing. */
 const SHORTEST_RATE_MS = 50;
 
-/** What came of a side's being behind. Spans in ms. */
+/** What came of a side's being behind. Spans in whole ms. */
 export interface CaughtUp {
   readonly replayed: number;
   readonly deadLettered: number;
@@ -32,10 +32,10 @@ export interface CaughtUp {
 export interface BehindFigures {
   /** What waits for this side. */
   readonly queued: number;
-  /** Envelopes a second, of both sides, that the queue grows by; 0 or less: it does not. `undefined`: not known. */
+  /** How many more each second; 0 or less: it does not grow. `undefined`: not known. */
   readonly perSecond: number | undefined;
   readonly usage: QueueUsage | undefined;
-  /** `undefined` while the queue does not grow, has no bound, or is not known to grow. */
+  /** Of the queue, which both sides share. `undefined` while it does not grow, has no bound, or is not known to grow. */
   readonly lastsSeconds: number | undefined;
 }
 
@@ -66,9 +66,13 @@ interface Behind {
 /** What waits for each side. */
 type Waiting = Readonly<Record<ClusterId, Pick<LaneStats, 'queued' | 'inFlight'>>>;
 
-interface Sample {
+/** How many were there at a moment: in the queue, and of them for each side. */
+type Held = Readonly<Record<ClusterId | 'all', number>>;
+
+const NOTHING_HELD: Held = { A: 0, B: 0, all: 0 };
+
+interface Sample extends Held {
   readonly atMs: number;
-  readonly held: number;
 }
 
 /**
@@ -157,20 +161,18 @@ export class Backlog implements ReplayWatcher {
     if (this.#isClosed) return;
     if (!this.#isNobodyBehind()) this.#ask();
     if (this.#isNobodyBehind()) return;
-    const { held } = this.#usageOf(this.#stats());
-    this.#samples = [...this.#samples.slice(-1), { atMs: this.clock.monotonicMs(), held }];
+    const held = this.#heldIn(this.#stats(), this.#usage());
+    this.#samples = [...this.#samples.slice(-1), { atMs: this.clock.monotonicMs(), ...held }];
   }
 
   figures(cluster: ClusterId): BehindFigures {
-    const stats = this.#stats();
-    const { queued, inFlight } = stats[cluster];
     const usage = this.#usage();
-    const perSecond = this.#perSecond(this.#usageOf(stats).held);
+    const held = this.#heldIn(this.#stats(), usage);
     return {
-      queued: queued + inFlight,
-      perSecond,
+      queued: held[cluster],
+      perSecond: this.#perSecond(cluster, held[cluster]),
       usage,
-      lastsSeconds: lasts(usage, perSecond),
+      lastsSeconds: this.#lastsSeconds(usage),
     };
   }
 
@@ -215,7 +217,7 @@ export class Backlog implements ReplayWatcher {
       lastMs: nowMs,
     };
     this.#behind[cluster] = behind;
-    if (this.#samples.length === 0) this.#samples = [{ atMs: nowMs, held: 0 }];
+    if (this.#samples.length === 0) this.#samples = [{ atMs: nowMs, ...NOTHING_HELD }];
     this.listener.onFellBehind(cluster);
     return behind;
   }
@@ -226,21 +228,28 @@ export class Backlog implements ReplayWatcher {
     const share = usage.held / usage.capacity;
     if (!this.#isNearlyFull && share > NEARLY_FULL) {
       this.#isNearlyFull = true;
-      this.listener.onNearlyFull(usage, lasts(usage, this.#perSecond(usage.held)));
+      this.listener.onNearlyFull(usage, this.#lastsSeconds(usage));
     } else if (this.#isNearlyFull && share < EASED) {
       this.#isNearlyFull = false;
       this.listener.onEased(usage);
     }
   }
 
-  #perSecond(held: number): number | undefined {
-    const [oldest] = this.#samples;
-    const overMs = oldest ? this.clock.monotonicMs() - oldest.atMs : 0;
-    return oldest && overMs >= SHORTEST_RATE_MS ? ((held - oldest.held) * 1_000) / overMs : undefined;
+  #lastsSeconds(usage: QueueUsage | undefined): number | undefined {
+    const perSecond = (usage && this.#perSecond('all', usage.held)) ?? 0;
+    if (!usage || perSecond <= 0) return undefined;
+    return Math.max(0, usage.capacity - usage.held) / perSecond;
   }
 
-  #usageOf({ A, B }: Waiting): Pick<QueueUsage, 'held'> {
-    return this.#usage() ?? { held: A.queued + A.inFlight + B.queued + B.inFlight };
+  #perSecond(of: keyof Held, held: number): number | undefined {
+    const [oldest] = this.#samples;
+    const overMs = oldest ? this.clock.monotonicMs() - oldest.atMs : 0;
+    return oldest && overMs >= SHORTEST_RATE_MS ? ((held - oldest[of]) * 1_000) / overMs : undefined;
+  }
+
+  #heldIn(waiting: Waiting, usage: QueueUsage | undefined): Held {
+    const [A, B] = [waiting.A.queued + waiting.A.inFlight, waiting.B.queued + waiting.B.inFlight];
+    return { A, B, all: usage?.held ?? A + B };
   }
 
   /** The queue learns of the last verdict only in a moment, and asking it is not free. */
@@ -272,13 +281,8 @@ export class Backlog implements ReplayWatcher {
     this.listener.onCaughtUp(cluster, {
       replayed,
       deadLettered,
-      tookMs: lastMs - (takingSinceMs ?? lastMs),
-      behindMs: lastMs - sinceMs,
+      tookMs: Math.round(lastMs - (takingSinceMs ?? lastMs)),
+      behindMs: Math.round(lastMs - sinceMs),
     });
   }
-}
-
-function lasts(usage: QueueUsage | undefined, perSecond: number | undefined): number | undefined {
-  if (!usage || perSecond === undefined || perSecond <= 0) return undefined;
-  return Math.max(0, usage.capacity - usage.held) / perSecond;
 }

@@ -215,6 +215,21 @@ describe('a cluster that is behind', () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
+  it('has caught up with what is not lost, and says how many are', async () => {
+    const { clock, reporter, replayer, said } = await setUp();
+    await replayer.enqueue(envelopes('e', 10));
+    await clock.advance(5_000);
+    for (const each of envelopes('lost', 3)) reporter.onLost(each, new Error('no room'));
+    replayer.consume('B', () => Promise.resolve({ kind: 'applied' })).concurrency = 1;
+    await clock.advance(10_000);
+    expect(said()).toContain(
+      'log cluster B ("us_west") has caught up: 10 writes in 0 s, 5 s behind, 3 more are lost',
+    );
+    await replayer.enqueue(envelopes('later', 10));
+    await clock.advance(1);
+    expect(said()).toEqual([]);
+  });
+
   it('for less than a second is an event, and no line', async () => {
     const { clock, replayer, said, told } = await setUp();
     replayer.consume('B', () => Promise.resolve({ kind: 'applied' })).concurrency = 1;

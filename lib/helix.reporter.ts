@@ -55,6 +55,8 @@ interface Said {
   isAvoided: boolean;
   /** That it is behind, with figures. */
   isBehind: boolean;
+  /** How many writes it will never get, of those it has missed since it fell behind. */
+  lost: number;
   /** When reads that were meant for it last went to the other one, in monotonic ms. */
   readsMovedMs: number | undefined;
   /** When it was last said to be silent, in monotonic ms. */
@@ -176,6 +178,7 @@ export class Reporter implements BacklogListener {
   /** An accepted write that one side will never get. */
   onLost({ cluster, operationId }: Envelope, error: Error): void {
     const label = errorLabel(error);
+    this.#said[cluster].lost++;
     this.#bursts.add(`A write is lost for ${this.#label(cluster)}`, `, operation ${operationId}: ${label}`);
     this.#tell({ type: 'lost', cluster, operationId, error: label });
   }
@@ -229,12 +232,14 @@ export class Reporter implements BacklogListener {
     this.#checkConnected(cluster, false);
     if (said.isBehind || behindMs >= WORTH_A_LINE_MS) {
       const dead = deadLettered > 0 ? `, ${count(deadLettered)} more became dead letters` : '';
+      const lost = said.lost > 0 ? `, ${count(said.lost)} more are lost` : '';
       this.on.logger.log(
         `${this.#label(cluster)} has caught up: ${writes(replayed)} in ${seconds(tookMs)}, ` +
-          `${seconds(behindMs)} behind${dead}`,
+          `${seconds(behindMs)} behind${dead}${lost}`,
       );
     }
     said.isBehind = false;
+    said.lost = 0;
     this.#tell({ type: 'caughtUp', cluster, ...figures });
   }
 
@@ -410,6 +415,7 @@ function nothingSaid(): Said {
     isConnected: undefined,
     isAvoided: false,
     isBehind: false,
+    lost: 0,
     readsMovedMs: undefined,
     suspectedMs: Number.NEGATIVE_INFINITY,
     isSuspected: false,

@@ -234,6 +234,37 @@ describe.each(strategies)('a cluster that is given up, with %s', (_name, strateg
   });
 });
 
+const withTheOtherFirst: [string, (other: ClusterId) => WriteStrategy][] = [
+  ...bothWays,
+  ['the other one first', (other) => new SyncDualWriteStrategy({ first: other })],
+];
+
+describe.each(withTheOtherFirst)('a cluster that is known to be dead, with %s', (_name, strategy) => {
+  it.each<ClusterId>(['A', 'B'])('%s costs nothing once that is known: not even a round', async (dead) => {
+    const { run, write, clock, givenUp, replayer } = setUp({ strategy: strategy(otherCluster(dead)) });
+    givenUp.add(dead);
+    const soon = late('applied', 5);
+    const answer = await run(dead === 'A' ? write(never, soon) : write(soon, never));
+    await clock.advance(5);
+    expect(answer.value[dead]).toBe('queued');
+    expect(answer.value[otherCluster(dead)]).toBe('applied');
+    expect(replayer.enqueuedFor).toEqual([[dead]]);
+  });
+});
+
+it('a cluster that is known to be dead, and is sent to first, has a round to answer', async () => {
+  const { run, write, clock, givenUp } = setUp({ strategy: new SyncDualWriteStrategy({ first: 'A' }) });
+  givenUp.add('A');
+  const [there, away] = [
+    await run(write(late('applied', 20), 'applied')),
+    await run(write(never, 'applied')),
+  ];
+  await clock.advance(20);
+  expect([statuses(there.value), away.isSettled]).toEqual(['applied, applied', false]);
+  await clock.advance(2 * ROUND_MS);
+  expect(statuses(away.value)).toBe('queued, applied');
+});
+
 describe('a cluster that is given up', () => {
   it('is waited for while the other one has not answered either', async () => {
     const { run, write, clock, givenUp } = setUp();

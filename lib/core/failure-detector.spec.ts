@@ -262,8 +262,15 @@ describe('FailureDetector', () => {
       false,
     ]);
     wire.answer('A');
-    await clock.advance(50);
+    // Before the next round.
     expect([detector.isGivenUp('A'), detector.isGivenUp('B')]).toEqual([false, true]);
+  });
+
+  it('does not give it up once anything has come from it, before the next round', async () => {
+    const { detector, wire } = await setUpDead();
+    expect(detector.isGivenUp('B')).toBe(true);
+    wire.answer('B');
+    expect([detector.isGivenUp('B'), detector.liveness('B')]).toEqual([false, 'alive']);
   });
 
   it('knows what has surely been heard after a request was sent', async () => {

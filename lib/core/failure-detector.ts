@@ -1,11 +1,10 @@
 import type { Clock, Timer } from './clock.js';
 import { type ClusterId, otherCluster } from './cluster.js';
+import { LATE_MS } from './deadlines.js';
 import type { Inspected, Rounds } from './rounds.js';
 
 /** How long a suspected cluster has to answer a ping, in ms. */
 export const SUSPICION_PING_MS = 500;
-/** A ping that ends later than its time by so much, in ms, says nothing: the process stood still. */
-const LATE_MS = 100;
 /** A cluster that was found dead is asked again so often, in ms, where the failover policy does not. */
 const ASK_AGAIN_MS = 2_000;
 /** A slow cluster has so many times the round trip that its last ping took, … */
@@ -101,6 +100,11 @@ export class FailureDetector implements Inspected {
 
   /** Whether what waits for that cluster alone is to be decided without it: it is dead, and the other one is not silent. */
   isGivenUp(cluster: ClusterId): boolean {
+    if (!this.isDead(cluster)) return false;
+    // What has come since the last round.
+    const nowMs = this.options.clock.monotonicMs();
+    this.#listen('A', nowMs);
+    this.#listen('B', nowMs);
     return this.isDead(cluster) && this.#hearings[otherCluster(cluster)].liveness === 'alive';
   }
 
@@ -183,6 +187,7 @@ export class FailureDetector implements Inspected {
     if (hearing.ping !== ping) return;
     hearing.ping = undefined;
     hearing.latestMs = nowMs;
+    // A ping that ends later than that says nothing: the process stood still.
     const isDead = sign === 'silent' && nowMs - startedMs <= limitMs + LATE_MS;
     this.#become(cluster, isDead ? 'dead' : 'alive');
   }

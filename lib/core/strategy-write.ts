@@ -56,6 +56,7 @@ class SideAttempt extends WriteOnWire implements SideWrite {
     return (this.#outcome ??= new Promise((resolve) => {
       this.#resolve = resolve;
       this.dispatch(this.cluster);
+      if (this.other?.known === APPLIED) this.inspect();
     }));
   }
 
@@ -71,6 +72,7 @@ class SideAttempt extends WriteOnWire implements SideWrite {
   protected override ended(_cluster: ClusterId, outcome: SettledOutcome): void {
     this.#ended = outcome;
     this.#resolve?.(outcome);
+    this.other?.inspect();
   }
 }
 

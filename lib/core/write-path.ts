@@ -295,7 +295,7 @@ class ConcurrentWrite extends WriteOnWire implements Holdings, UnderWay {
     const missing = this.missing();
     if (!missing) return;
     const { operation, stragglerMs } = this;
-    if (operation.class === 'idempotent' && this.wire.detector.isGivenUp(missing)) this.giveUp(missing);
+    if (this.isGivenUp(missing)) this.giveUp(missing);
     else if (this.#halfMs === 0) this.#halfMs = nowMs;
     else if (stragglerMs !== undefined && nowMs - this.#halfMs >= stragglerMs && operation.ack === 'any') {
       this.answerWithout(missing);
@@ -329,9 +329,16 @@ class ConcurrentWrite extends WriteOnWire implements Holdings, UnderWay {
     this.settlement.settle(this.operation, a, b, this).then(this.resolve, this.reject);
   }
 
-  private answerAtOnce(): void {
-    const missing = this.operation.ack === 'any' ? this.missing() : undefined;
-    if (missing) this.answerWithout(missing);
+  /** One side has ended: the other one is not waited for if it is dead, or if nothing is to be waited for. */
+  private goOnAlone(): void {
+    const missing = this.missing();
+    if (!missing) return;
+    if (this.isGivenUp(missing)) this.giveUp(missing);
+    else if (this.stragglerMs === 0 && this.operation.ack === 'any') this.answerWithout(missing);
+  }
+
+  private isGivenUp(missing: ClusterId): boolean {
+    return this.operation.class === 'idempotent' && this.wire.detector.isGivenUp(missing);
   }
 
   private endAlone(outcome: SettledOutcome): void {
@@ -346,7 +353,7 @@ class ConcurrentWrite extends WriteOnWire implements Holdings, UnderWay {
   /** Goes on when both sides have settled, at least one of them not as it should. */
   private join(): void {
     if (!this.#a || !this.#b) {
-      if (this.stragglerMs === 0) this.answerAtOnce();
+      this.goOnAlone();
       return;
     }
     const left = this.admissions.lastResort(this.#a, this.#b);

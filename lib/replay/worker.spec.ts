@@ -17,7 +17,11 @@ import { ReplayWorker } from './worker.js';
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 
-async function setUp(hooks: ReplayHooks = {}, failover = { mayReplayTo: () => true }) {
+async function setUp(
+  hooks: ReplayHooks = {},
+  failover = { mayReplayTo: () => true },
+  label = (cluster: ClusterId) => `cluster ${cluster}`,
+) {
   const clock = new FakeClock();
   const givenUp = new Set<ClusterId>();
   const replayer = new ObservedReplayer();
@@ -33,6 +37,7 @@ async function setUp(hooks: ReplayHooks = {}, failover = { mayReplayTo: () => tr
     namespace: 'shop',
     clock,
     options: { executeTimeoutMs: 30_000, ...hooks },
+    label,
     log: (level, message) => lines.push(`${level}: ${message}`),
     random: () => 1 - Number.EPSILON,
   });
@@ -954,19 +959,12 @@ describe('ReplayWorker hooks and log', () => {
   });
 
   it('calls a target by the name it was given, and leaves one alone without a line that is left alone', async () => {
-    const { clock, replayer, a } = await setUp();
-    const lines: string[] = [];
     let mayReplay = false;
-    const worker = new ReplayWorker({
-      replayer,
-      targets: { A: a },
-      namespace: 'shop',
-      clock,
-      options: { executeTimeoutMs: 1_000 },
-      failover: { mayReplayTo: () => mayReplay },
-      label: (cluster) => `cluster ${cluster} ("us_east")`,
-      log: (level, message) => lines.push(`${level}: ${message}`),
-    });
+    const { clock, replayer, a, lines, worker } = await setUp(
+      {},
+      { mayReplayTo: () => mayReplay },
+      (cluster) => `cluster ${cluster} ("us_east")`,
+    );
     worker.start();
     await clock.advance(MINUTE);
     mayReplay = true;

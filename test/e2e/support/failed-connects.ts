@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
+import { expect } from 'vitest';
 import type { BlockedReason } from '../../../lib/core/index.js';
 import type { CqlClusterOptions } from '../../../lib/cql/driver/index.js';
 import { type CassandraServer, startCqlProxy, startFaultProxy } from '../../servers/index.js';
@@ -199,6 +200,20 @@ export interface LeftBehind {
   readonly blocked: BlockedReason | undefined;
   readonly before: object;
   readonly after: object;
+}
+
+/** Each way left the process as it was, and said why it failed; its peers have no connection any more. */
+export async function expectNothingLeft(
+  ways: readonly FailedConnect[],
+  left: readonly LeftBehind[],
+): Promise<void> {
+  expect.soft(left.map(({ name }) => name)).toEqual(ways.map(({ name }) => name));
+  for (const { name, message, blocked, before, after } of left) {
+    const way = ways.find((each) => each.name === name)!;
+    expect.soft({ name, blocked, ...after }).toEqual({ name, blocked: way.blocked, ...before });
+    expect.soft(message).toMatch(way.says);
+    await expect.poll(() => ({ name, connections: way.connections() })).toEqual({ name, connections: 0 });
+  }
 }
 
 /** Tries each way so many times. Resolves when the process has ended by itself; it has a while for that. */

@@ -216,8 +216,35 @@ export const mutants: readonly Mutant[] = [
       'A write that must not be applied twice waits for its own deadline. Here it is released as others are.',
     changes: [
       {
-        replace: `if (operation.class === 'idempotent' && this.wire.detector.isGivenUp(missing)) this.giveUp(missing);`,
-        by: `if (this.wire.detector.isGivenUp(missing)) this.giveUp(missing);`,
+        replace: `return this.operation.class === 'idempotent' && this.wire.detector.isGivenUp(missing);`,
+        by: `return this.wire.detector.isGivenUp(missing);`,
+      },
+    ],
+  },
+  {
+    name: 'silence-released-late',
+    breaks:
+      'What a dead cluster alone has not answered is not waited for. Here each write waits for a round.',
+    changes: [
+      {
+        replace: `
+          if (this.isGivenUp(missing)) this.giveUp(missing);
+          else if (this.stragglerMs === 0`,
+        by: `if (this.stragglerMs === 0`,
+      },
+    ],
+    specs: 'core/early-answers.spec.ts',
+  },
+  {
+    name: 'silence-released-unheard',
+    breaks: 'A cluster is dead until anything comes from it. Here it is until the next round.',
+    changes: [
+      {
+        replace: `
+          this.#listen('A', nowMs);
+          this.#listen('B', nowMs);
+          return`,
+        by: `return`,
       },
     ],
   },
