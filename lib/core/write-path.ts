@@ -338,7 +338,7 @@ class ConcurrentWrite extends WriteOnWire implements Holdings, UnderWay {
   }
 
   private isGivenUp(missing: ClusterId): boolean {
-    return this.operation.class === 'idempotent' && this.wire.detector.isGivenUp(missing);
+    return this.wire.detector.isGivenUp(missing) && this.operation.class === 'idempotent';
   }
 
   private endAlone(outcome: SettledOutcome): void {
