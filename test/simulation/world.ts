@@ -117,6 +117,7 @@ export class World {
   /** Whether a schema has changed lately, or they are not the same: then statements are prepared over and over. */
   hasNewSchemaSince(startedMs: number): boolean {
     const { A, B } = this.clusters;
+    if (A.schema.version === 0 && B.schema.version === 0) return false;
     const isNew = [A, B].some(
       ({ schema }) => schema.version > 0 && schema.now.sinceMs >= startedMs - UNSETTLED_MS,
     );

@@ -24,6 +24,8 @@ export class SimulationEvent {
 
 /** Chance that an answer is read in the same turn of the event loop as the one before, as from one TCP chunk. */
 const SAME_TURN = 0.25;
+/** Node lets everything come to rest between two immediates of one pass of its loop, and a pass is not free. */
+const TURNS_AT_ONCE = 32;
 
 /**
  * Virtual time. Events run in the order of their moments; at equal moments the seed decides, but timers of one
@@ -87,30 +89,42 @@ export class Scheduler {
    */
   run(endMs: number, isOver: () => boolean = () => false): Promise<number> {
     return new Promise((resolve, reject) => {
+      let isEnded = false;
       const turn = (): void => {
+        if (isEnded) return;
         try {
-          for (;;) {
-            const next = this.#peek();
-            if (isOver() || !next || next.dueMs > endMs) {
-              resolve(this.#nowMs);
-              return;
-            }
-            this.#pop();
-            this.#nowMs = Math.max(this.#nowMs, next.dueMs);
-            next.run();
-            if (next.kind === 'world') continue;
-            const follower = this.#peek();
-            const isSameTurn =
-              follower?.kind === 'io' && follower.dueMs <= this.#nowMs && this.random.chance(SAME_TURN);
-            if (!isSameTurn) break;
-          }
-          setImmediate(turn);
+          isEnded = this.#turn(endMs, isOver);
+          if (isEnded) resolve(this.#nowMs);
         } catch (error) {
+          isEnded = true;
           reject(error instanceof Error ? error : new Error(String(error)));
         }
       };
-      setImmediate(turn);
+      const turns = (): void => {
+        for (let count = 1; count < TURNS_AT_ONCE; count++) setImmediate(turn);
+        setImmediate(() => {
+          turn();
+          if (!isEnded) turns();
+        });
+      };
+      turns();
     });
+  }
+
+  /** One turn of the event loop; true if it was the last. */
+  #turn(endMs: number, isOver: () => boolean): boolean {
+    for (;;) {
+      const next = this.#peek();
+      if (isOver() || !next || next.dueMs > endMs) return true;
+      this.#pop();
+      this.#nowMs = Math.max(this.#nowMs, next.dueMs);
+      next.run();
+      if (next.kind === 'world') continue;
+      const follower = this.#peek();
+      const isSameTurn =
+        follower?.kind === 'io' && follower.dueMs <= this.#nowMs && this.random.chance(SAME_TURN);
+      if (!isSameTurn) return false;
+    }
   }
 
   #peek(): SimulationEvent | undefined {
