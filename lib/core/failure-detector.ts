@@ -74,6 +74,8 @@ class Hearing {
  */
 export class FailureDetector implements Inspected {
   readonly isUnderWay = false;
+  /** Whether any cluster is dead. A field: it is read for every write. */
+  hasDead = false;
   readonly #hearings = { A: new Hearing(), B: new Hearing() };
   readonly #wires: Listened[] = [];
   #lastRoundMs = Number.NEGATIVE_INFINITY;
@@ -197,6 +199,7 @@ export class FailureDetector implements Inspected {
     if (hearing.liveness === liveness || this.#isEnded) return;
     const wasDead = hearing.liveness === 'dead';
     hearing.liveness = liveness;
+    this.hasDead = this.isDead('A') || this.isDead('B');
     if (liveness === 'alive') hearing.ping = undefined;
     // What it was like before says nothing of how it comes back.
     if (liveness === 'dead') hearing.roundTripMs = 0;
@@ -248,7 +251,8 @@ export class FailureDetector implements Inspected {
 }
 
 /** For wires that nobody listens to. */
-export const NOBODY_DIES: Pick<FailureDetector, 'isDead' | 'isGivenUp' | 'hasHeardSince'> = {
+export const NOBODY_DIES: Pick<FailureDetector, 'hasDead' | 'isDead' | 'isGivenUp' | 'hasHeardSince'> = {
+  hasDead: false,
   isDead: () => false,
   isGivenUp: () => false,
   hasHeardSince: () => false,

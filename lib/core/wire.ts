@@ -63,7 +63,7 @@ export class Wire implements Inspected, Listened {
   readonly failover: Failover | undefined;
   readonly invariants: Invariants;
   readonly rounds: Rounds;
-  readonly detector: Pick<FailureDetector, 'isDead' | 'isGivenUp' | 'hasHeardSince'>;
+  readonly detector: Pick<FailureDetector, 'hasDead' | 'isDead' | 'isGivenUp' | 'hasHeardSince'>;
   /** Whether the time for sending is over. */
   isCutOff = false;
 

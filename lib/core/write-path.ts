@@ -338,7 +338,8 @@ class ConcurrentWrite extends WriteOnWire implements Holdings, UnderWay {
   }
 
   private isGivenUp(missing: ClusterId): boolean {
-    return this.wire.detector.isGivenUp(missing) && this.operation.class === 'idempotent';
+    const { detector } = this.wire;
+    return detector.hasDead && detector.isGivenUp(missing) && this.operation.class === 'idempotent';
   }
 
   private endAlone(outcome: SettledOutcome): void {

@@ -369,11 +369,12 @@ export class TargetLane {
   #report(): void {
     const gate = this.#gate;
     const { label, log } = this.#on;
-    if (gate.kind === 'closed' && !this.#isReportedDown) {
+    if (gate.kind === 'closed' && !this.#isDownInLog) {
       const isDown = gate.failedPings > 0;
       if (!isDown && gate.refusals < REPORTED_REFUSALS) return;
       this.#isReportedDown = true;
-      if (this.#isLeftAlone) return;
+      // A policy that leaves it alone may do so only a moment after the first ping, and tells of it.
+      if (this.#isLeftAlone || gate.failedPings === 1) return;
       this.#isDownInLog = true;
       const why = this.#lastError ? errorLabel(this.#lastError) : 'not available';
       const what = isDown ? 'waits for it to come back' : 'waits: it answers pings, but takes nothing';

@@ -978,6 +978,24 @@ describe('ReplayWorker hooks and log', () => {
     ]);
   });
 
+  it('says nothing of one that its policy begins to leave alone a moment later', async () => {
+    let mayReplay = true;
+    const { clock, replayer, b, lines, worker } = await setUp({}, { mayReplayTo: () => mayReplay });
+    worker.start();
+    await clock.advance(1);
+    b.isUp = false;
+    b.outcomes.set('e', failing('unreached'));
+    await replayer.enqueue([envelope('e')]);
+    await clock.advance(50);
+    expect(worker.isOpen('B')).toBe(false);
+    mayReplay = false;
+    await clock.advance(MINUTE);
+    b.isUp = mayReplay = true;
+    b.outcomes.clear();
+    await clock.advance(MINUTE);
+    expect([b.applied, lines]).toEqual([['e'], []]);
+  });
+
   it('does not call a target back before it has taken a delivery', async () => {
     const { clock, replayer, b, lines } = await started();
     b.isUp = false;
