@@ -123,6 +123,14 @@ describe('a side that misses writes', () => {
     expect(told).toEqual(['B fell behind', 'B caught up']);
   });
 
+  it('has not grown by what the queue held when it was opened', async () => {
+    const { clock, backlog, raw } = await setUp(1_000);
+    await raw.enqueue(envelopes('e', 500));
+    backlog.onOpened();
+    await clock.advance(1_000);
+    expect(backlog.figures('B')).toMatchObject({ queued: 500, perSecond: 0, lastsSeconds: undefined });
+  });
+
   it('has caught up although somebody else has emptied the queue, by the next look', async () => {
     const { clock, told, backlog, raw, replayer } = await setUp();
     await replayer.enqueue(envelopes('e', 2));

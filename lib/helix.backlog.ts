@@ -107,11 +107,12 @@ export class Backlog implements ReplayWatcher {
 
   /** The queue has been opened, and may hold what was left in it. */
   onOpened(): void {
-    const stats = this.#stats();
+    const held = this.#heldIn(this.#stats(), this.#usage());
+    // It has grown by nothing yet.
+    if (held.A + held.B > 0) this.#samples = [{ atMs: this.clock.monotonicMs(), ...held }];
     for (const cluster of ['A', 'B'] as const) {
-      const { queued, inFlight } = stats[cluster];
-      this.#held[cluster] = queued + inFlight;
-      if (queued + inFlight > 0) this.#fallBehind(cluster);
+      this.#held[cluster] = held[cluster];
+      if (held[cluster] > 0) this.#fallBehind(cluster);
     }
   }
 
@@ -236,9 +237,9 @@ export class Backlog implements ReplayWatcher {
   }
 
   #lastsSeconds(usage: QueueUsage | undefined): number | undefined {
-    const perSecond = (usage && this.#perSecond('all', usage.held)) ?? 0;
-    if (!usage || perSecond <= 0) return undefined;
-    return Math.max(0, usage.capacity - usage.held) / perSecond;
+    if (!usage) return undefined;
+    const perSecond = this.#perSecond('all', usage.held) ?? 0;
+    return perSecond > 0 ? Math.max(0, usage.capacity - usage.held) / perSecond : undefined;
   }
 
   #perSecond(of: keyof Held, held: number): number | undefined {

@@ -217,6 +217,8 @@ describe('a cluster that is behind', () => {
 
   it('has caught up with what is not lost, and says how many are', async () => {
     const { clock, reporter, replayer, said } = await setUp();
+    // Nobody was behind then.
+    reporter.onLost(envelope('before'), new Error('no answer'));
     await replayer.enqueue(envelopes('e', 10));
     await clock.advance(5_000);
     for (const each of envelopes('lost', 3)) reporter.onLost(each, new Error('no room'));

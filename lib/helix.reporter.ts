@@ -55,7 +55,7 @@ interface Said {
   isAvoided: boolean;
   /** That it is behind, with figures. */
   isBehind: boolean;
-  /** How many writes it will never get, of those it has missed since it fell behind. */
+  /** How many writes it has lost since it fell behind. */
   lost: number;
   /** When reads that were meant for it last went to the other one, in monotonic ms. */
   readsMovedMs: number | undefined;
@@ -221,6 +221,7 @@ export class Reporter implements BacklogListener {
   }
 
   onFellBehind(cluster: ClusterId): void {
+    this.#said[cluster].lost = 0;
     this.#tell({ type: 'queued', cluster });
     this.#keepLooking();
   }
@@ -239,7 +240,6 @@ export class Reporter implements BacklogListener {
       );
     }
     said.isBehind = false;
-    said.lost = 0;
     this.#tell({ type: 'caughtUp', cluster, ...figures });
   }
 

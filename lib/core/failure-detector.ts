@@ -100,10 +100,12 @@ export class FailureDetector implements Inspected {
     return (cluster === 'A' ? this.#hearings.A : this.#hearings.B).liveness === 'dead';
   }
 
-  /** Whether what waits for that cluster alone is to be decided without it: it is dead, and the other one is not silent. */
+  /**
+   * Whether what waits for that cluster alone is to be decided without it: it is dead, and the other one is not silent.
+   * What has come since the last round is heard first.
+   */
   isGivenUp(cluster: ClusterId): boolean {
     if (!this.isDead(cluster)) return false;
-    // What has come since the last round.
     const nowMs = this.options.clock.monotonicMs();
     this.#listen('A', nowMs);
     this.#listen('B', nowMs);

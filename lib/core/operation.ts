@@ -149,6 +149,13 @@ export abstract class WriteOnWire extends Call {
   protected override unanswered(cluster: ClusterId, why: 'late' | 'dead'): FailedOutcome {
     return this.operation.expire(cluster, why);
   }
+
+  /** Whether that side is not waited for once it alone is: it is dead, and what it may have got may be repeated. */
+  protected isGivenUp(cluster: ClusterId): boolean {
+    const { detector } = this.wire;
+    // The class comes last: a statement has to work it out.
+    return detector.hasDead && detector.isGivenUp(cluster) && this.operation.class === 'idempotent';
+  }
 }
 
 export interface ReadOperation<Result> {

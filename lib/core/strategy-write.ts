@@ -61,12 +61,10 @@ class SideAttempt extends WriteOnWire implements SideWrite {
   }
 
   override inspect(): void {
-    const { operation, cluster, other } = this;
+    const { cluster, other } = this;
     // The other side has it, or its turn comes only after this one's.
     const isAlone = other?.known === APPLIED || (other && !other.wasSent && !other.known);
-    if (isAlone && operation.class === 'idempotent' && this.wire.detector.isGivenUp(cluster)) {
-      this.giveUp(cluster);
-    }
+    if (isAlone && this.isGivenUp(cluster)) this.giveUp(cluster);
   }
 
   protected override ended(_cluster: ClusterId, outcome: SettledOutcome): void {

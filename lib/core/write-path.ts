@@ -337,11 +337,6 @@ class ConcurrentWrite extends WriteOnWire implements Holdings, UnderWay {
     else if (this.stragglerMs === 0 && this.operation.ack === 'any') this.answerWithout(missing);
   }
 
-  private isGivenUp(missing: ClusterId): boolean {
-    const { detector } = this.wire;
-    return detector.hasDead && detector.isGivenUp(missing) && this.operation.class === 'idempotent';
-  }
-
   private endAlone(outcome: SettledOutcome): void {
     if (outcome === APPLIED) {
       this.succeed('absent');

@@ -216,8 +216,8 @@ export const mutants: readonly Mutant[] = [
       'A write that must not be applied twice waits for its own deadline. Here it is released as others are.',
     changes: [
       {
-        replace: `return detector.hasDead && detector.isGivenUp(missing) && this.operation.class === 'idempotent';`,
-        by: `return detector.isGivenUp(missing);`,
+        replace: `return detector.hasDead && detector.isGivenUp(cluster) && this.operation.class === 'idempotent';`,
+        by: `return detector.isGivenUp(cluster);`,
       },
     ],
   },
