@@ -198,6 +198,9 @@ async function tell(): Promise<void> {
 
   story.chapter('A and B are compared cell by cell, with write times');
   await compareClusters(a, b, load);
+
+  story.chapter('What Helix has logged');
+  story.note(application.helixLog.join('\n'));
 }
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {

@@ -64,6 +64,14 @@ export class Application {
     return this.#log;
   }
 
+  /** What Helix has logged, without what Nest writes before and after each line. */
+  get helixLog(): string[] {
+    const lines = this.#log.matchAll(
+      /^\[Nest\] .*? +(?<level>[A-Z]+) \[Helix\] (?<text>.*?)(?: \+\d+ms)?$/gm,
+    );
+    return Array.from(lines, ({ groups }) => `${groups?.['level']?.padEnd(6)}${groups?.['text']}`);
+  }
+
   /** SIGTERM, as a supervisor would; SIGKILL if that is not enough. */
   async stop(): Promise<void> {
     process.off('exit', this.#kill);
