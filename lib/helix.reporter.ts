@@ -364,7 +364,8 @@ export class Reporter implements BacklogListener {
   }
 
   #tell(event: Unstamped<HelixEvent>): void {
-    if (!this.#isClosed) this.on.events.next({ ...event, at: new Date(this.on.clock.nowMs()) });
+    const { events, clock } = this.on;
+    if (events.observed) events.next({ ...event, at: new Date(clock.nowMs()) });
   }
 
   #label(cluster: ClusterId): string {
@@ -425,7 +426,8 @@ function nothingSaid(): Said {
 }
 
 /** The same in every locale, as a log is read by programs too. */
-const count = (value: number): string => value.toLocaleString('en-US');
+const NUMBERS = new Intl.NumberFormat('en-US');
+const count = (value: number): string => NUMBERS.format(value);
 const writes = (value: number): string => `${count(value)} ${value === 1 ? 'write' : 'writes'}`;
 const seconds = (ms: number): string => `${count(Math.round(ms / 100) / 10)} s`;
 const until = (lastsSeconds: number | undefined): string =>

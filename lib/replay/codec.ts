@@ -10,6 +10,7 @@ const CLUSTERS = ['A', 'B'] as const;
 const CLASSES = ['idempotent', 'once'] as const;
 const PRIORITIES = ['high', 'low'] as const;
 const BATCHES = ['logged', 'unlogged', 'counter'] as const;
+const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /**
  * The envelope as MessagePack: a map with every field under a key that never changes its meaning. `v` stands
@@ -131,7 +132,7 @@ class Fields {
     const value = this.#map[key];
     if (!(value instanceof Uint8Array)) throw this.#error(name, 'text');
     try {
-      return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(value);
+      return UTF8.decode(value);
     } catch (cause) {
       throw this.#error(name, 'text in UTF-8', cause);
     }

@@ -93,8 +93,13 @@ export class TableData {
   }
 
   #readPartition({ key, statics, rows, deletions }: Partition, nowS: number): LivePartition | undefined {
-    const deletedUs = (isDeleted: (slice: Slice) => boolean): number =>
-      Math.max(NEVER, ...[...deletions.values()].filter((each) => isDeleted(each.slice)).map(timeOf));
+    const deletedUs = (isDeleted: (slice: Slice) => boolean): number => {
+      let latestUs = NEVER;
+      for (const deletion of deletions.values()) {
+        if (isDeleted(deletion.slice)) latestUs = Math.max(latestUs, deletion.deletedUs);
+      }
+      return latestUs;
+    };
     const live = [...rows.values()].flatMap(({ clustering, row }) => {
       const coveredUs = deletedUs((slice) => covers(slice, clustering, this.order.compares));
       return row.read(coveredUs, nowS) ?? [];
@@ -114,10 +119,6 @@ export class TableData {
     }
     return partition;
   }
-}
-
-function timeOf({ deletedUs }: { readonly deletedUs: number }): number {
-  return deletedUs;
 }
 
 function rowOf({ rows }: Partition, clustering: Key): Row {

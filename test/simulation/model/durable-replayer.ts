@@ -380,7 +380,16 @@ export class ModelDurableReplayer extends Replayer implements LaneProcess {
   }
 
   #statsOf(cluster: ClusterId): LaneStats {
-    const { oldestMs: oldestStoredMs, ...stored } = this.#stored[cluster];
+    const {
+      enqueued,
+      applied,
+      queued,
+      inFlight,
+      deadLettered,
+      purged,
+      superseded,
+      oldestMs: oldestStoredMs,
+    } = this.#stored[cluster];
     const nowMs = this.nowMs();
     let oldestMs = Math.min(nowMs, oldestStoredMs);
     let spooled = 0;
@@ -393,9 +402,13 @@ export class ModelDurableReplayer extends Replayer implements LaneProcess {
     }
     const dropped = this.#dropped[cluster];
     return {
-      ...stored,
-      enqueued: stored.enqueued + spooled + dropped,
-      queued: stored.queued + spooled,
+      enqueued: enqueued + spooled + dropped,
+      applied,
+      queued: queued + spooled,
+      inFlight,
+      deadLettered,
+      purged,
+      superseded,
       dropped,
       oldestAgeMs: nowMs - oldestMs,
       open: (this.#lanes[cluster]?.concurrency ?? 0) > 0,

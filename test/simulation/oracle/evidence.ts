@@ -27,11 +27,8 @@ export interface OwnWrites {
 }
 
 /** Whether a side refuses a write, whenever it is asked or at the time when it was. */
-export function refuses(
-  { step, ...sides }: Pick<WriteRecord, 'step' | ClusterId>,
-  cluster: ClusterId,
-): boolean {
-  return step.refusedBy?.includes(cluster) === true || sides[cluster].refusesTypes;
+export function refuses(write: Pick<WriteRecord, 'step' | ClusterId>, cluster: ClusterId): boolean {
+  return write.step.refusedBy?.includes(cluster) === true || write[cluster].refusesTypes;
 }
 
 const NOTHING_WRITTEN: OwnWrites = { known: [], hiddenFromMs: Infinity };
