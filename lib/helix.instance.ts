@@ -291,6 +291,7 @@ export class HelixInstance {
           this.watch.detector?.heardPing(cluster, latencyMs);
           this.failover.recordPing(cluster, latencyMs);
         },
+        onAnswer: () => this.watch.detector?.heardAnswer(cluster),
         onHostUp: () => {
           this.failover.hostUp(cluster);
           this.worker?.probe(cluster);

@@ -35,6 +35,8 @@ interface ConnectListener {
 export interface SessionListener {
   /** It has answered a ping, whoever had asked for it. */
   onPing(latencyMs: number): void;
+  /** It has answered what was asked before a request could be sent to it. */
+  onAnswer(): void;
   /** Its driver says that a host can be reached again. */
   onHostUp(): void;
 }
@@ -180,6 +182,10 @@ export abstract class ClusterSession implements Side {
 
   protected hostUp(): void {
     this.#signs?.onHostUp();
+  }
+
+  protected answered(): void {
+    this.#signs?.onAnswer();
   }
 
   /** A ping was answered that was sent at that moment, in monotonic ms; in time, or late. */

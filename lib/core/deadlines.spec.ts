@@ -175,6 +175,32 @@ describe('DeadlineList', () => {
     expect(reports).toEqual([expect.stringContaining('deadlineAddedTwice')]);
   });
 
+  it('gives what came while the process stood still as much time as that took', async () => {
+    const { clock, add } = setUp();
+    const deadline = add();
+    await clock.advance(50);
+    clock.standStill(350);
+    await clock.advance(0);
+    expect(deadline.expiredAtMs).toBeUndefined();
+    await clock.advance(300);
+    expect(deadline.expiredAtMs).toBe(700);
+  });
+
+  it.each([
+    [120, 30],
+    [300, 50],
+    [700, 20],
+  ])('expires also in a process that works for %d of each %d ms more', async (workMs, restMs) => {
+    const { clock, add } = setUp(500);
+    const deadline = add();
+    while (deadline.expiredAtMs === undefined && clock.monotonicMs() < 10_000) {
+      clock.standStill(workMs);
+      await clock.advance(restMs);
+    }
+    // A second of grace in all, each part of which may end in a stall.
+    expect(deadline.expiredAtMs).toBeLessThan(4_000);
+  });
+
   it('may have no time at all', async () => {
     const { clock, list, add } = setUp(0);
     const [first, second] = [add(), add()];

@@ -5,6 +5,8 @@ import { Invariants } from './invariant.js';
 export const LATE_MS = 100;
 /** … what it had to send and to hear meanwhile gets as much time as that took, but no more than so many ms. */
 const MOST_GRACE_MS = 500;
+/** A process that stands still again and again gets no more than this in a row, in ms, or no time would ever be over. */
+const MOST_IN_A_ROW_MS = 1_000;
 
 /** How much longer to wait at a time that is over late; 0 if it is not. */
 export function graceMs(lateMs: number): number {
@@ -37,6 +39,8 @@ export class DeadlineList {
   #timer: Timer | undefined;
   /** When the timer is to fire. */
   #timerMs = 0;
+  /** The grace that was given since anything last expired, in ms. */
+  #givenMs = 0;
   /** What expires may begin a deadline anew: the timer is set once, afterwards. */
   #isExpiring = false;
 
@@ -109,11 +113,13 @@ export class DeadlineList {
 
   readonly #onTimer = (): void => {
     const nowMs = this.clock.monotonicMs();
-    const grace = graceMs(nowMs - this.#timerMs);
+    const grace = Math.min(graceMs(nowMs - this.#timerMs), MOST_IN_A_ROW_MS - this.#givenMs);
     if (grace > 0) {
+      this.#givenMs += grace;
       this.#setTimer(nowMs + grace, grace);
       return;
     }
+    this.#givenMs = 0;
     this.#timer = undefined;
     this.#isExpiring = true;
     while (this.#first && this.#first.dueMs <= nowMs) this.#expireFirst(this.#first);

@@ -177,13 +177,46 @@ describe('FailureDetector', () => {
     expect(asked).toEqual(['B']);
   });
 
-  it('does not believe a ping during which the process stood still', async () => {
-    const { clock, detector, wire } = setUp();
+  it('does not believe a ping during which the process stood still: it sends another one', async () => {
+    const { clock, detector, wire, asked } = setUp();
     wire.send('B');
     await clock.advance(SUSPECT_AFTER_MS);
     clock.standStill(6_000);
     await clock.advance(0);
-    expect(detector.liveness('B')).toBe('alive');
+    expect([detector.liveness('B'), asked.length]).toEqual(['suspected', 2]);
+    await clock.advance(PING_MS - 1);
+    expect(detector.liveness('B')).toBe('suspected');
+    await clock.advance(1);
+    expect(detector.liveness('B')).toBe('dead');
+  });
+
+  it.each([
+    [120, 30],
+    [200, 100],
+    [700, 20],
+  ])(
+    'finds out that it hangs also in a process that works for %d of each %d ms more',
+    async (workMs, restMs) => {
+      const { clock, detector, wire } = setUp();
+      wire.send('B');
+      const startMs = clock.monotonicMs();
+      while (detector.liveness('B') !== 'dead') {
+        clock.standStill(workMs);
+        await clock.advance(restMs);
+        expect(clock.monotonicMs() - startMs).toBeLessThan(6_000);
+      }
+    },
+  );
+
+  it('takes no cluster for dead that answers, however much the process works', async () => {
+    const { clock, wire, signs, changes } = setUp();
+    signs.B = 'answered';
+    wire.send('B');
+    for (let i = 0; i < 100; i++) {
+      clock.standStill(200);
+      await clock.advance(40);
+    }
+    expect(changes).not.toContain('B dead');
   });
 
   it('does not wait for a ping once something has come from the cluster', async () => {
@@ -210,7 +243,7 @@ describe('FailureDetector', () => {
     const { clock, wire, asked } = setUp();
     wire.send('B');
     await clock.advance(SUSPECT_AFTER_MS - 50);
-    wire.traffic.B.unprepared++;
+    wire.traffic.B.interim++;
     await clock.advance(SUSPECT_AFTER_MS - 50);
     expect(asked).toEqual([]);
   });
@@ -348,6 +381,29 @@ describe('FailureDetector', () => {
       expect(pinged.length).toBeGreaterThan(before + 1);
     });
 
+    it('may take longer than two seconds to answer, if two pings in a row do', async () => {
+      const { clock, detector, wire, asked, roundTripMs } = await setUpSlow(2_600);
+      await clock.advance(1_000);
+      roundTripMs.B = Infinity;
+      const before = asked.length;
+      wire.send('B');
+      await clock.advance(1.5 * 2_600 - 50);
+      expect(asked.length).toBe(before);
+      await clock.advance(100);
+      expect(detector.liveness('B')).toBe('suspected');
+    });
+
+    it('has no more time than for a round trip of 5 s', async () => {
+      const { clock, detector, wire, asked, roundTripMs } = setUp();
+      roundTripMs.B = Infinity;
+      for (let i = 0; i < 2; i++) detector.heardPing('B', 9_000);
+      wire.send('B');
+      await clock.advance(1.5 * 5_000 - 50);
+      expect(asked).toEqual([]);
+      await clock.advance(100);
+      expect(asked).toEqual(['B']);
+    });
+
     it.each([
       ['was only hung while it was pinged', 1_900, 5],
       ['hung for longer than any round trip takes', 2_100, 5],
@@ -360,6 +416,16 @@ describe('FailureDetector', () => {
       await clock.advance(SUSPECT_AFTER_MS + 50);
       expect(detector.liveness('B')).toBe('suspected');
     });
+  });
+
+  it('takes what was asked before a request could be sent for an answer to one', async () => {
+    const { clock, detector, wire, asked } = setUp();
+    wire.send('B');
+    const sentMs = clock.monotonicMs();
+    await clock.advance(SUSPECT_AFTER_MS - 50);
+    detector.heardAnswer('B');
+    await clock.advance(SUSPECT_AFTER_MS - 50);
+    expect([asked, detector.hasHeardSince('B', sentMs)]).toEqual([[], true]);
   });
 
   it('takes no ping for an answer to a request', async () => {

@@ -7,10 +7,14 @@ import type { Inspected, Rounds } from './rounds.js';
 export const SUSPICION_PING_MS = 500;
 /** A cluster that was found dead is asked again so often, in ms, where the failover policy does not. */
 const ASK_AGAIN_MS = 2_000;
-/** A slow cluster has so many times the round trip that its last ping took, … */
+/** A slow cluster has so many times the round trip that its last ping took. */
 const SLOW_FACTOR = 1.5;
-/** … unless that is longer than this, in ms: then it was no round trip, the cluster hung. */
-const LONGEST_ROUND_TRIP_MS = 2_000;
+/** A ping that took longer than this, in ms, may have found it hanging: it is slow if the next one takes as long, … */
+const LONG_ROUND_TRIP_MS = 2_000;
+/** … and has no more time than for a round trip of this, in ms. */
+const LONGEST_ROUND_TRIP_MS = 5_000;
+/** A ping whose end was late is sent again at most so often: after that it is no stall that hides the answer. */
+const MOST_LATE_PINGS = 2;
 /** Whether it is still slow is found out so often, in ms. */
 const MEASURE_AGAIN_MS = 5_000;
 
@@ -53,6 +57,8 @@ class Hearing {
   liveness: Liveness = 'alive';
   /** Answers that had come by the last round. */
   heard = 0;
+  /** Answers that no wire has seen: to what was asked before a request could be sent. */
+  beside = 0;
   /** Nothing has come since then, at the earliest: the round before it was noticed. */
   earliestMs = Number.NEGATIVE_INFINITY;
   /** Nothing has come since then, at the latest. A suspicion that came to nothing begins the time anew as well. */
@@ -62,6 +68,10 @@ class Hearing {
   askAgain: Timer | undefined;
   /** What its last ping took, in ms. */
   roundTripMs = 0;
+  /** The same of a ping that took so long that the next one has to tell; 0: the last one did not. */
+  longMs = 0;
+  /** Whether this silence has begun anew, because the process stood still. */
+  hasBegunAnew = false;
   measureAgain: Timer | undefined;
 }
 
@@ -79,6 +89,7 @@ export class FailureDetector implements Inspected {
   readonly #hearings = { A: new Hearing(), B: new Hearing() };
   readonly #wires: Listened[] = [];
   #lastRoundMs = Number.NEGATIVE_INFINITY;
+  #lastLateRoundMs = Number.NEGATIVE_INFINITY;
   #isEnded = false;
 
   constructor(
@@ -117,14 +128,24 @@ export class FailureDetector implements Inspected {
     return this.#hearings[cluster].earliestMs > sentMs;
   }
 
+  /** It has answered what was asked before a request could be sent to it: as good as an answer to one. */
+  heardAnswer(cluster: ClusterId): void {
+    this.#hearings[cluster].beside++;
+  }
+
   /** A ping was answered, whoever had sent it. */
   heardPing(cluster: ClusterId, latencyMs: number): void {
     const hearing = this.#hearings[cluster];
     const wasSlow = this.#isSlow(hearing);
-    if (latencyMs <= LONGEST_ROUND_TRIP_MS) hearing.roundTripMs = latencyMs;
-    // It may have hung just then: one ping more tells.
-    if (this.#isSlow(hearing)) this.#measureIn(cluster, wasSlow ? MEASURE_AGAIN_MS : 0);
     this.#heard(cluster);
+    const isLong = latencyMs > LONG_ROUND_TRIP_MS;
+    if (!isLong) hearing.roundTripMs = latencyMs;
+    else if (hearing.longMs > 0) {
+      hearing.roundTripMs = Math.min(hearing.longMs, latencyMs, LONGEST_ROUND_TRIP_MS);
+    }
+    hearing.longMs = isLong ? latencyMs : 0;
+    // It may have hung just then: one ping more tells.
+    if (isLong || this.#isSlow(hearing)) this.#measureIn(cluster, wasSlow ? MEASURE_AGAIN_MS : 0);
   }
 
   /** Suspects nobody any more. */
@@ -138,30 +159,38 @@ export class FailureDetector implements Inspected {
   }
 
   inspect(nowMs: number, isLate: boolean): void {
+    if (isLate) this.#lastLateRoundMs = nowMs;
     for (const cluster of ['A', 'B'] as const) {
       this.#listen(cluster, nowMs);
-      if (isLate) this.#beginAnew(cluster, nowMs);
-      else if (this.#isTooQuiet(cluster, nowMs)) void this.#suspect(cluster);
+      if (isLate && this.#beginsAnew(cluster, nowMs)) continue;
+      if (this.#isTooQuiet(cluster, nowMs)) void this.#suspect(cluster);
     }
     this.#lastRoundMs = nowMs;
   }
 
   #listen(cluster: ClusterId, nowMs: number): void {
     const hearing = this.#hearings[cluster];
-    let heard = 0;
+    let heard = hearing.beside;
     for (const { traffic } of this.#wires) heard += traffic[cluster].answered;
     if (heard === hearing.heard) return;
     hearing.heard = heard;
     hearing.earliestMs = this.#lastRoundMs;
     hearing.latestMs = nowMs;
+    hearing.hasBegunAnew = false;
     this.#become(cluster, 'alive');
   }
 
-  /** The process stood still: what was sent before has had no chance to be answered, nor has a ping. */
-  #beginAnew(cluster: ClusterId, nowMs: number): void {
+  /**
+   * The process stood still: what was sent before has had no chance to be answered, nor has a ping. The silence begins
+   * anew, but only once: one that stands still again and again would never find out anything.
+   */
+  #beginsAnew(cluster: ClusterId, nowMs: number): boolean {
     const hearing = this.#hearings[cluster];
-    hearing.latestMs = nowMs;
-    if (hearing.liveness === 'suspected') this.#become(cluster, 'alive');
+    if (hearing.hasBegunAnew) return false;
+    // What has been heard only now ended the silence before.
+    hearing.hasBegunAnew = hearing.latestMs < nowMs;
+    if (hearing.liveness === 'alive') hearing.latestMs = nowMs;
+    return true;
   }
 
   #isTooQuiet(cluster: ClusterId, nowMs: number): boolean {
@@ -180,20 +209,24 @@ export class FailureDetector implements Inspected {
     const ping = {};
     hearing.ping = ping;
     this.#become(cluster, 'suspected');
-    const startedMs = clock.monotonicMs();
-    const limitMs = Math.max(SUSPICION_PING_MS, SLOW_FACTOR * hearing.roundTripMs);
-    const sign = await ask(cluster, limitMs).catch(() => 'notSent' as const);
-    // Also of a ping that does not count any more: it has come.
-    if (sign === 'answered') this.#heard(cluster);
-    const nowMs = clock.monotonicMs();
-    // What has come since the last round, if there was one: what was sent may be waited for no longer.
-    this.#listen(cluster, nowMs);
-    if (hearing.ping !== ping) return;
-    hearing.ping = undefined;
-    hearing.latestMs = nowMs;
-    // A ping that ends later than that says nothing: the process stood still.
-    const isDead = sign === 'silent' && nowMs - startedMs <= limitMs + LATE_MS;
-    this.#become(cluster, isDead ? 'dead' : 'alive');
+    for (let late = 0; ; late++) {
+      const startedMs = clock.monotonicMs();
+      const limitMs = Math.max(SUSPICION_PING_MS, SLOW_FACTOR * hearing.roundTripMs);
+      const sign = await ask(cluster, limitMs).catch(() => 'notSent' as const);
+      // Also of a ping that does not count any more: it has come.
+      if (sign === 'answered') this.#heard(cluster);
+      const nowMs = clock.monotonicMs();
+      // What has come since the last round, if there was one: what was sent may be waited for no longer.
+      this.#listen(cluster, nowMs);
+      if (hearing.ping !== ping) return;
+      // A stall that was over when the ping was sent may be noticed only now.
+      const wasLate = this.#lastLateRoundMs > startedMs + LATE_MS || nowMs - startedMs > limitMs + LATE_MS;
+      if (sign === 'silent' && wasLate && late < MOST_LATE_PINGS) continue;
+      hearing.ping = undefined;
+      hearing.latestMs = nowMs;
+      this.#become(cluster, sign === 'silent' ? 'dead' : 'alive');
+      return;
+    }
   }
 
   #become(cluster: ClusterId, liveness: Liveness): void {
@@ -212,7 +245,9 @@ export class FailureDetector implements Inspected {
   }
 
   #heard(cluster: ClusterId): void {
-    this.#hearings[cluster].latestMs = this.options.clock.monotonicMs();
+    const hearing = this.#hearings[cluster];
+    hearing.latestMs = this.options.clock.monotonicMs();
+    hearing.hasBegunAnew = false;
     this.#become(cluster, 'alive');
   }
 

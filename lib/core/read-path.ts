@@ -425,7 +425,7 @@ class ReadAttempt<Result> extends Call {
   }
 
   protected override request(cluster: ClusterId): Promise<Result> {
-    return this.read.operation.attempt(cluster, () => this.renew());
+    return this.read.operation.attempt(cluster, () => this.renew(cluster));
   }
 
   protected override again(cluster: ClusterId, error: unknown): Promise<Result> | undefined {

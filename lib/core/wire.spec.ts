@@ -63,8 +63,8 @@ class TestCall extends Call {
     super.dispatch(cluster);
   }
 
-  override renew(): boolean {
-    return super.renew();
+  override renew(cluster: ClusterId): boolean {
+    return super.renew(cluster);
   }
 
   override abandon(): void {
@@ -158,12 +158,12 @@ describe('a call over a wire', () => {
     const { clock, call } = setUp();
     const one = call('A');
     await clock.advance(60);
-    expect(one.renew()).toBe(true);
+    expect(one.renew('A')).toBe(true);
     await clock.advance(TIMEOUT_MS - 1);
     expect(one.told).toEqual([]);
     await clock.advance(1);
     expect(one.told).toHaveLength(1);
-    expect(one.renew()).toBe(false);
+    expect(one.renew('A')).toBe(false);
   });
 
   it('is told nothing once it is abandoned, nor is the policy', async () => {

@@ -36,14 +36,14 @@ export class Traffic {
   failed = 0;
   /** Answers that came when nobody waited for them any more. */
   late = 0;
-  /** Requests that the cluster did not know, and that go on. */
-  unprepared = 0;
+  /** Answers after which a request goes on: the cluster does not know its statement, or there is another page. */
+  interim = 0;
   /** Requests that ended without a word from the cluster: connections that were lost, the driver's own errors. */
   mute = 0;
 
   /** Requests that the cluster itself has answered, whatever it said, and whenever. */
   get answered(): number {
-    return this.ended - this.mute + this.unprepared;
+    return this.ended - this.mute + this.interim;
   }
 
   /** On the wire now: also what nobody waits for any more, while its driver does. */
@@ -180,7 +180,7 @@ export abstract class Call extends Deadline {
     const onError = (error: unknown): void => {
       const again = wire.isCutOff ? undefined : this.again(cluster, error);
       if (again) {
-        (cluster === 'A' ? wire.traffic.A : wire.traffic.B).unprepared++;
+        (cluster === 'A' ? wire.traffic.A : wire.traffic.B).interim++;
         again.then(onAnswer, onError);
       } else if (this.comesBack(cluster)) this.fail(cluster, error);
       else this.countMute(cluster);
@@ -193,8 +193,9 @@ export abstract class Call extends Deadline {
     }
   }
 
-  /** Begins the deadline anew, for the next of several answers. False: nothing is waited for any longer. */
-  protected renew(): boolean {
+  /** One of several answers has come: begins the deadline anew. False: nothing is waited for any longer. */
+  protected renew(cluster: ClusterId): boolean {
+    (cluster === 'A' ? this.wire.traffic.A : this.wire.traffic.B).interim++;
     if ((this.#state & WAITED_FOR) === 0) return false;
     this.wire.deadlines.remove(this);
     this.wire.deadlines.add(this);
@@ -298,8 +299,8 @@ function isMute(outcome: SettledOutcome): boolean {
       return true;
     case 'rejected':
     case 'blocked':
-      return outcome.scope === 'local';
+      return outcome.scope === 'local' || outcome.isAnswer === false;
     default:
-      return outcome.scope !== 'request' && outcome.isAnswer !== true;
+      return !(outcome.isAnswer ?? outcome.scope === 'request');
   }
 }

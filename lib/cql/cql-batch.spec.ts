@@ -255,6 +255,18 @@ describe('a batch', () => {
     expect(await caught(build(helix.batch()))).toMatchObject({ outcome });
   });
 
+  it('leaves half of the time of its caller to the cluster that has prepared it', async () => {
+    const { clock, helix, clients } = await setUp();
+    clients.B.statements.set(DELETE, 'never');
+    const answer = new Watched(helix.batch().add(DELETE, [1]).withTimeout(400).exec());
+    await clock.advance(199);
+    expect(clients.A.batches).toEqual([]);
+    await clock.advance(1);
+    expect(clients.A.batches).toHaveLength(1);
+    await clock.advance(200);
+    expect(answer.value).toMatchObject({ A: 'applied', B: 'pending' });
+  });
+
   it('counts as accepted while it is prepared: what is settled waits for it', async () => {
     const { clock, helix, clients, context } = await setUp();
     clients.B.statements.set(DELETE, 'never');

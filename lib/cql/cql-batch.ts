@@ -1,4 +1,4 @@
-import { type CallContext, type ClusterId, HelixUsageError, type WriteReceipt } from '../core/index.js';
+import { type CallContext, HelixUsageError, type WriteCall, type WriteReceipt } from '../core/index.js';
 import { CqlBuilder } from './cql-query.js';
 import type { CqlContext } from './cql-context.js';
 import { CqlIter } from './cql-iter.js';
@@ -79,10 +79,11 @@ export class CqlBatch extends CqlBuilder {
     const caller = this.writer(call);
     const statements = this.#items.map(({ statement }) => statement);
     for (const statement of statements) statement.checkWritable();
+    const limits = this.limits(caller);
     return this.context.writePath.runPrepared(
-      async () => this.#operation(caller, answers, await this.#prepare()),
+      async () => this.#operation(caller, answers, await this.#prepare(limits)),
       maskedBatch(this.kind, statements),
-      this.limits(caller),
+      limits,
     );
   }
 
@@ -97,13 +98,12 @@ export class CqlBatch extends CqlBuilder {
   }
 
   /** A side that cannot prepare one of the statements cannot take the batch. */
-  async #prepare(): Promise<PrepareErrors> {
+  async #prepare(call: WriteCall | undefined): Promise<PrepareErrors> {
     const cold = this.#items.filter(
       ({ statement: { currentTypes } }) => !currentTypes || currentTypes.longer,
     );
-    const isAvoided = (cluster: ClusterId): boolean => this.isAvoided(cluster);
     const errors = await Promise.all(
-      cold.map(({ statement, params }) => statement.prepare(params, this.context.writeTimeoutMs, isAvoided)),
+      cold.map(({ statement, params }) => this.prepare(statement, params, call)),
     );
     return Object.assign({}, ...errors) as PrepareErrors;
   }

@@ -436,6 +436,18 @@ describe('a statement that one cluster cannot prepare', () => {
     expect(replayer.enqueued).toEqual([]);
   });
 
+  it('leaves half of the time of its caller to the cluster that has prepared it', async () => {
+    const { clock, helix, clients } = await setUp();
+    clients.B.statements.set(INSERT, 'never');
+    const answer = new Watched(helix.query(INSERT, [1, 'Ada']).withTimeout(400).exec());
+    await clock.advance(199);
+    expect(clients.A.executed).toEqual([]);
+    await clock.advance(1);
+    expect(clients.A.executed).toHaveLength(1);
+    await clock.advance(200);
+    expect(answer.value).toMatchObject({ A: 'applied', B: 'pending' });
+  });
+
   it('counts as accepted while it is prepared: what is settled waits for it', async () => {
     const { clock, helix, clients, context } = await setUp();
     clients.B.statements.set(INSERT, 'never');

@@ -1,7 +1,6 @@
 import {
   type CallContext,
   ClusterError,
-  type ClusterId,
   HelixUsageError,
   type Priority,
   type ReadCall,
@@ -146,10 +145,19 @@ export abstract class CqlBuilder {
     return { context: caller, signal, timeoutMs };
   }
 
-  /** Whether its breaker is open. */
-  protected isAvoided(cluster: ClusterId): boolean {
-    const { failover, wire } = this.context.readPath;
-    return !failover.isAvailable(cluster) || wire.detector.isDead(cluster);
+  /** Of a caller's own time at most half is spent on the cluster that is slower: the other one has to be written to yet. */
+  protected prepare(
+    statement: Statement,
+    params: CqlParams | undefined,
+    call: WriteCall | undefined,
+  ): Promise<PrepareErrors> {
+    const { writeTimeoutMs, readPath } = this.context;
+    const { failover, wire } = readPath;
+    return statement.prepare(params, {
+      timeoutMs: writeTimeoutMs,
+      callerMs: call?.timeoutMs,
+      isAvoided: (cluster) => !failover.isAvailable(cluster) || wire.detector.isDead(cluster),
+    });
   }
 
   /** Nothing is encoded if no side has told the types: then none can be sent to. */
@@ -331,12 +339,12 @@ export class CqlQuery<Row = CqlRow> extends CqlBuilder {
     answers: WriteAnswers | undefined,
     call: WriteCall | undefined,
   ): Promise<WriteReceipt> {
-    const { writePath, writeTimeoutMs } = this.context;
+    const { writePath } = this.context;
     // The caller may reuse its array while the statement is being prepared.
     const params = snapshot(this.params);
     return writePath.runPrepared(
       async () => {
-        const errors = await statement.prepare(params, writeTimeoutMs, (cluster) => this.isAvoided(cluster));
+        const errors = await this.prepare(statement, params, call);
         return this.#operation(statement, params, statement.currentTypes, caller, answers, errors);
       },
       statement.facts.masked,

@@ -125,7 +125,10 @@ export abstract class CqlWrite extends WriteOperation implements StatementOption
   }
 
   protected override classifyAt(error: unknown, stage: Stage): FailedOutcome {
-    return classifyWriteError(error, { stage, singlePartition: this.singlePartition });
+    const outcome = classifyWriteError(error, { stage, singlePartition: this.singlePartition });
+    const { A, B } = this.prepareErrors ?? {};
+    // That was answered when it was prepared, and heard then.
+    return error === A || error === B ? { ...outcome, isAnswer: false } : outcome;
   }
 
   protected override silenceOf(cluster: ClusterId, why: 'late' | 'dead'): Error {

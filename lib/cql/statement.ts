@@ -93,6 +93,13 @@ interface Disagreement {
   readonly atMs: number;
 }
 
+export interface PrepareLimits {
+  readonly timeoutMs: number;
+  /** How long the caller waits for the whole write, if it said so. */
+  readonly callerMs?: number | undefined;
+  readonly isAvoided: (cluster: ClusterId) => boolean;
+}
+
 /** So long one cluster is waited for to describe a table, or to say anew what its types are. */
 const SCHEMA_TIMEOUT_MS = 2_000;
 /** So long, at most, the second cluster is waited for before the first is written to. */
@@ -198,22 +205,18 @@ export class Statement {
 
   /**
    * Prepares on every cluster. What goes wrong is returned, not thrown, because it is
-   * that side's outcome. Waits `timeoutMs` for the first cluster, and a second or half of that for the other, if it is
-   * not avoided: a cluster that hangs must not use up the time of one that is well. Parameters that only one cluster
-   * seems to take have both asked again: the other may have got there as well.
+   * that side's outcome. Waits `timeoutMs` for the first cluster, and a second or half of that or of the caller's own
+   * time for the other, if it is not avoided: a cluster that hangs must not use up the time of one that is well.
+   * Parameters that only one cluster seems to take have both asked again: the other may have got there as well.
    */
-  async prepare(
-    params: CqlParams | undefined,
-    timeoutMs: number,
-    isAvoided: (cluster: ClusterId) => boolean,
-  ): Promise<PrepareErrors> {
-    const errors = await this.#prepareOnAll(timeoutMs, isAvoided);
+  async prepare(params: CqlParams | undefined, limits: PrepareLimits): Promise<PrepareErrors> {
+    const errors = await this.#prepareOnAll(limits);
     if (!this.currentTypes?.longer || !this.#furtherField(params, this.currentTypes)) return errors;
     this.#known.A = this.#known.B = undefined;
-    return this.#prepareOnAll(timeoutMs, isAvoided);
+    return this.#prepareOnAll(limits);
   }
 
-  async #prepareOnAll(timeoutMs: number, isAvoided: (cluster: ClusterId) => boolean): Promise<PrepareErrors> {
+  async #prepareOnAll({ timeoutMs, callerMs = timeoutMs, isAvoided }: PrepareLimits): Promise<PrepareErrors> {
     const { sessions, clock } = this.context;
     const errors: PrepareErrors = {};
     const clusters = (['A', 'B'] as const).filter((cluster) => sessions[cluster]);
@@ -227,7 +230,8 @@ export class Statement {
     const all = Promise.all(asked);
     await resolvesWithin(clock, timeoutMs, Promise.race([first, all]));
     const waited = Promise.all(asked.filter((_, i) => !isAvoided(clusters[i] ?? 'A')));
-    if (this.currentTypes) await resolvesWithin(clock, Math.min(timeoutMs / 2, OTHER_CLUSTER_MS), waited);
+    const otherMs = Math.min(timeoutMs / 2, callerMs / 2, OTHER_CLUSTER_MS);
+    if (this.currentTypes) await resolvesWithin(clock, otherMs, waited);
     else
       for (const cluster of clusters) {
         errors[cluster] ??= timeoutError(

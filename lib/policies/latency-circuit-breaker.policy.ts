@@ -17,6 +17,8 @@ import { CircuitBreaker } from './circuit-breaker.policy.js';
 export class LatencyCircuitBreaker extends CircuitBreaker {
   override readonly needsLatency = true;
   readonly #slowMs: number;
+  /** How long the last ping of each cluster took. One that is waited for may have been sent by somebody else, before. */
+  readonly #pingMs: Record<ClusterId, number> = { A: 0, B: 0 };
 
   /** @throws {HelixConfigError} an option is unknown, out of range, or `slowMs` is missing */
   constructor(options: LatencyCircuitBreakerOptions) {
@@ -31,6 +33,7 @@ export class LatencyCircuitBreaker extends CircuitBreaker {
   }
 
   override recordPing(cluster: ClusterId, latencyMs: number): void {
+    this.#pingMs[cluster] = latencyMs;
     if (latencyMs <= this.#slowMs) super.recordPing(cluster);
   }
 
@@ -40,8 +43,9 @@ export class LatencyCircuitBreaker extends CircuitBreaker {
       clock,
       ping: async (cluster) => {
         const startedMs = clock.monotonicMs();
+        this.#pingMs[cluster] = 0;
         await context.ping(cluster);
-        const tookMs = clock.monotonicMs() - startedMs;
+        const tookMs = Math.max(clock.monotonicMs() - startedMs, this.#pingMs[cluster]);
         if (tookMs > this.#slowMs) throw timeoutError(`The ping took ${tookMs} ms`);
       },
       onStateChange: (cluster, state) => context.onStateChange(cluster, state),

@@ -35,6 +35,25 @@ describe('ConcurrencyLimit', () => {
     expect(limit.current).toBe(after);
   });
 
+  it('doubles with each answer of a target far away, until something is too much for it', () => {
+    const limit = new ConcurrencyLimit();
+    const seen = [1, 2, 4, 8, 16].map((count) => {
+      answers(limit, count, 300);
+      return limit.current;
+    });
+    expect(seen).toEqual([2, 4, 8, 16, 32]);
+    limit.onFailure();
+    answers(limit, 31 + 16, 300);
+    expect(limit.current).toBe(17);
+  });
+
+  it('does not grow while a target far away is not as fast as usual', () => {
+    const limit = new ConcurrencyLimit();
+    answers(limit, 1 + 2 + 4 + 8, 300);
+    answers(limit, 16, 360);
+    expect(limit.current).toBe(16);
+  });
+
   it('does not grow while it is not used', () => {
     const limit = grownTo(4);
     for (let index = 0; index < 500; index++) limit.onSuccess(10, 2);

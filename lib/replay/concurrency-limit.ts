@@ -1,7 +1,9 @@
 import { HelixConfigError } from '../core/index.js';
 
-/** A window of samples is at least so long: means over fewer are mostly noise. */
+/** A window of samples is at least so long: means over fewer are mostly noise, … */
 const MIN_WINDOW = 16;
+/** … unless they have taken so long, in ms: a target far away would need minutes for as many. */
+const LONG_WINDOW_MS = 250;
 /** The first samples after a reset are taken at face value to find a baseline. */
 const LEARNING_SAMPLES = 8;
 /** Mean latency over baseline below which there is room for more, and above which there is too much. */
@@ -36,6 +38,8 @@ export class ConcurrencyLimit {
   #used = 0;
   /** Answers still to come to requests that were sent under a higher limit. */
   #stale = 0;
+  /** Nothing has been too much for it since the last outage. */
+  #isStarting = true;
 
   /**
    * @param options.min smallest limit, default 1
@@ -61,6 +65,7 @@ export class ConcurrencyLimit {
   reset(): void {
     this.#current = this.#min;
     this.#stale = 0;
+    this.#isStarting = true;
     this.#startWindow();
   }
 
@@ -78,18 +83,18 @@ export class ConcurrencyLimit {
     const window = Math.max(MIN_WINDOW, this.#current);
     // The rest of the window could not bring the mean down any more: do not wait for it.
     const isOverloaded = this.#sumMs > TOO_MUCH * baselineMs * window;
-    if (!isOverloaded && this.#samples < window) return;
-
     const meanMs = this.#sumMs / this.#samples;
+    // A limit that was not used proves nothing about a higher one.
+    const hasRoom = meanMs <= ROOM * baselineMs && this.#used >= this.#current;
+    const isLong = this.#samples >= this.#current && this.#sumMs >= LONG_WINDOW_MS * this.#current;
+    if (!isOverloaded && this.#samples < window && !(isLong && hasRoom)) return;
+
     this.#adaptBaseline(baselineMs, meanMs);
     if (isOverloaded) {
       this.#decrease(DECREASE_ON_LATENCY);
       return;
     }
-    // A limit that was not used proves nothing about a higher one.
-    if (meanMs <= ROOM * baselineMs && this.#used >= this.#current) {
-      this.#current = Math.min(this.#max, this.#current + 1);
-    }
+    if (hasRoom) this.#increase(isLong);
     this.#startWindow();
   }
 
@@ -98,7 +103,14 @@ export class ConcurrencyLimit {
     this.#decrease(DECREASE_ON_FAILURE);
   }
 
+  /** One by one; a target far away, that nothing has been too much for yet, is tried with twice as many. */
+  #increase(isLong: boolean): void {
+    const more = isLong && this.#isStarting ? this.#current : 1;
+    this.#current = Math.min(this.#max, this.#current + more);
+  }
+
   #decrease(factor: number): void {
+    this.#isStarting = false;
     const before = this.#current;
     this.#current = Math.max(this.#min, Math.floor(before * factor));
     this.#stale = before > this.#current ? before - 1 : 0;

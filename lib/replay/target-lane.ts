@@ -24,7 +24,9 @@ import { ConcurrencyLimit } from './concurrency-limit.js';
 import { type Gate, type GateEvent, isOnProbation, nextGate, PAUSED } from './gate.js';
 import type { ReplayLog, SafeHooks } from './hooks.js';
 
-const PING_TIMEOUT_MS = 2_000;
+/** As long as the round trip of a cluster may be that is slow and not dead. */
+export const PING_TIMEOUT_MS = 5_000;
+const MOST_AT_ONCE = 64;
 /** A target keeps its own time limit; one that does not must not hold the lane for ever. */
 export const GRACE_MS = 1_000;
 /** A target that has taken none of so many deliveries in a row is reported, although it answers pings. */
@@ -103,7 +105,9 @@ class EnvelopeCall extends Call {
 /** Replays to one target, and stops delivering while that target is not well. */
 export class TargetLane {
   readonly #on: TargetLaneDependencies;
-  readonly #limit = new ConcurrencyLimit();
+  readonly #limit = new ConcurrencyLimit({ max: MOST_AT_ONCE });
+  /** Nothing but replay is sent any more: what it is given now does not have to leave room. */
+  #isLast = false;
   #gate: Gate = PAUSED;
   #lane: ReplayLane | undefined;
   readonly #pausedBy = new Set<PausedBy>();
@@ -152,6 +156,12 @@ export class TargetLane {
     this.#resumeUnlessPaused();
   }
 
+  /** From now on it delivers as much at once as it may: its queue ends with the process. */
+  hurry(): void {
+    this.#isLast = true;
+    this.#applyLimit();
+  }
+
   /** Asks a target that is down now instead of at its next probe; resolves with the answer or its time limit. */
   async probe(): Promise<void> {
     this.#advance('probeDue');
@@ -161,6 +171,11 @@ export class TargetLane {
   stop(): Promise<void> {
     this.#advance('stopped');
     return this.#lane?.stop() ?? Promise.resolve();
+  }
+
+  /** Whether it was found dead, or is being avoided: then it is not likely to answer. */
+  get isGone(): boolean {
+    return this.#isLeftAlone || this.#on.wire.detector.isDead(this.#on.cluster);
   }
 
   get #isLeftAlone(): boolean {
@@ -326,7 +341,8 @@ export class TargetLane {
 
   #applyLimit(): void {
     if (!this.#lane || !this.isOpen) return;
-    const limit = isOnProbation(this.#gate) ? 1 : this.#limit.current;
+    const most = this.#isLast ? MOST_AT_ONCE : this.#limit.current;
+    const limit = isOnProbation(this.#gate) ? 1 : most;
     if (this.#lane.concurrency !== limit) this.#lane.concurrency = limit;
   }
 

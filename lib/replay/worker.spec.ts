@@ -810,8 +810,8 @@ describe('ReplayWorker at shutdown', () => {
     await all.replayer.enqueue(envelopes('e', 100));
     const state = await drained(all, 10_000);
     await all.clock.advance(10_000);
-    expect(state.atMs).toBeGreaterThan(30);
-    expect(state.atMs).toBeLessThan(200);
+    // As many at once as it may, although the target was given one at a time until now.
+    expect(state.atMs).toBeLessThan(30);
     expect(all.b.applied).toHaveLength(100);
   });
 
@@ -846,7 +846,7 @@ describe('ReplayWorker at shutdown', () => {
     await replayer.enqueue(bad);
     await replayer.enqueue(envelopes('good', 3));
     const state = await drained(all, 1_000);
-    while (b.executions < 7) await clock.advance(1);
+    while (b.executions < 20) await clock.advance(1);
     b.outcomes.clear();
     await clock.advance(10_000);
     expect(b.applied).toHaveLength(11);
@@ -864,15 +864,19 @@ describe('ReplayWorker at shutdown', () => {
     expect(state.atMs).toBeGreaterThanOrEqual(0);
   });
 
-  it('waits no longer than a second for a side that does not answer whether it is back', async () => {
+  it.each([
+    ['a second for a side that is gone', false, 1_000],
+    ['five for one that may only be slow', true, 5_000],
+  ])('waits no longer for the last ping than %s', async (_what, isUsed, waitedMs) => {
     const all = await started();
     all.b.isUp = false;
     await all.replayer.enqueue(envelopes('b', 5));
     await all.clock.advance(1_000);
     all.b.latencyMs = 60_000;
+    if (!isUsed) all.givenUp.add('B');
     const state = await drained(all, 10_000);
-    await all.clock.advance(2_000);
-    expect(state.atMs).toBe(1_000);
+    await all.clock.advance(6_000);
+    expect(state.atMs).toBe(waitedMs);
   });
 
   it('asks a side that was down once more, and drains it if it is back', async () => {

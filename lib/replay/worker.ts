@@ -13,12 +13,12 @@ import {
   Wire,
 } from '../core/index.js';
 import { type ReplayHooks, type ReplayLog, SafeHooks } from './hooks.js';
-import { GRACE_MS, TargetLane } from './target-lane.js';
+import { GRACE_MS, PING_TIMEOUT_MS, TargetLane } from './target-lane.js';
 
 /** How often a drain looks at the queue. */
 const DRAIN_POLL_MS = 10;
 
-/** How long a drain waits for a side that was down to say that it is back. */
+/** How long a drain waits for a side that is gone to say that it is back; one that may only be slow has longer. */
 const LAST_PROBE_MS = 1_000;
 
 /** Options of {@link ReplayWorker}. */
@@ -144,13 +144,18 @@ export class ReplayWorker {
 
   /**
    * Resolves when nothing is queued or in flight for any side that can be replayed to, or after `timeoutMs`.
-   * A side that is down is asked once more, for a second at most; if it stays down, or is paused or stopped,
-   * it is not waited for. Never rejects.
+   * A side that is down is asked once more, for a second at most, or for 5 if it may only be slow; if it stays down, or
+   * is paused or stopped, it is not waited for. Never rejects.
    */
   async drain(timeoutMs: number): Promise<void> {
     const endMs = this.#clock.monotonicMs() + timeoutMs;
-    const probes = Promise.all(this.#all().map((lane) => lane.probe()));
-    await Promise.race([probes, delay(this.#clock, Math.min(LAST_PROBE_MS, timeoutMs))]);
+    await Promise.all(
+      this.#all().map((lane) => {
+        lane.hurry();
+        const probeMs = lane.isGone ? LAST_PROBE_MS : PING_TIMEOUT_MS;
+        return Promise.race([lane.probe(), delay(this.#clock, Math.min(probeMs, timeoutMs))]);
+      }),
+    );
     while (!(await this.#isDrained())) {
       const leftMs = endMs - this.#clock.monotonicMs();
       if (leftMs <= 0) return;

@@ -141,6 +141,12 @@ export interface PingRecord {
   readonly tookMs?: number;
 }
 
+/** A process does nothing. */
+export interface Stall {
+  readonly fromMs: number;
+  readonly toMs: number;
+}
+
 /** Every host of a cluster was asked for a sign of life: the cluster is silent, or was found dead before. */
 export interface SuspicionRecord {
   readonly process: number;
@@ -219,11 +225,11 @@ export class Ledger {
   /** Every time a process asked all hosts of a cluster, in order. */
   readonly suspicions: SuspicionRecord[] = [];
   /** Everything that a server has answered to a write, a read, a delivery or a ping, in order. */
-  readonly heard: (NewsRecord & { readonly isError: boolean })[] = [];
+  readonly heard: (NewsRecord & { readonly isUnsure: boolean })[] = [];
   /** Every time a driver told its process that a host can be reached again, in order. */
   readonly hostUps: NewsRecord[] = [];
   /** Spans in which the process did nothing. */
-  readonly stalls: { readonly fromMs: number; readonly toMs: number }[] = [];
+  readonly stalls: Stall[] = [];
 
   /** The write that is being accepted at this very moment. */
   accepting: WriteRecord | undefined;

@@ -42,7 +42,7 @@ import type { Caller, Calls, Connections } from './surfaces/surface.js';
 import type { World } from './world.js';
 
 const SIDES: readonly ClusterId[] = ['A', 'B'];
-/** Requests whose answers are heard; connecting and preparing are the driver's own, and only what they fail with is. */
+/** Requests whose answers are heard in any case. Of others what they fail with may be, and that a statement is prepared. */
 const TELLING: readonly RequestKind[] = ['write', 'read', 'ping'];
 
 /** An application process with one Helix instance in it. */
@@ -82,8 +82,9 @@ export class SimulatedProcess implements Caller {
       ledger.requests.push({ kind, cluster, atMs: world.scheduler.nowMs });
     };
     const onAnswered = (kind: RequestKind, cluster: ClusterId, isError: boolean): void => {
-      if (!TELLING.includes(kind) && !isError) return;
-      ledger.heard.push({ process: number, cluster, atMs: world.scheduler.nowMs, isError });
+      if (kind === 'connect' && !isError) return;
+      const isUnsure = isError || !TELLING.includes(kind);
+      ledger.heard.push({ process: number, cluster, atMs: world.scheduler.nowMs, isUnsure });
     };
     this.connections = {
       A: new ModelConnection(clusters.A, isAlive, onRequest, onAnswered),

@@ -616,7 +616,11 @@ describe('a sign of life', () => {
     const made = await session(client, clock);
     await made.connect();
     const heard: number[] = [];
-    made.listen({ onPing: (latencyMs) => heard.push(latencyMs), onHostUp: () => undefined });
+    made.listen({
+      onPing: (latencyMs) => heard.push(latencyMs),
+      onAnswer: () => undefined,
+      onHostUp: () => undefined,
+    });
     const answers: (() => void)[] = [];
     client.execute = () =>
       new Promise((resolve) => answers.push(() => resolve({ rows: [], pageState: null })));

@@ -47,7 +47,7 @@ export interface StatementOptions {
 
 const DRIVER_RECONNECTION_MS = 1_000;
 /** For each of the two questions which nodes a cluster is made of. */
-const IDENTIFY_MS = 2_000;
+const IDENTIFY_MS = 5_000;
 
 /** A UUID or an address of the driver's own classes. */
 interface Printable {
@@ -191,8 +191,15 @@ export class CqlSession extends ClusterSession {
   }
 
   /** Prepares as a step of its own: if it fails, nothing has been executed. */
-  prepare(text: string): Promise<PreparedText> {
-    return this.#requests.prepare(text);
+  async prepare(text: string): Promise<PreparedText> {
+    try {
+      const prepared = await this.#requests.prepare(text);
+      this.answered();
+      return prepared;
+    } catch (error) {
+      if (signOfLifeIn(error) === 'answered') this.answered();
+      throw error;
+    }
   }
 
   /** A parameter's bytes, the same as the driver would send. `null` and unset pass through. */
@@ -215,6 +222,7 @@ export class CqlSession extends ClusterSession {
       [keyspace ?? this.keyspace ?? '', table],
       { prepare: false, isIdempotent: true, consistency: LOCAL_ONE },
     );
+    this.answered();
     const columns = (rows ?? []) as unknown as { column_name: string; kind: string; type: string }[];
     if (columns.length === 0) return undefined;
     const keys = columns.filter(({ kind }) => kind === 'partition_key' || kind === 'clustering');

@@ -260,7 +260,10 @@ export class ModelCqlClient extends EventEmitter implements CqlClient, Connectio
     const prepareMs = step?.do === 'write' ? step.prepareMs : undefined;
     // The first of the two times.
     const isSlow = prepareMs !== undefined && marked.endsWith('/* helix */');
-    if (isSlow && (step?.preparesLate ?? id) === id) await this.connection.takesTime(prepareMs);
+    if (isSlow && (step?.preparesLate ?? id) === id) {
+      await this.connection.takesTime(prepareMs);
+      this.connection.onAnswer('prepare', false);
+    }
     return prepared;
   }
 

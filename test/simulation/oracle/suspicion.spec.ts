@@ -19,7 +19,7 @@ class Hang {
   }
 
   heard(atMs: number, cluster: ClusterId = 'A'): this {
-    this.run.ledger.heard.push({ process: 1, cluster, atMs, isError: false });
+    this.run.ledger.heard.push({ process: 1, cluster, atMs, isUnsure: false });
     return this;
   }
 

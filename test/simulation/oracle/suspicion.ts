@@ -58,11 +58,15 @@ function wrongWithAsking(evidence: Evidence, ask: SuspicionRecord): string | und
   if (sinceLastMs >= ASK_AGAIN_MS - ROUNDING_MS && isStillTakenForDead(evidence, before, ask))
     return undefined;
   if (suspectAfterMs === 0) return 'although nobody is to be suspected';
+  if (silence.latePingsBefore(ask) > 0) return undefined;
   const sinceMs = fromMs - suspectAfterMs;
   if (silence.hasHeard(process, cluster, sinceMs, fromMs)) {
     return `although something had come from it at ${ms(silence.lastHeardMs(process, cluster, fromMs))}`;
   }
-  if (silence.stoodStill(sinceMs, fromMs)) return 'although the process itself had stood still';
+  const quietSinceMs = silence.lastHeardMs(process, cluster, fromMs);
+  if (silence.stoodStill(sinceMs, fromMs) && !silence.stoodStillAgain(quietSinceMs, fromMs)) {
+    return 'although the process itself had stood still';
+  }
   const clearedMs =
     last?.end && !silence.hasHeard(process, cluster, last.fromMs, last.end.atMs) ? last.end.atMs : undefined;
   if (clearedMs !== undefined && clearedMs > sinceMs + ROUNDING_MS && clearedMs < fromMs) {

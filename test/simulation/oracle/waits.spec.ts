@@ -22,7 +22,7 @@ function waitsTooLong(
 }
 
 const heard = (atMs: number) => (run: HandMadeRun) =>
-  void run.ledger.heard.push({ process: 1, cluster: 'B', atMs, isError: false });
+  void run.ledger.heard.push({ process: 1, cluster: 'B', atMs, isUnsure: false });
 
 describe('Nobody waits for a side that does not answer at all', () => {
   // 500 ms of silence, 500 of the ping, and three looks.
