@@ -480,6 +480,30 @@ describe('two sides that lead to one cluster', () => {
   });
 });
 
+describe('what is cut off at the end', () => {
+  it('is in the queue before that is closed', async () => {
+    const { clock, instance, replayer, lifecycle, start } = setUp({ options: { writeTimeoutMs: 30_000 } });
+    await start();
+    const order: string[] = [];
+    const { enqueue, close } = replayer;
+    replayer.enqueue = async (...given) => {
+      await delay(clock, 300);
+      order.push('queued');
+      return enqueue.apply(replayer, given);
+    };
+    replayer.close = () => {
+      order.push('closed');
+      return close.apply(replayer);
+    };
+    const write = new FakeWrite(clock, { A: 'applied', B: 'never' });
+    const answer = new Watched(instance.writePath.run(write));
+    const closed = new Watched(lifecycle.close());
+    await clock.advance(10_000);
+    expect([closed.isSettled, order]).toEqual([true, ['queued', 'closed']]);
+    expect(answer.isSettled).toBe(true);
+  });
+});
+
 describe('what is spooled', () => {
   it('reaches the queue before it is closed, if it can be reached in time', async () => {
     const { clock, replayer, lifecycle, start } = setUp();

@@ -18,14 +18,18 @@ const LONGEST_PAUSE_MS = 2_000;
 const JITTER = 0.25;
 /** How long the ping of a breaker waits for its answer, in ms. */
 const PING_MS = 2_000;
-/** A cluster that has opened its breaker so often again soon after it was closed is not asked when its driver says so. */
+/** A cluster that has opened its breaker so often again soon after it was closed is not asked when its driver says so, … */
 const FLAPPING = 2;
+/** … unless it has been away for so long, in ms. */
+const GONE_MS = 4_000;
 
 /** The breaker of one cluster in one process, as it must be by what is known of it. */
 interface Course {
   state: BreakerState;
   sinceMs: number;
   closedMs: number;
+  /** When it opened after it had been closed. */
+  openedMs: number;
   /** Pings in a row that were not answered, and how often in a row it has opened again soon after it was closed. */
   failedPings: number;
   flaps: number;
@@ -56,6 +60,7 @@ function wrongWithBreaker(evidence: Evidence, process: number, cluster: ClusterI
     state: 'closed',
     sinceMs: -Infinity,
     closedMs: -Infinity,
+    openedMs: -Infinity,
     failedPings: 0,
     flaps: 0,
   };
@@ -79,6 +84,7 @@ function advance(course: Course, state: BreakerState, atMs: number, resetTimeout
     if (course.state === 'closed') {
       course.flaps = isFlap ? course.flaps + 1 : 0;
       course.failedPings = 0;
+      course.openedMs = atMs;
     } else course.failedPings++;
   }
   if (state === 'closed') course.closedMs = atMs;
@@ -109,9 +115,12 @@ function wrongWithStay(
   if (answered) return `although a ping was answered at ${ms(answered.endedMs)}`;
   const back =
     state === 'open' &&
-    course.flaps < FLAPPING &&
     ledger.hostUps.find(
-      (each) => each.process === process && each.cluster === cluster && isWithin(each.atMs),
+      (each) =>
+        each.process === process &&
+        each.cluster === cluster &&
+        isWithin(each.atMs) &&
+        isReason(course, each.atMs - ROUNDING_MS),
     );
   if (back) return `although its driver had said at ${ms(back.atMs)} that a host was up`;
   const mostMs = state === 'open' ? pauseMs(evidence, course) : PING_MS;
@@ -130,7 +139,7 @@ function wrongWithChange(evidence: Evidence, course: Course, change: BreakerChan
     const isTold = ledger.hostUps.some(
       (each) => each.process === process && each.cluster === cluster && each.atMs === atMs,
     );
-    if (isTold && course.flaps < FLAPPING) return undefined;
+    if (isTold && isReason(course, atMs + ROUNDING_MS)) return undefined;
     return atMs - course.sinceMs < leastMs - ROUNDING_MS
       ? `although at least ${ms(leastMs)} are due`
       : undefined;
@@ -141,6 +150,11 @@ function wrongWithChange(evidence: Evidence, course: Course, change: BreakerChan
     return ping.wasAnswered === (state === 'closed') || setup.policy === 'latency breaker';
   });
   return isDecided ? undefined : `with no ping that ${state === 'closed' ? 'was answered' : 'failed'} then`;
+}
+
+/** Whether it is reason enough to ask it that its driver sees it again. */
+function isReason({ flaps, openedMs }: Course, atMs: number): boolean {
+  return flaps < FLAPPING || atMs - openedMs >= GONE_MS;
 }
 
 /** The longest time until the next ping. */

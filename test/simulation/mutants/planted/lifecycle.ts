@@ -7,6 +7,7 @@ export const mutants: readonly Mutant[] = [
       'A shutdown first waits for what is running, and then ends the queue. ' +
       'Here it does not wait for what it has cut off.',
     changes: [{ replace: `await this.#within(leftUntil(DRAIN_SHARE), writePath.settled());`, by: '' }],
+    specs: 'helix.lifecycle.spec.ts',
   },
   {
     name: 'shutdown-does-not-flush',

@@ -11,10 +11,12 @@ export const mutants: readonly Mutant[] = [
         replace: `
           hearing.earliestMs = this.#lastRoundMs;
           hearing.latestMs = nowMs;
+          hearing.hasBegunAnew = false;
           this.#become(cluster, 'alive');`,
         by: `
           hearing.earliestMs = this.#lastRoundMs;
-          hearing.latestMs = nowMs;`,
+          hearing.latestMs = nowMs;
+          hearing.hasBegunAnew = false;`,
       },
     ],
   },
@@ -160,7 +162,10 @@ export const mutants: readonly Mutant[] = [
     name: 'silence-not-asked-is-dead',
     breaks: 'A ping that could not be sent decides nothing. Here it counts as not answered.',
     changes: [
-      { replace: `const isDead = sign === 'silent' &&`, by: `const isDead = sign !== 'answered' &&` },
+      {
+        replace: `this.#become(cluster, sign === 'silent' ? 'dead' : 'alive');`,
+        by: `this.#become(cluster, sign !== 'answered' ? 'dead' : 'alive');`,
+      },
     ],
     specs: 'core/failure-detector.spec.ts',
   },
@@ -253,7 +258,10 @@ export const mutants: readonly Mutant[] = [
     breaks:
       'A cluster whose pings take long has longer to answer. Here it has as long as any other, and is found dead again and again.',
     changes: [
-      { replace: `if (latencyMs <= LONGEST_ROUND_TRIP_MS) hearing.roundTripMs = latencyMs;`, by: `` },
+      {
+        replace: `if (!isLong) hearing.roundTripMs = latencyMs;`,
+        by: `if (!isLong) hearing.roundTripMs = 0;`,
+      },
     ],
     specs: 'core/failure-detector.spec.ts',
   },
@@ -262,8 +270,8 @@ export const mutants: readonly Mutant[] = [
     breaks: 'Whether a cluster is still slow is found out again. Here it stays slow, and a hang costs more.',
     changes: [
       {
-        replace: `if (this.#isSlow(hearing)) this.#measureIn(cluster, wasSlow ? MEASURE_AGAIN_MS : 0);`,
-        by: `void wasSlow;`,
+        replace: `if (isLong || this.#isSlow(hearing)) this.#measureIn(cluster, wasSlow ? MEASURE_AGAIN_MS : 0);`,
+        by: `if (isLong) this.#measureIn(cluster, wasSlow ? MEASURE_AGAIN_MS : 0);`,
       },
     ],
     specs: 'core/failure-detector.spec.ts',
@@ -273,14 +281,62 @@ export const mutants: readonly Mutant[] = [
     breaks: 'While the process itself stood still nothing could be heard. Here that counts as silence.',
     changes: [
       {
-        replace: `
-          if (isLate) this.#beginAnew(cluster, nowMs);
-          else if (this.#isTooQuiet(cluster, nowMs))`,
-        by: `
-          if (isLate && nowMs < 0) this.#beginAnew(cluster, nowMs);
-          else if (this.#isTooQuiet(cluster, nowMs))`,
+        replace: `if (isLate && this.#beginsAnew(cluster, nowMs)) continue;`,
+        by: `if (isLate && nowMs < 0 && this.#beginsAnew(cluster, nowMs)) continue;`,
       },
     ],
+  },
+  {
+    name: 'silence-stalls-without-end',
+    breaks:
+      'A silence begins anew once, when the process stood still. Here it does each time, and one that works on and on never finds out that a cluster hangs.',
+    changes: [
+      {
+        replace: `hearing.hasBegunAnew = hearing.latestMs < nowMs;`,
+        by: `hearing.hasBegunAnew = nowMs < 0;`,
+      },
+    ],
+    specs: 'core/failure-detector.spec.ts',
+  },
+  {
+    name: 'silence-grace-without-end',
+    breaks:
+      'A deadline that is over late gets a second of grace in all. Here it gets more each time, and may never be over.',
+    changes: [{ replace: `this.#givenMs += grace;`, by: `this.#givenMs = 0;` }],
+    specs: 'core/deadlines.spec.ts',
+  },
+  {
+    name: 'silence-late-ping-decides',
+    breaks:
+      'A ping during which the process stood still is sent again. Here a cluster is dead that had no chance to answer.',
+    changes: [
+      {
+        replace: `if (sign === 'silent' && wasLate && late < MOST_LATE_PINGS) continue;`,
+        by: `if (sign === 'silent' && wasLate && late < 0) continue;`,
+      },
+    ],
+    specs: 'core/failure-detector.spec.ts',
+  },
+  {
+    name: 'silence-very-slow-is-dead',
+    breaks:
+      'Two pings in a row that take longer than 2 s say that a cluster is that slow. Here it is found dead again and again.',
+    changes: [{ replace: `else if (hearing.longMs > 0) {`, by: `else if (hearing.longMs < 0) {` }],
+    specs: 'core/failure-detector.spec.ts',
+  },
+  {
+    name: 'silence-thaw-is-slow',
+    breaks:
+      'One ping that took longer than 2 s may have found the cluster hanging. Here it is taken for that slow.',
+    changes: [{ replace: `if (!isLong) hearing.roundTripMs`, by: `if (latencyMs > 0) hearing.roundTripMs` }],
+    specs: 'core/failure-detector.spec.ts',
+  },
+  {
+    name: 'silence-preparing-does-not-count',
+    breaks:
+      'A cluster that has prepared a statement is there. Here it is not heard, and its slow writes count against it.',
+    changes: [{ replace: `this.#hearings[cluster].beside++;`, by: `void cluster;` }],
+    specs: 'core/failure-detector.spec.ts',
   },
   {
     name: 'silence-straggler-limit-of-both',
