@@ -94,7 +94,11 @@ export class Ground {
    * Once the clusters are well again: the queue's account adds up, nothing was lost, both hold the same cells, and
    * every write that was answered with a receipt is on both under the write time that it names.
    */
-  async expectNothingLost(helix: HelixService, table: string, calls: readonly Call[]): Promise<void> {
+  async expectNothingLost(
+    helix: HelixService,
+    table: string,
+    calls: readonly Pick<Call, 'id' | 'receipt'>[],
+  ): Promise<void> {
     await this.heal();
     await helix.syncPoint({ timeoutMs: 60_000 });
     const { replay, lost } = helix.status();
